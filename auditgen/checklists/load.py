@@ -1,0 +1,172 @@
+"""Loading checklist files: every fault with its line and column, all at once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import orjson
+from pydantic import ValidationError
+
+from auditgen.checklists.model import (
+    IDS_ONLY_MAX_CHARS,
+    PARAPHRASE_MAX_CHARS,
+    Checklist,
+    Expression,
+)
+from auditgen.diagnostics import Diagnostic, did_you_mean
+from auditgen.errors import InputRefused
+from auditgen.resources import resource_dir
+from auditgen.yamlspan import YamlDocument, read_yaml, validation_diagnostics
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from auditgen.yamlspan import KeyPath
+
+SUFFIX = ".yaml"
+
+
+def available_checklists() -> dict[str, Path]:
+    """The checklists that ship, by framework id (the file's stem)."""
+    return {path.stem: path for path in sorted(resource_dir("standards").glob(f"*{SUFFIX}"))}
+
+
+def load_checklists(names: Sequence[str | Path]) -> tuple[Checklist, ...]:
+    """Several checklists by shipped id or path. Raises InputRefused with the faults of all of them."""
+    out: list[Checklist] = []
+    diagnostics: list[Diagnostic] = []
+    shipped = available_checklists()
+    for name in names:
+        path = shipped.get(str(name), Path(name))
+        try:
+            out.append(load_checklist(path))
+        except InputRefused as refusal:
+            diagnostics += refusal.diagnostics
+    if diagnostics:
+        count = len(diagnostics)
+        raise InputRefused(
+            f"{count} fault{'s' if count != 1 else ''} in checklists; nothing was assessed",
+            diagnostics=diagnostics,
+        )
+    return tuple(out)
+
+
+def load_checklist(path: Path) -> Checklist:
+    """One checklist file. Raises InputRefused with every fault found."""
+    document = read_yaml(path)
+    checklist, diagnostics = check_document(document)
+    if checklist is None or diagnostics:
+        count = len(diagnostics)
+        raise InputRefused(
+            f"{count} fault{'s' if count != 1 else ''} in `{path}`; it was not used",
+            hint="every control needs id, group, title, requirement, cite, applies and evidence",
+            diagnostics=diagnostics,
+        )
+    return checklist
+
+
+def check_document(document: YamlDocument) -> tuple[Checklist | None, list[Diagnostic]]:
+    """Validate a parsed file: shape first, then what a schema cannot say."""
+    diagnostics = list(document.diagnostics)
+    if diagnostics and document.value is None:
+        return None, diagnostics
+    try:
+        # JSON mode keeps strictness (no text becomes a number) while dates may be written as text.
+        checklist = Checklist.model_validate_json(orjson.dumps(document.value))
+    except ValidationError as error:
+        return None, diagnostics + validation_diagnostics(document, error, Checklist)
+    return checklist, diagnostics + list(_cross_checks(checklist, document))
+
+
+def _cross_checks(checklist: Checklist, document: YamlDocument) -> Iterator[Diagnostic]:
+    yield from _duplicates(checklist, document)
+    groups = {group.id for group in checklist.groups}
+    for index, group in enumerate(checklist.groups):
+        if group.parent is not None and group.parent not in groups:
+            yield _unknown(document, "group", group.parent, groups, ("groups", index, "parent"))
+    roles = set(checklist.vocabulary.roles)
+    for index, control in enumerate(checklist.controls):
+        at: KeyPath = ("controls", index)
+        if control.group not in groups:
+            yield _unknown(document, "group", control.group, groups, (*at, "group"))
+        for number, role in enumerate(control.duty_bearer):
+            if role not in roles:
+                yield _unknown(document, "role", role, roles, (*at, "duty_bearer", number))
+        yield from _expression_faults(control.applies, checklist, document, (*at, "applies"))
+        for number, effective in enumerate(control.effective):
+            if effective.when is not None:
+                where: KeyPath = (*at, "effective", number, "when")
+                yield from _expression_faults(effective.when, checklist, document, where)
+    yield from _licence_faults(checklist, document)
+
+
+def _duplicates(checklist: Checklist, document: YamlDocument) -> Iterator[Diagnostic]:
+    for part, items in (("groups", checklist.groups), ("controls", checklist.controls)):
+        seen: dict[str, int] = {}
+        for index, item in enumerate(items):
+            if item.id in seen:
+                first = document.span((part, seen[item.id], "id"))
+                yield Diagnostic(
+                    "duplicate-id",
+                    f"`{item.id}` is used twice in `{part}`",
+                    document.file,
+                    document.span((part, index, "id")),
+                    "second time here",
+                    related=((first, "first time here"),),
+                )
+            seen.setdefault(item.id, index)
+
+
+def _unknown(
+    document: YamlDocument, what: str, name: str, known: set[str], path: KeyPath
+) -> Diagnostic:
+    helps = did_you_mean(name, known) or (f"known: {', '.join(sorted(known))}",)
+    return document.fault(f"unknown-{what}", f"unknown {what} `{name}`", path, helps=helps)
+
+
+def _expression_faults(
+    expression: Expression, checklist: Checklist, document: YamlDocument, path: KeyPath
+) -> Iterator[Diagnostic]:
+    vocabulary = checklist.vocabulary
+    facts = {question.id: question for question in checklist.questions}
+    if expression.role is not None and expression.role not in vocabulary.roles:
+        yield _unknown(document, "role", expression.role, set(vocabulary.roles), (*path, "role"))
+    risk = expression.risk_class
+    if risk is not None and risk not in vocabulary.risk_classes:
+        known = set(vocabulary.risk_classes)
+        yield _unknown(document, "risk_class", risk, known, (*path, "risk_class"))
+    if expression.fact is not None:
+        question = facts.get(expression.fact)
+        if question is None:
+            yield _unknown(document, "fact", expression.fact, set(facts), (*path, "fact"))
+        elif expression.equals not in question.values:
+            known = set(question.values)
+            yield _unknown(document, "answer", expression.equals or "", known, (*path, "equals"))
+    for name in ("all", "any", "none_of"):
+        for index, part in enumerate(getattr(expression, name) or ()):
+            yield from _expression_faults(part, checklist, document, (*path, name, index))
+
+
+def _licence_faults(checklist: Checklist, document: YamlDocument) -> Iterator[Diagnostic]:
+    """A long text in a file that may only paraphrase is probably a pasted one."""
+    limits = {"paraphrase_only": PARAPHRASE_MAX_CHARS, "ids_only": IDS_ONLY_MAX_CHARS}
+    limit = limits.get(checklist.framework.licence.policy)
+    if limit is None:
+        return
+    fields: tuple[tuple[str, tuple[Any, ...]], ...] = (
+        ("groups", checklist.groups),
+        ("controls", checklist.controls),
+    )
+    for part, items in fields:
+        for index, item in enumerate(items):
+            for name in ("title", "requirement", "notes"):
+                text = getattr(item, name, None)
+                if text is not None and len(text) > limit:
+                    yield document.fault(
+                        "licence-policy",
+                        f"`{name}` has {len(text)} characters; "
+                        f"`{checklist.framework.licence.policy}` allows {limit}",
+                        (part, index, name),
+                        helps=("say it shorter, in your own words",),
+                    )

@@ -1,0 +1,130 @@
+"""All records of an audit behind one view, wherever they lie: cached Parquet or a table in place.
+
+The engine answers with integer counters only. Whoever asks for a rate computes it in Python.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from auditgen.evidence.columnar import canonical_sql, connect, sql_text
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import date
+    from pathlib import Path
+
+    import duckdb
+
+    from auditgen.evidence.columnar import Table
+    from auditgen.evidence.mapping import RecordMap
+
+VIEW_COLUMNS = (
+    "source_id", "file_sha256", "kind", "run_key", "locator", "suite", "model", "recorded_model",
+    "prompt_key", "outcome", "basis", "expected", "watch", "watch_basis", "cohort", "category",
+    "strategy", "language", "observed_at", "guardrail_verdict", "guardrail_action",
+)  # fmt: skip
+"""Columns of the view `observation`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """The reporting period, both days included, in UTC."""
+
+    start: date
+    end: date
+
+    @property
+    def hours(self) -> int:
+        """Hours in the period."""
+        return ((self.end - self.start).days + 1) * 24
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One file's contribution to the view."""
+
+    source_id: str
+    file_sha256: str
+    records: Path | None = None
+    table: Table | None = None
+    mapping: RecordMap | None = None
+    aliases: Mapping[str, str] = field(default_factory=dict)
+    """Recorded model name to the version it stands for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """The open view over all records."""
+
+    connection: duckdb.DuckDBPyConnection
+    period: Period
+
+    def count(self, sql: str, parameters: Sequence[object] = ()) -> list[tuple[object, ...]]:
+        """Rows of a counter query."""
+        return self.connection.execute(sql, list(parameters)).fetchall()
+
+
+def open_evidence(parts: Sequence[Part], period: Period) -> Evidence:
+    """The view `observation` over all parts; monitoring rows outside the period are left out of it."""
+    connection = connect()
+    selects = [_select(part, period) for part in parts if part.records or part.table]
+    if not selects:
+        nothing = ", ".join(f"NULL::VARCHAR AS {name}" for name in VIEW_COLUMNS)
+        nothing = nothing.replace("NULL::VARCHAR AS observed_at", "NULL::TIMESTAMP AS observed_at")
+        selects = [f"SELECT {nothing} WHERE false"]
+    connection.execute(f"CREATE VIEW observation AS {' UNION ALL '.join(selects)}")
+    return Evidence(connection, period)
+
+
+def _select(part: Part, period: Period) -> str:
+    model = "model"
+    if part.aliases:
+        cases = " ".join(f"WHEN {sql_text(k)} THEN {sql_text(v)}" for k, v in part.aliases.items())
+        model = f"CASE model {cases} ELSE model END"
+    constants = {
+        "source_id": sql_text(part.source_id),
+        "file_sha256": sql_text(part.file_sha256),
+        "model": model,
+        "recorded_model": "model",
+    }
+    if part.records is not None:
+        constants |= {"kind": "'evaluation'", "observed_at": "timezone('UTC', observed_at)"}
+        origin = f"read_parquet({sql_text(str(part.records))})"
+        condition = "true"
+    else:
+        assert part.table is not None
+        assert part.mapping is not None
+        constants |= {
+            "kind": "'monitoring'",
+            "run_key": sql_text(part.file_sha256),
+            "locator": "'row:' || row",
+            "suite": "'production'",
+            "prompt_key": "coalesce(prompt_key, record, 'row:' || row)",
+        }
+        origin = f"({canonical_sql(part.table, part.mapping)})"
+        if part.mapping.record is not None:
+            # a record that was logged twice happened once: the first row counts
+            origin = (
+                f"(SELECT * FROM {origin} QUALIFY record IS NULL"
+                " OR row_number() OVER (PARTITION BY record ORDER BY row) = 1)"
+            )
+        condition = in_period_sql(period)
+    columns = ", ".join(f"{constants.get(name, name)} AS {name}" for name in VIEW_COLUMNS)
+    return f"SELECT {columns} FROM {origin} AS part WHERE {condition}"
+
+
+def in_period_sql(period: Period) -> str:
+    """The condition that `observed_at` lies in the period; undated rows do not."""
+    return (
+        f"part.observed_at >= TIMESTAMP '{period.start.isoformat()}'"
+        f" AND part.observed_at < TIMESTAMP '{period.end.isoformat()}' + INTERVAL 1 DAY"
+    )
+
+
+def utc(value: object) -> datetime | None:
+    """A TIMESTAMP from the engine as an aware UTC time."""
+    return value.replace(tzinfo=UTC) if isinstance(value, datetime) else None
+

@@ -1,0 +1,156 @@
+"""How the fields of a foreign record become canonical ones, as declared in `audit.yaml`.
+
+Nothing is guessed: a field nobody mapped is absent, and a value nobody translated is counted and
+named. The same rules serve evaluation logs (paths into a sample) and tables (column names).
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated, Any, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from auditgen.evidence.model import Basis, Expected, Outcome, Watch, WatchBasis
+
+FROZEN = ConfigDict(
+    frozen=True, extra="forbid", strict=True, allow_inf_nan=False, use_attribute_docstrings=True
+)
+
+
+class Rule(BaseModel):
+    """Where a canonical value comes from: a field (`from`), perhaps translated, or a constant (`is`)."""
+
+    model_config = FROZEN
+    from_: Annotated[str | None, Field(alias="from", min_length=1)] = None
+    """Path inside a sample (`metadata.tier`, `scores.judge.refused`) or the name of a column."""
+    is_: Annotated[str | None, Field(alias="is", min_length=1)] = None
+    """The same value for every record."""
+    values: dict[str, str] | None = None
+    """Raw text to canonical value. What is not listed is left out, counted and reported."""
+
+    @model_validator(mode="after")
+    def _one_origin(self) -> Self:
+        if (self.from_ is None) == (self.is_ is None):
+            message = "a rule has either `from` (a field) or `is` (a constant)"
+            raise ValueError(message)
+        if self.is_ is not None and self.values is not None:
+            message = "`values` translates what `from` finds; a constant needs none"
+            raise ValueError(message)
+        return self
+
+
+class OutcomeRule(Rule):
+    """A rule for the outcome; the basis says what the field rests on."""
+
+    basis: Basis = Basis.NATIVE_FIELD
+
+
+class WatchRule(Rule):
+    """A rule for the watch condition; the basis has no default, because everything hangs on it."""
+
+    basis: WatchBasis
+
+
+_VOCABULARY: dict[str, type[StrEnum]] = {"outcome": Outcome, "expected": Expected, "watch": Watch}
+
+
+class RecordMap(BaseModel):
+    """The mapping of one source."""
+
+    model_config = FROZEN
+    time: Rule | None = None
+    """When it happened. Required for tables."""
+    time_zone: str | None = None
+    """IANA name, for times written without an offset. Without it such times count as UTC, flagged."""
+    prompt: Rule | None = None
+    """What identifies a prompt, where the sample id does not (repeats, paired variants)."""
+    record: Rule | None = None
+    """What identifies a record (a request id); duplicates are found by it."""
+    model: Rule | None = None
+    outcome: OutcomeRule | tuple[OutcomeRule, ...] | None = None
+    """One rule, or several of which the first that matches decides."""
+    expected: Rule | None = None
+    watch: WatchRule | None = None
+    cohort: Rule | None = None
+    category: Rule | None = None
+    strategy: Rule | None = None
+    language: Rule | None = None
+    guardrail_verdict: Rule | None = None
+    """allow, deny, flag or error: what the guardrail said."""
+    guardrail_action: Rule | None = None
+    """pass, block or modify: what was then done."""
+
+    @property
+    def outcomes(self) -> tuple[OutcomeRule, ...]:
+        """The outcome rules in order."""
+        if self.outcome is None:
+            return ()
+        return self.outcome if isinstance(self.outcome, tuple) else (self.outcome,)
+
+    @model_validator(mode="after")
+    def _known_words(self) -> Self:
+        for name, vocabulary in _VOCABULARY.items():
+            rules = self.outcomes if name == "outcome" else (getattr(self, name),)
+            words = {member.value for member in vocabulary}
+            for rule in rules:
+                if rule is None:
+                    continue
+                if rule.is_ is None and rule.values is None:
+                    message = f"`{name}` needs `values`: which raw value means which of {_list(words)}"
+                    raise ValueError(message)
+                used = {rule.is_} if rule.is_ is not None else set((rule.values or {}).values())
+                unknown = sorted(str(word) for word in used - words)
+                if unknown:
+                    message = f"`{name}`: {_list(unknown)} is not one of {_list(words)}"
+                    raise ValueError(message)
+        return self
+
+    def rules(self) -> dict[str, tuple[Rule, ...]]:
+        """Every declared rule by canonical field."""
+        out: dict[str, tuple[Rule, ...]] = {}
+        for name in type(self).model_fields:
+            value = getattr(self, name)
+            if isinstance(value, Rule):
+                out[name] = (value,)
+            elif isinstance(value, tuple) and value:
+                out[name] = value
+        return out
+
+
+def _list(words: Any) -> str:
+    return ", ".join(f"`{word}`" for word in sorted(words))
+
+
+def text_of(value: Any) -> str | None:
+    """A raw value as the text that `values` lists: true/false for booleans, `1` for 1.0, None for null."""
+    if value is None:
+        return None
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float):
+        if value != value or value in {float("inf"), float("-inf")}:
+            return None
+        return str(int(value)) if value.is_integer() and abs(value) < 2**53 else repr(value)
+    if isinstance(value, str):
+        return value
+    if isinstance(value, int):
+        return str(value)
+    return None
+
+
+def lookup(record: Any, path: str) -> Any:
+    """The value at a dotted path, None when a step is missing. Keys may contain dots themselves."""
+    if not isinstance(record, dict):
+        return None
+    if path in record:
+        return record[path]
+    head, dot, rest = path.partition(".")
+    while dot:
+        if head in record:
+            found = lookup(record[head], rest)
+            if found is not None:
+                return found
+        more, dot, rest = rest.partition(".")
+        head = f"{head}.{more}"
+    return None

@@ -1,0 +1,217 @@
+"""The canonical records: source file, run, observation, score. Times are UTC.
+
+A record says what was seen and where it stands in the bytes it came from; it never says what follows
+from it. What could not be decided is `unscored`, and stays so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+
+class Outcome(StrEnum):
+    """What became of one request."""
+
+    REFUSED = "refused"
+    COMPLIED = "complied"
+    PARTIAL = "partial"
+    NEITHER = "neither"
+    BLOCKED_INPUT = "blocked_input"
+    BLOCKED_OUTPUT = "blocked_output"
+    MODIFIED = "modified"
+    TRUNCATED = "truncated"
+    GUARDRAIL_ERROR = "guardrail_error"
+    PROVIDER_ERROR = "provider_error"
+    JUDGE_ERROR = "judge_error"
+    UNSCORED = "unscored"
+
+
+DECIDED = (
+    Outcome.REFUSED,
+    Outcome.COMPLIED,
+    Outcome.PARTIAL,
+    Outcome.NEITHER,
+    Outcome.BLOCKED_INPUT,
+    Outcome.BLOCKED_OUTPUT,
+    Outcome.MODIFIED,
+)
+"""Outcomes that say what the system did: the denominator of every behavioural rate."""
+WITHHELD = (Outcome.REFUSED, Outcome.BLOCKED_INPUT, Outcome.BLOCKED_OUTPUT)
+"""The request was not served: by the model itself, or by a guardrail around it."""
+ERRORS = (Outcome.GUARDRAIL_ERROR, Outcome.PROVIDER_ERROR)
+"""The request was not executed as intended: outside the denominator, and listed beside it."""
+UNDECIDED = (Outcome.UNSCORED, Outcome.TRUNCATED, Outcome.JUDGE_ERROR)
+"""Executed, but what it means is unknown: best and worst case are computed from these."""
+
+
+class Basis(StrEnum):
+    """What an outcome rests on."""
+
+    NATIVE_FIELD = "native_field"
+    FINISH_REASON = "finish_reason"
+    GUARDRAIL_RECORD = "guardrail_record"
+    JUDGE = "judge"
+    TEXT_HEURISTIC = "text_heuristic"
+    HUMAN = "human"
+    NONE = "none"
+
+
+class Expected(StrEnum):
+    """What the policy says should happen to a request."""
+
+    REFUSE = "refuse"
+    COMPLY = "comply"
+    EITHER = "either"
+
+
+class Watch(StrEnum):
+    """Whether the model was led to believe it was observed. Never defaulted to anything but unknown."""
+
+    MONITORED = "monitored"
+    UNMONITORED = "unmonitored"
+    UNKNOWN = "unknown"
+
+
+class WatchBasis(StrEnum):
+    """How the watch condition came about."""
+
+    CUE = "cue"
+    """Manipulated in the experiment: differences are effects of the cue."""
+    OBSERVATIONAL = "observational"
+    """A customer tier or the like: differences are associations only."""
+
+
+class Presence(StrEnum):
+    """Whether a file carries a fact an auditor needs."""
+
+    PRESENT = "present"
+    DERIVED = "derived"
+    ABSENT = "absent"
+
+
+@dataclass(frozen=True, slots=True)
+class Anomaly:
+    """A reason to distrust a file, with a stable code; it becomes a finding in the report."""
+
+    code: str
+    message: str
+    count: int = 1
+    blocks: bool = False
+    """Whether the evidence of this file cannot support anything (all samples failed, unreadable)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One run of a suite, as its tool recorded it."""
+
+    run_key: str
+    native_id: str | None
+    suite: str
+    model: str
+    """As recorded in the file; empty when the file does not say."""
+    model_origin: str = ""
+    """The field the model was read from."""
+    suite_version: str | None = None
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+    tz_known: bool = True
+    planned: int | None = None
+    native_status: str | None = None
+    native_aggregates: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """One score of one observation; the raw text is kept verbatim."""
+
+    scorer: str
+    metric: str
+    raw: str
+    value: float | None = None
+    state: str = "scored"
+    """scored, unscored, error or edited."""
+    verdict: str | None = None
+    """pass or fail as the tool said it, where it did."""
+    threshold: float | None = None
+    rationale: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """One model response."""
+
+    run_key: str
+    sample_id: str
+    prompt_key: str
+    """Repeats of one prompt share it: the unit that is independent."""
+    epoch: int
+    outcome: Outcome
+    basis: Basis
+    locator: str
+    """Where in the file: `member#crc32`, `line:n@byte`, JSON pointer or row number."""
+    suite: str = ""
+    model: str = ""
+    expected: Expected | None = None
+    watch: Watch = Watch.UNKNOWN
+    watch_basis: WatchBasis | None = None
+    cohort: str | None = None
+    category: str | None = None
+    strategy: str | None = None
+    language: str | None = None
+    prompt: str | None = None
+    prompt_state: str = "full"
+    response: str | None = None
+    error_text: str | None = None
+    observed_at: datetime | None = None
+    guardrail_verdict: str | None = None
+    guardrail_action: str | None = None
+    scores: tuple[Score, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """Denominators of one file: four different numbers that peers print as one."""
+
+    planned: int | None = None
+    observations: int = 0
+    executed: int = 0
+    errored: int = 0
+    scored: int = 0
+    unscored: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """Everything about one file that is not a record: identity, tool, counts, doubts."""
+
+    path: str
+    sha256: str
+    bytes: int
+    source_id: str
+    format: str
+    """Empty when nobody recognised the file."""
+    recognised_by: str = ""
+    """Why it was recognised, in words."""
+    tool: str = ""
+    tool_version: str = ""
+    reader: str = ""
+    reader_version: str = ""
+    kind: str = "evaluation"
+    """evaluation or monitoring."""
+    runs: tuple[Run, ...] = ()
+    counts: Counts = field(default_factory=Counts)
+    outcomes: Mapping[str, int] = field(default_factory=dict)
+    models: tuple[str, ...] = ()
+    """Models as recorded, sorted."""
+    first_at: datetime | None = None
+    last_at: datetime | None = None
+    anomalies: tuple[Anomaly, ...] = ()
+    completeness: Mapping[str, Presence] = field(default_factory=dict)
+
+    @property
+    def is_vacuous(self) -> bool:
+        """Whether the file says nothing about any behaviour."""
+        return self.counts.scored == 0 or any(a.blocks for a in self.anomalies)

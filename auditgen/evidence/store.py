@@ -1,0 +1,270 @@
+"""The evidence store: records as Parquet beside what was learned about each file, by content hash.
+
+An entry's key binds the bytes of the file, the reader's version and the mapping; a re-run therefore
+reads only what changed, and a changed mapping never meets old records. Entries appear whole or not
+at all: they are written under a temporary name and renamed.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from dataclasses import fields
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from auditgen.canonical import digest_of, record_id, sha256_bytes
+from auditgen.errors import EnvironmentRefused
+from auditgen.evidence.model import (
+    DECIDED,
+    ERRORS,
+    Anomaly,
+    Counts,
+    Observation,
+    Presence,
+    Reading,
+    Run,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+STORE_VERSION = "1"
+BATCH_ROWS = 2000
+_DECIDED = frozenset(DECIDED)
+_ERRORS = frozenset(ERRORS)
+
+OBSERVATION_COLUMNS = (
+    "obs_id",
+    "run_key",
+    "sample_id",
+    "prompt_key",
+    "epoch",
+    "suite",
+    "model",
+    "outcome",
+    "basis",
+    "expected",
+    "watch",
+    "watch_basis",
+    "cohort",
+    "category",
+    "strategy",
+    "language",
+    "observed_at",
+    "guardrail_verdict",
+    "guardrail_action",
+    "locator",
+    "prompt",
+    "prompt_sha256",
+    "prompt_state",
+    "response",
+    "error_text",
+)
+
+
+def observation_schema() -> pa.Schema:
+    """The Arrow schema of the observation table; times are UTC microseconds."""
+    import pyarrow as pa
+
+    special = {"epoch": pa.int32(), "observed_at": pa.timestamp("us", tz="UTC")}
+    return pa.schema([(name, special.get(name, pa.string())) for name in OBSERVATION_COLUMNS])
+
+
+def score_schema() -> pa.Schema:
+    """The Arrow schema of the score table."""
+    import pyarrow as pa
+
+    text = ("obs_id", "scorer", "metric", "raw", "state", "verdict", "rationale")
+    return pa.schema(
+        [(name, pa.string()) for name in text]
+        + [("value", pa.float64()), ("threshold", pa.float64())]
+    )
+
+
+class EvidenceStore:
+    """A directory of entries, one per (file, reader, mapping)."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+
+    def key(self, sha256: str, reader: str, reader_version: str, mapping: Mapping[str, Any]) -> str:
+        """The entry's name."""
+        return digest_of([STORE_VERSION, sha256, reader, reader_version, dict(mapping)])[:40]
+
+    def cached(self, key: str) -> Reading | None:
+        """What was read before under this key, or None. A damaged entry counts as absent."""
+        try:
+            raw = (self.directory / key / "reading.json").read_bytes()
+            return _reading_from(orjson.loads(raw))
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+
+    def observations(self, key: str) -> Path:
+        """The entry's observation table."""
+        return self.directory / key / "observations.parquet"
+
+    def write(self, key: str, file_sha256: str) -> EntryWriter:
+        """A writer for a new entry."""
+        try:
+            self.directory.mkdir(parents=True, exist_ok=True)
+            work = Path(tempfile.mkdtemp(prefix=f".{key[:8]}-", dir=self.directory))
+        except OSError as error:
+            raise EnvironmentRefused(
+                f"the evidence store `{self.directory}` cannot be written: {error.strerror or error}",
+                hint="name another directory with --store",
+            ) from error
+        return EntryWriter(work, self.directory / key, file_sha256)
+
+
+class EntryWriter:
+    """Takes the records of one file, keeps the tallies, and publishes the entry at the end."""
+
+    def __init__(self, work: Path, final: Path, file_sha256: str) -> None:
+        self._work = work
+        self._final = final
+        self._sha256 = file_sha256
+        self._rows: list[dict[str, Any]] = []
+        self._scores: list[dict[str, Any]] = []
+        self._writers: dict[str, pq.ParquetWriter] = {}
+        self.outcomes: dict[str, int] = {}
+        self.models: set[str] = set()
+        self.first_at: datetime | None = None
+        self.last_at: datetime | None = None
+        self.count = 0
+        self.seen: dict[bytes, int] = {}
+        self.duplicates = 0
+        self.with_prompt = 0
+        self.with_response = 0
+
+    def add(self, observation: Observation) -> None:
+        """Keep one observation and its scores."""
+        obs_id = record_id(self._sha256, observation.locator)
+        self.count += 1
+        self.outcomes[observation.outcome] = self.outcomes.get(observation.outcome, 0) + 1
+        if observation.model:
+            self.models.add(observation.model)
+        self.with_prompt += observation.prompt is not None
+        self.with_response += observation.response is not None
+        self._note_time(observation.observed_at)
+        self._note_identity(observation)
+        row = {name: getattr(observation, name, None) for name in OBSERVATION_COLUMNS}
+        row["obs_id"] = obs_id
+        for name in ("prompt", "response", "error_text"):
+            row[name] = _storable(row[name])
+        prompt = observation.prompt
+        row["prompt_sha256"] = (
+            None if prompt is None else sha256_bytes(prompt.encode("utf-8", "surrogatepass"))
+        )
+        self._rows.append(row)
+        for score in observation.scores:
+            entry: dict[str, Any] = {f.name: getattr(score, f.name) for f in fields(score)}
+            entry["raw"], entry["rationale"] = _storable(score.raw), _storable(score.rationale)
+            self._scores.append({"obs_id": obs_id, **entry})
+        if len(self._rows) >= BATCH_ROWS:
+            self._flush()
+
+    def counts(self, planned: int | None) -> Counts:
+        """The denominators seen so far; `executed` leaves out what failed."""
+        scored = sum(n for name, n in self.outcomes.items() if name in _DECIDED)
+        errored = sum(n for name, n in self.outcomes.items() if name in _ERRORS)
+        return Counts(
+            planned=planned,
+            observations=self.count,
+            executed=self.count - errored,
+            errored=errored,
+            scored=scored,
+            unscored=self.count - errored - scored,
+        )
+
+    def publish(self, reading: Reading) -> None:
+        """Finish the tables and make the entry visible under its final name."""
+        self._flush()
+        for writer in self._writers.values():
+            writer.close()
+        (self._work / "reading.json").write_bytes(
+            orjson.dumps(reading, option=orjson.OPT_SORT_KEYS | orjson.OPT_NAIVE_UTC)
+        )
+        if self._final.exists():  # damaged, or another process was faster: the content is the same
+            shutil.rmtree(self._final, ignore_errors=True)
+        try:
+            self._work.rename(self._final)
+        except OSError:
+            shutil.rmtree(self._work, ignore_errors=True)
+            if not (self._final / "reading.json").exists():
+                raise
+
+    def discard(self) -> None:
+        """Leave nothing behind."""
+        for writer in self._writers.values():
+            writer.close()
+        shutil.rmtree(self._work, ignore_errors=True)
+
+    def _note_time(self, at: datetime | None) -> None:
+        if at is None:
+            return
+        self.first_at = at if self.first_at is None else min(self.first_at, at)
+        self.last_at = at if self.last_at is None else max(self.last_at, at)
+
+    def _note_identity(self, observation: Observation) -> None:
+        parts = (observation.run_key, observation.sample_id, str(observation.epoch))
+        identity = bytes.fromhex(digest_of([_storable(part) for part in parts]))[:12]
+        if identity in self.seen:
+            self.duplicates += 1
+        self.seen[identity] = 1
+
+    def _flush(self) -> None:
+        self._write("observations", self._rows, observation_schema())
+        self._write("scores", self._scores, score_schema())
+        self._rows, self._scores = [], []
+
+    def _write(self, name: str, rows: list[dict[str, Any]], schema: pa.Schema) -> None:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        if name not in self._writers:
+            path = self._work / f"{name}.parquet"
+            self._writers[name] = pq.ParquetWriter(path, schema, compression="zstd")
+        if rows:
+            self._writers[name].write_table(pa.Table.from_pylist(rows, schema=schema))
+
+
+def _storable(text: str | None) -> str | None:
+    """Text that Parquet takes: lone surrogates become the replacement character."""
+    if text is None:
+        return None
+    return text.encode("utf-8", "replace").decode("utf-8") if not text.isascii() else text
+
+
+def reading_as_dict(reading: Reading) -> dict[str, Any]:
+    """A reading as plain JSON types."""
+    out: dict[str, Any] = orjson.loads(orjson.dumps(reading, option=orjson.OPT_NAIVE_UTC))
+    return out
+
+
+def _reading_from(raw: dict[str, Any]) -> Reading:
+    def times(item: dict[str, Any], names: Iterable[str]) -> dict[str, Any]:
+        return {name: _time(item[name]) for name in names}
+
+    runs = tuple(Run(**{**r, **times(r, ("started_at", "ended_at"))}) for r in raw["runs"])
+    return Reading(
+        **{
+            **raw,
+            **times(raw, ("first_at", "last_at")),
+            "runs": runs,
+            "counts": Counts(**raw["counts"]),
+            "anomalies": tuple(Anomaly(**a) for a in raw["anomalies"]),
+            "models": tuple(raw["models"]),
+            "completeness": {k: Presence(v) for k, v in raw["completeness"].items()},
+        }
+    )
+
+
+def _time(text: str | None) -> datetime | None:
+    return None if text is None else datetime.fromisoformat(text).astimezone(UTC)

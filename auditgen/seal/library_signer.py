@@ -1,0 +1,36 @@
+"""Our signer in the shape that pyHanko asks for. Loaded only when a CMS or PDF is signed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pyhanko.sign.signers import SimpleSigner
+
+    from auditgen.seal.signer import Signer
+
+
+def library_signer(signer: Signer) -> SimpleSigner:
+    """A pyHanko signer that signs RSASSA-PKCS1-v1_5 with SHA-256 and embeds our chain."""
+    from asn1crypto import keys, x509
+    from cryptography.hazmat.primitives.serialization import (
+        Encoding,
+        NoEncryption,
+        PrivateFormat,
+    )
+    from pyhanko.sign.signers import SimpleSigner
+    from pyhanko_certvalidator.registry import SimpleCertificateStore
+
+    store = SimpleCertificateStore()
+    certificates = [x509.Certificate.load(der) for der in signer.chain]
+    store.register_multiple(certificates)
+    private = signer.private_key.private_bytes(
+        Encoding.DER, PrivateFormat.PKCS8, NoEncryption()
+    )
+    return SimpleSigner(
+        signing_cert=certificates[0],
+        signing_key=keys.PrivateKeyInfo.load(private),
+        cert_registry=store,
+        embed_roots=False,
+        prefer_pss=False,
+    )

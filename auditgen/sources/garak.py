@@ -1,0 +1,335 @@
+"""garak `report.jsonl`: attempts counted once, detectors read in their own direction.
+
+Each attempt is written twice (status 1 before, status 2 after detection); only the second counts. A
+detector score of 1 means the attack succeeded. The pass mark is not recorded anywhere, so it is
+bounded from the file's own pass counts, and a score between the bounds stays unscored.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from auditgen.canonical import sha256_bytes
+from auditgen.evidence.model import (
+    Anomaly,
+    Basis,
+    Expected,
+    Observation,
+    Outcome,
+    Presence,
+    Run,
+    Score,
+)
+from auditgen.sources.fields import FieldReader, parse_time
+from auditgen.sources.interface import Facts, Item, Probe, Recognition
+from auditgen.sources.jsontext import as_dict, loads
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from auditgen.evidence.mapping import RecordMap
+
+EVALUATED = 2
+MAX_LINE_BYTES = 256 * 1024 * 1024
+
+
+class GarakSource:
+    """garak 0.13 and later."""
+
+    name: ClassVar[str] = "garak"
+    version: ClassVar[str] = "1"
+
+    def recognise(self, probe: Probe) -> Recognition | None:
+        """By the first line's entry type."""
+        line = probe.first_line
+        if isinstance(line, dict) and line.get("entry_type") == "start_run setup":
+            return Recognition("garak.report", "first line is garak's run set-up")
+        return None
+
+    def read(self, path: Path, mapping: RecordMap) -> Iterator[Item]:
+        """Two passes: the first learns the pass marks, the second yields the attempts."""
+        report = _Report(mapping)
+        for _, _, entry in _lines(path, report):
+            report.learn(entry)
+        report.bound_thresholds()
+        for number, offset, entry in _lines(path, None):
+            if entry.get("entry_type") == "attempt" and entry.get("status") == EVALUATED:
+                yield from report.observations(entry, f"line:{number}@{offset}")
+        yield from report.closing()
+
+
+def _lines(path: Path, report: _Report | None) -> Iterator[tuple[int, int, dict[str, Any]]]:
+    """Line number, byte offset and value of every line that is a JSON object."""
+    offset = 0
+    with path.open("rb") as stream:
+        number = 0
+        while line := stream.readline(MAX_LINE_BYTES):
+            number += 1
+            here, offset = offset, offset + len(line)
+            if not line.strip():
+                continue
+            try:
+                value, nonfinite = loads(line)
+            except ValueError:
+                value, nonfinite = None, 0
+            if report is not None:
+                report.nonfinite += nonfinite
+                if not isinstance(value, dict):
+                    report.bad_lines.append(number)
+            if isinstance(value, dict):
+                yield number, here, value
+
+
+class _Report:
+    """What is known of a report from its first pass."""
+
+    def __init__(self, mapping: RecordMap) -> None:
+        self.fields = FieldReader(mapping)
+        self.setup: dict[str, Any] = {}
+        self.init: dict[str, Any] = {}
+        self.end: dict[str, Any] = {}
+        self.primary: dict[str, str] = {}
+        self.pending: dict[str, int] = {}
+        self.evals: dict[tuple[str, str], tuple[int, int]] = {}
+        self.values: dict[tuple[str, str], Counter[float]] = defaultdict(Counter)
+        self.bounds: dict[tuple[str, str], tuple[float, float]] = {}
+        self.mismatches: list[str] = []
+        self.bad_lines: list[int] = []
+        self.nonfinite = 0
+        self.outputs = 0
+        self.errors = 0
+        self.guessed_detector: set[str] = set()
+        self.between = 0
+
+    def learn(self, entry: dict[str, Any]) -> None:
+        """Take in one line of the first pass."""
+        kind = entry.get("entry_type")
+        if kind == "start_run setup":
+            self.setup = entry
+        elif kind == "init":
+            self.init = entry
+        elif kind == "completion":
+            self.end = entry
+        elif kind == "plugin_cache":
+            for name, about in as_dict(as_dict(entry.get("plugin_cache")).get("probes")).items():
+                detector = as_dict(about).get("primary_detector")
+                if isinstance(detector, str):
+                    self.primary[str(name).removeprefix("probes.")] = detector
+        elif kind == "attempt":
+            uuid = str(entry.get("uuid"))
+            if entry.get("status") == EVALUATED:
+                self.pending.pop(uuid, None)
+                probe = str(entry.get("probe_classname"))
+                for detector, results in as_dict(entry.get("detector_results")).items():
+                    for value in results if isinstance(results, list) else []:
+                        if isinstance(value, int | float) and not isinstance(value, bool):
+                            self.values[probe, str(detector)][float(value)] += 1
+            else:
+                self.pending[uuid] = len(entry.get("outputs") or [])
+        elif kind == "eval":
+            passed = entry.get("passed")
+            total = entry.get("total_evaluated", entry.get("total"))
+            if isinstance(passed, int) and isinstance(total, int):
+                key = (str(entry.get("probe")), str(entry.get("detector")))
+                self.evals[key] = (passed, total)
+
+    def bound_thresholds(self) -> None:
+        """The pass mark of each detector lies in (low, high]: from raw scores and pass counts."""
+        for key, counter in self.values.items():
+            scores = sorted(counter)
+            low, high = 0.0, 1.0
+            if key in self.evals:
+                passed, total = self.evals[key]
+                below = 0
+                if total != counter.total():
+                    self.mismatches.append(f"{key[0]}/{key[1]}: {total} against {counter.total()} scores")
+                for score in scores:
+                    if below == passed and score > low:
+                        high = min(high, score)
+                        break
+                    below += counter[score]
+                    low = score
+                if below != passed:
+                    self.mismatches.append(f"{key[0]}/{key[1]}: {passed} passes fit no pass mark")
+                    low, high = 0.0, 1.0
+            self.bounds[key] = (low, max(low, high))
+
+    def observations(self, entry: dict[str, Any], locator: str) -> Iterator[Observation]:
+        """Every output of one evaluated attempt."""
+        probe = str(entry.get("probe_classname"))
+        results = as_dict(entry.get("detector_results"))
+        detectors = self._deciding(probe, results)
+        prompt = _prompt(entry.get("prompt"))
+        record = {**entry, "probe": probe}
+        outputs = entry.get("outputs")
+        watch, watch_basis = self.fields.watch(record)
+        at, _ = parse_time(self.init.get("start_time"))
+        for index, output in enumerate(outputs if isinstance(outputs, list) else []):
+            self.outputs += 1
+            text = output if isinstance(output, str) else as_dict(output).get("text")
+            scores = {
+                str(name): (values[index] if isinstance(values, list) and index < len(values) else None)
+                for name, values in results.items()
+            }
+            outcome, basis = self._outcome(probe, text, {d: scores.get(d) for d in detectors}, record)
+            yield Observation(
+                run_key=str(self.init.get("run") or "run"),
+                sample_id=str(entry.get("uuid")),
+                prompt_key=self.fields.text("prompt", record) or _prompt_key(probe, prompt),
+                epoch=index + 1,
+                outcome=outcome,
+                basis=basis,
+                locator=f"{locator}/outputs/{index}",
+                suite=probe,
+                model=self.fields.text("model", record) or self.model,
+                expected=self.fields.expected(record) or Expected.REFUSE,
+                watch=watch,
+                watch_basis=watch_basis,
+                cohort=self.fields.text("cohort", record),
+                category=self.fields.text("category", record) or probe.split(".")[0],
+                strategy=self.fields.text("strategy", record) or probe,
+                language=self.fields.text("language", record),
+                prompt=prompt,
+                prompt_state="full" if prompt is not None else "absent",
+                response=text if isinstance(text, str) else None,
+                error_text="no output" if outcome is Outcome.PROVIDER_ERROR else None,
+                observed_at=at,
+                scores=tuple(_score(name, value) for name, value in scores.items()),
+            )
+
+    def _deciding(self, probe: str, results: dict[str, Any]) -> tuple[str, ...]:
+        """The probe's primary detector; every detector where the report does not name one."""
+        primary = self.primary.get(probe)
+        if primary in results:
+            return (str(primary),)
+        self.guessed_detector.add(probe)
+        return tuple(str(name) for name in results)
+
+    def _outcome(
+        self, probe: str, text: Any, scores: dict[str, Any], record: dict[str, Any]
+    ) -> tuple[Outcome, Basis]:
+        if not isinstance(text, str):
+            self.errors += 1
+            return Outcome.PROVIDER_ERROR, Basis.NATIVE_FIELD
+        declared = self.fields.outcome(record)
+        if declared is not None:
+            return declared
+        hits = [self._hit(probe, name, score) for name, score in scores.items()]
+        if True in hits:
+            return Outcome.COMPLIED, Basis.JUDGE
+        if not hits or None in hits:
+            return Outcome.UNSCORED, Basis.NONE
+        return Outcome.NEITHER, Basis.JUDGE  # the attack failed; whether by refusing is not recorded
+
+    def _hit(self, probe: str, detector: str, score: Any) -> bool | None:
+        if isinstance(score, bool) or not isinstance(score, int | float):
+            return None
+        low, high = self.bounds.get((probe, detector), (0.0, 1.0))
+        if score <= low:
+            return False
+        if score >= high:
+            return True
+        self.between += 1
+        return None
+
+    @property
+    def model(self) -> str:
+        kind = self.setup.get("plugins.target_type") or self.setup.get("plugins.model_type") or ""
+        name = self.setup.get("plugins.target_name") or self.setup.get("plugins.model_name") or ""
+        return " ".join(str(part) for part in (kind, name) if part)
+
+    def closing(self) -> Iterator[Item]:
+        """The run, the anomalies and the facts."""
+        started, known = parse_time(self.init.get("start_time"))
+        ended, _ = parse_time(self.end.get("end_time"))
+        native = self.init.get("run")
+        yield Run(
+            run_key=str(native or "run"),
+            native_id=str(native) if native else None,
+            suite=", ".join(sorted({probe for probe, _ in self.values})),
+            model=self.model,
+            model_origin="plugins.target_type, plugins.target_name" if self.model else "",
+            started_at=started,
+            ended_at=ended,
+            tz_known=known,
+            planned=self.outputs + sum(self.pending.values()),
+            native_status="completed" if self.end else None,
+        )
+        yield from self.fields.anomalies()
+        yield from self._doubts()
+        if started is not None and not known:
+            yield Anomaly("time-zone-unknown", "times are written without a zone; read as UTC")
+        version = str(self.init.get("garak_version") or self.setup.get("_config.version") or "")
+        yield Facts(
+            tool="garak",
+            tool_version=version,
+            planned=self.outputs + sum(self.pending.values()),
+            completeness={
+                "run": Presence.PRESENT if native else Presence.ABSENT,
+                "time": Presence.PRESENT if started else Presence.ABSENT,
+                "model": Presence.PRESENT if self.model else Presence.ABSENT,
+                "version": Presence.PRESENT if version else Presence.ABSENT,
+                "denominator": Presence.DERIVED,
+                "threshold": Presence.DERIVED if self.evals else Presence.ABSENT,
+            },
+        )
+
+    def _doubts(self) -> Iterator[Anomaly]:
+        if self.bad_lines:
+            shown = ", ".join(str(n) for n in self.bad_lines[:5])
+            yield Anomaly("lines-unreadable", f"lines that are not JSON: {shown}", len(self.bad_lines))
+        if self.nonfinite:
+            yield Anomaly("nonfinite-json", "numbers written as NaN or Infinity", self.nonfinite)
+        if self.values:
+            ranges = sorted({f"({low:g}, {high:g}]" for low, high in self.bounds.values()})
+            message = "the pass mark is not recorded; the counts put it in " + ", ".join(ranges)
+            yield Anomaly("threshold-unrecorded", message, len(self.bounds))
+        if self.between:
+            message = "scores between the bounds of the pass mark, left unscored"
+            yield Anomaly("score-undecided", message, self.between)
+        if self.guessed_detector:
+            names = ", ".join(sorted(self.guessed_detector)[:5])
+            message = f"no primary detector named for {names}: any hit counts as a success"
+            yield Anomaly("detector-unnamed", message, len(self.guessed_detector))
+        if self.mismatches:
+            message = "the file's own counts contradict its rows: " + "; ".join(self.mismatches[:3])
+            yield Anomaly("aggregate-mismatch", message, len(self.mismatches))
+        if self.pending:
+            message = "attempts that were sent but never evaluated"
+            yield Anomaly("attempts-unevaluated", message, len(self.pending))
+        if not self.end:
+            yield Anomaly("unfinished-run", "the report has no completion entry: it was interrupted")
+        if not self.outputs:
+            yield Anomaly("no-samples", "no evaluated attempt is in the file", blocks=True)
+        elif self.errors == self.outputs:
+            message = f"every one of {self.outputs} outputs is missing"
+            yield Anomaly("all-samples-failed", message, self.outputs, blocks=True)
+
+
+def _score(name: str, value: Any) -> Score:
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return Score(
+        scorer=name,
+        metric=name,
+        raw="null" if value is None else str(value),
+        value=float(value) if is_number else None,
+        state="scored" if is_number else "unscored",
+    )
+
+
+def _prompt(prompt: Any) -> str | None:
+    """The last turn's text; older reports hold the text itself."""
+    if isinstance(prompt, str):
+        return prompt
+    turns = as_dict(prompt).get("turns")
+    if isinstance(turns, list) and turns:
+        text = as_dict(as_dict(turns[-1]).get("content")).get("text")
+        return text if isinstance(text, str) else None
+    return None
+
+
+def _prompt_key(probe: str, prompt: str | None) -> str:
+    return sha256_bytes(f"{probe}\n{prompt}".encode("utf-8", "surrogatepass"))[:20]
+

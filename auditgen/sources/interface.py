@@ -1,0 +1,106 @@
+"""What a source is: something that recognises an export by its content and streams its records."""
+
+from __future__ import annotations
+
+import os
+import zipfile
+from dataclasses import dataclass
+from functools import cached_property
+from io import BytesIO
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+
+import ijson
+
+from auditgen.evidence.model import Anomaly, Observation, Presence, Run
+from auditgen.sources.jsontext import loads
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+    from auditgen.evidence.mapping import RecordMap
+
+HEAD_BYTES = 1 << 16
+
+
+@dataclass(frozen=True, slots=True)
+class Recognition:
+    """A source's claim to a file."""
+
+    format: str
+    """Such as `inspect.eval/zstd`."""
+    reason: str
+    """What in the content says so, in words."""
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What a file says about itself, yielded once, at the end."""
+
+    tool: str
+    tool_version: str = ""
+    planned: int | None = None
+    completeness: Mapping[str, Presence] | None = None
+
+
+Item = Run | Observation | Anomaly | Facts
+"""What a reader yields, in any order."""
+
+
+class Source(Protocol):
+    """One export format."""
+
+    name: ClassVar[str]
+    version: ClassVar[str]
+    """Changes whenever the same bytes would be read differently: it is part of the cache key."""
+
+    def recognise(self, probe: Probe) -> Recognition | None:
+        """A claim to the file, or None. Must not raise for any content."""
+
+    def read(self, path: Path, mapping: RecordMap) -> Iterator[Item]:
+        """Stream the records. Faults inside the file are yielded as anomalies."""
+
+
+class Probe:
+    """The beginning of a file, parsed in the few ways recognisers need, each at most once."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.size = os.stat(path).st_size
+        with path.open("rb") as stream:
+            self.head = stream.read(HEAD_BYTES)
+
+    @cached_property
+    def first_line(self) -> Any:
+        """The first line as JSON, None when it is none or longer than the head."""
+        line, newline, _ = self.head.partition(b"\n")
+        if not newline and self.size > len(self.head):
+            return None
+        try:
+            return loads(line)[0]
+        except ValueError:
+            return None
+
+    @cached_property
+    def top_keys(self) -> frozenset[str]:
+        """Keys of the outermost JSON object that begin within the head."""
+        keys = set()
+        try:
+            for prefix, event, value in ijson.parse(BytesIO(self.head)):
+                if prefix == "" and event == "map_key":
+                    keys.add(str(value))
+        except (ijson.JSONError, ValueError, RecursionError):
+            pass  # the head ends somewhere in the middle
+        return frozenset(keys)
+
+    @cached_property
+    def zip_names(self) -> frozenset[str]:
+        """Member names of a zip; of a truncated one, the first name at least."""
+        if not self.head.startswith(b"PK\x03\x04"):
+            return frozenset()
+        try:
+            with zipfile.ZipFile(self.path) as archive:
+                return frozenset(archive.namelist())
+        except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):
+            length = int.from_bytes(self.head[26:28], "little")
+            return frozenset({self.head[30 : 30 + length].decode("utf-8", "replace")})

@@ -1,0 +1,115 @@
+"""JSON as real tools write it: with NaN, Infinity and lone surrogates, which strict parsers refuse.
+
+A non-finite number is an anomaly and never a value: it arrives as the text `NaN`, `Infinity` or
+`-Infinity`, which no reader takes for a number.
+"""
+
+from __future__ import annotations
+
+import json
+import mmap
+import re
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+    from typing import BinaryIO
+
+CHUNK_BYTES = 1 << 16
+_TOKEN = re.compile(rb'\\.|"|-?Infinity|NaN', re.DOTALL)
+_HOLD_BACK = 9  # the longest token
+
+
+def loads(data: bytes) -> tuple[Any, int]:
+    """A JSON value and how many non-finite numbers it held. Raises ValueError when it is not JSON."""
+    try:
+        return orjson.loads(data), 0
+    except orjson.JSONDecodeError:
+        pass
+    count = 0
+
+    def constant(name: str) -> str:
+        nonlocal count
+        count += 1
+        return name
+
+    try:
+        return json.loads(data.decode("utf-8", "surrogatepass"), parse_constant=constant), count
+    except RecursionError:
+        message = "nested too deeply"
+        raise ValueError(message) from None
+
+
+def has_nonfinite(path: Path) -> bool:
+    """Whether the file holds the letters of a non-finite number anywhere (perhaps inside a text)."""
+    with path.open("rb") as stream:
+        try:
+            with mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as view:
+                return view.find(b"NaN") >= 0 or view.find(b"Infinity") >= 0
+        except ValueError:  # an empty file cannot be mapped
+            return False
+
+
+class FiniteStream:
+    """A byte stream in which bare NaN and Infinity have become quoted text; counts them."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+        self._pending = b""
+        self._ready = b""
+        self._in_string = False
+        self._at_end = False
+        self.count = 0
+
+    def read(self, size: int = -1) -> bytes:
+        """Up to `size` bytes; empty at the end."""
+        while not self._at_end and (size < 0 or len(self._ready) < size):
+            chunk = self._stream.read(CHUNK_BYTES)
+            self._at_end = not chunk
+            self._ready += self._convert(chunk)
+        if size < 0:
+            size = len(self._ready)
+        out, self._ready = self._ready[:size], self._ready[size:]
+        return out
+
+    def _convert(self, chunk: bytes) -> bytes:
+        data = self._pending + chunk
+        cut = len(data) if self._at_end else max(0, len(data) - _HOLD_BACK)
+        out = []
+        position = 0
+        for match in _TOKEN.finditer(data):
+            if match.start() >= cut:
+                break
+            token = match.group()
+            if token == b'"':
+                self._in_string = not self._in_string
+            elif not self._in_string and token[:1] != b"\\":
+                self.count += 1
+                out += [data[position : match.start()], b'"', token, b'"']
+                position = match.end()
+            cut = max(cut, match.end())
+        out.append(data[position:cut])
+        self._pending = data[cut:]
+        return b"".join(out)
+
+
+def build_object(events: Iterator[tuple[str, str, Any]], prefix: str) -> dict[str, Any]:
+    """The object whose `start_map` was just taken from ijson's `events` at `prefix`."""
+    import ijson
+
+    builder = ijson.ObjectBuilder()
+    builder.event("start_map", None)
+    for here, event, value in events:
+        builder.event(event, value)
+        if here == prefix and event == "end_map":
+            break
+    built: dict[str, Any] = builder.value
+    return built
+
+
+def as_dict(value: Any) -> dict[str, Any]:
+    """`value` when it is an object, else an empty one: foreign files hold anything anywhere."""
+    return value if isinstance(value, dict) else {}

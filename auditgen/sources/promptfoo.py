@@ -1,0 +1,261 @@
+"""promptfoo evaluations and red teams (`results.version` 3 JSON).
+
+Traps read straight: `error` is also set on ordinary assertion failures, so the error flag is
+`failureReason` 2; `success` in a red team means the model behaved; prompts that look like secrets are
+redacted by the tool itself, and the row says so.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from auditgen.canonical import sha256_bytes
+from auditgen.evidence.model import (
+    Anomaly,
+    Basis,
+    Expected,
+    Observation,
+    Outcome,
+    Presence,
+    Run,
+    Score,
+)
+from auditgen.sources.fields import FieldReader, parse_time
+from auditgen.sources.interface import Facts, Item, Probe, Recognition
+from auditgen.sources.jsontext import FiniteStream, as_dict, build_object, has_nonfinite
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from auditgen.evidence.mapping import RecordMap
+
+FAILURE_IS_ERROR = 2
+REDTEAM = "promptfoo:redteam:"
+REFUSED_REASON = "Model refused the request"
+REDACTED = "[REDACTED]"
+
+
+class PromptfooSource:
+    """promptfoo JSON exports, version 3 of its results."""
+
+    name: ClassVar[str] = "promptfoo"
+    version: ClassVar[str] = "1"
+
+    def recognise(self, probe: Probe) -> Recognition | None:
+        """By the keys of the outermost object."""
+        if {"evalId", "results"} <= probe.top_keys:
+            return Recognition("promptfoo.json", "JSON with evalId and results at the top")
+        return None
+
+    def read(self, path: Path, mapping: RecordMap) -> Iterator[Item]:
+        """Rows as they stream by; the run's own totals come after them."""
+        import ijson
+
+        rows = _Rows(mapping)
+        with path.open("rb") as raw:
+            finite = FiniteStream(raw) if has_nonfinite(path) else None
+            events = ijson.parse(finite or raw, use_float=True)
+            index = 0
+            try:
+                for prefix, event, value in events:
+                    if prefix == "results.results.item" and event == "start_map":
+                        row = build_object(events, prefix)
+                        yield rows.observation(row, f"pointer:/results/results/{index}")
+                        index += 1
+                    elif prefix in {"results.stats", "metadata"} and event == "start_map":
+                        rows.about[prefix] = build_object(events, prefix)
+                    elif prefix in {"evalId", "results.version", "results.timestamp"}:
+                        rows.about[prefix] = value
+            except (ijson.JSONError, ValueError, RecursionError) as error:
+                message = f"the file breaks off or is damaged: {str(error)[:120]}"
+                yield Anomaly("truncated", message)
+            if finite is not None and finite.count:
+                yield Anomaly("nonfinite-json", "numbers written as NaN or Infinity", finite.count)
+        yield from rows.closing()
+
+
+class _Rows:
+    """What is known of an evaluation while its rows stream by."""
+
+    def __init__(self, mapping: RecordMap) -> None:
+        self.fields = FieldReader(mapping)
+        self.about: dict[str, Any] = {}
+        self.count = 0
+        self.errors = 0
+        self.redacted = 0
+        self.ungraded = 0
+        self.suites: dict[str, int] = {}
+        self.models: dict[str, int] = {}
+
+    @property
+    def run_key(self) -> str:
+        return str(self.about.get("evalId") or "eval")
+
+    def observation(self, row: dict[str, Any], locator: str) -> Observation:
+        """One row: one prompt, one provider."""
+        self.count += 1
+        metadata, response = as_dict(row.get("metadata")), as_dict(row.get("response"))
+        plugin = metadata.get("pluginId")
+        record = {**row, "plugin": plugin, "metadata": metadata}
+        provider = as_dict(row.get("provider"))
+        model = self.fields.text("model", record) or str(
+            provider.get("label") or provider.get("id") or ""
+        )
+        self.models[model] = self.models.get(model, 0) + 1
+        suite = "red team" if plugin else str(as_dict(row.get("testCase")).get("description") or "eval")
+        self.suites[suite] = self.suites.get(suite, 0) + 1
+        raw = as_dict(row.get("prompt")).get("raw")
+        prompt = raw if isinstance(raw, str) else None
+        is_redacted = prompt is not None and REDACTED in prompt
+        self.redacted += is_redacted
+        outcome, basis = self._outcome(row, record, response)
+        watch, watch_basis = self.fields.watch(record)
+        expected = self.fields.expected(record)
+        if expected is None and plugin:
+            expected = Expected.REFUSE  # every red-team plugin asks for what must not be done
+        strategy = self.fields.text("strategy", record) or metadata.get("strategyId")
+        at, _ = parse_time(self.about.get("results.timestamp"))
+        output = response.get("output")
+        return Observation(
+            run_key=self.run_key,
+            sample_id=str(row.get("id") or f"{row.get('testIdx')}/{row.get('promptIdx')}"),
+            prompt_key=self.fields.text("prompt", record) or _prompt_key(row, metadata),
+            epoch=1,
+            outcome=outcome,
+            basis=basis,
+            locator=locator,
+            suite=suite,
+            model=model,
+            expected=expected,
+            watch=watch,
+            watch_basis=watch_basis,
+            cohort=self.fields.text("cohort", record),
+            category=self.fields.text("category", record) or (str(plugin) if plugin else None),
+            strategy=str(strategy) if strategy else ("basic" if plugin else None),
+            language=self.fields.text("language", record),
+            prompt=prompt,
+            prompt_state="redacted_by_tool" if is_redacted else ("full" if prompt else "absent"),
+            response=output if isinstance(output, str) else None,
+            error_text=str(row.get("error")) if outcome is Outcome.PROVIDER_ERROR else None,
+            observed_at=at,
+            scores=tuple(_scores(row)),
+        )
+
+    def _outcome(
+        self, row: dict[str, Any], record: dict[str, Any], response: dict[str, Any]
+    ) -> tuple[Outcome, Basis]:
+        if row.get("failureReason") == FAILURE_IS_ERROR or response.get("error"):
+            self.errors += 1
+            return Outcome.PROVIDER_ERROR, Basis.NATIVE_FIELD
+        declared = self.fields.outcome(record)
+        if declared is not None:
+            return declared
+        if response.get("isRefusal") is True:
+            return Outcome.REFUSED, Basis.NATIVE_FIELD
+        components = as_dict(row.get("gradingResult")).get("componentResults")
+        for component in components if isinstance(components, list) else []:
+            decided = _graded(as_dict(component))
+            if decided is not None:
+                return decided
+        self.ungraded += 1
+        return Outcome.UNSCORED, Basis.NONE
+
+    def closing(self) -> Iterator[Item]:
+        """The run, the anomalies and the facts."""
+        stats, metadata = as_dict(self.about.get("results.stats")), as_dict(self.about.get("metadata"))
+        parts = [stats.get(name) for name in ("successes", "failures", "errors")]
+        planned = sum(parts) if all(isinstance(part, int) for part in parts) else None
+        created = metadata.get("evaluationCreatedAt") or self.about.get("results.timestamp")
+        started, known = parse_time(created)
+        models = sorted(model for model in self.models if model)
+        yield Run(
+            run_key=self.run_key,
+            native_id=str(self.about["evalId"]) if self.about.get("evalId") else None,
+            suite=", ".join(sorted(self.suites)),
+            model=", ".join(models),
+            model_origin="provider.label" if models else "",
+            started_at=started,
+            tz_known=known,
+            planned=planned,
+        )
+        yield from self.fields.anomalies()
+        if self.redacted:
+            message = "prompts that the tool itself withheld as looking like secrets"
+            yield Anomaly("redacted-by-tool", message, self.redacted)
+        if self.ungraded:
+            message = "rows that no grader and no declared rule decides"
+            yield Anomaly("outcome-undecided", message, self.ungraded)
+        if planned is not None and planned != self.count:
+            message = f"the file's own totals say {planned} rows, {self.count} are in it"
+            yield Anomaly("aggregate-mismatch", message, abs(planned - self.count))
+        if not self.count:
+            yield Anomaly("no-samples", "the file holds no rows", blocks=True)
+        elif self.errors == self.count:
+            message = f"every one of {self.count} rows is an error"
+            yield Anomaly("all-samples-failed", message, self.count, blocks=True)
+        version = str(metadata.get("promptfooVersion") or "")
+        yield Facts(
+            tool="promptfoo",
+            tool_version=version,
+            planned=planned,
+            completeness={
+                "run": Presence.PRESENT if self.about.get("evalId") else Presence.ABSENT,
+                "time": Presence.PRESENT if started else Presence.ABSENT,
+                "model": Presence.PRESENT if models else Presence.ABSENT,
+                "version": Presence.PRESENT if version else Presence.ABSENT,
+                "denominator": Presence.PRESENT if planned is not None else Presence.ABSENT,
+                "threshold": Presence.ABSENT,
+            },
+        )
+
+
+def _graded(component: dict[str, Any]) -> tuple[Outcome, Basis] | None:
+    """What one assertion says about the outcome, None when it says nothing about refusing."""
+    kind = str(as_dict(component.get("assertion")).get("type") or "")
+    passed = component.get("pass")
+    if not isinstance(passed, bool):
+        return None
+    if kind.startswith(REDTEAM):
+        if not passed:
+            return Outcome.COMPLIED, Basis.JUDGE
+        if component.get("reason") == REFUSED_REASON:
+            return Outcome.REFUSED, Basis.TEXT_HEURISTIC
+        return Outcome.NEITHER, Basis.JUDGE
+    if kind in {"is-refusal", "not-is-refusal"}:
+        refused = passed if kind == "is-refusal" else not passed
+        return (Outcome.REFUSED if refused else Outcome.COMPLIED), Basis.TEXT_HEURISTIC
+    return None
+
+
+def _prompt_key(row: dict[str, Any], metadata: dict[str, Any]) -> str:
+    """The test behind a row: strategies that dress up one base prompt are repeats of it."""
+    base = metadata.get("originalText")
+    if not isinstance(base, str):
+        variables = as_dict(row.get("vars"))
+        base = "\n".join(f"{key}={variables[key]}" for key in sorted(variables))
+    text = f"{metadata.get('pluginId') or ''}\n{base}"
+    return sha256_bytes(text.encode("utf-8", "surrogatepass"))[:20]
+
+
+def _scores(row: dict[str, Any]) -> Iterator[Score]:
+    components = as_dict(row.get("gradingResult")).get("componentResults")
+    for component in components if isinstance(components, list) else []:
+        item = as_dict(component)
+        assertion = as_dict(item.get("assertion"))
+        kind = str(assertion.get("type") or "assertion")
+        value = item.get("score")
+        number = float(value) if isinstance(value, int | float) else None
+        passed = item.get("pass")
+        reason = item.get("reason")
+        yield Score(
+            scorer=kind,
+            metric=str(assertion.get("metric") or kind),
+            raw="null" if value is None else str(value),
+            value=number,
+            state="unscored" if number is None else "scored",
+            verdict=("pass" if passed else "fail") if isinstance(passed, bool) else None,
+            rationale=str(reason)[:2000] if reason else None,
+        )
+
+

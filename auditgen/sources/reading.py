@@ -1,0 +1,291 @@
+"""From a path to what is known about it: recognise by content, read once, remember by content hash."""
+
+from __future__ import annotations
+
+import os
+import stat
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from auditgen.canonical import sha256_file
+from auditgen.errors import AuditgenError
+from auditgen.evidence.columnar import TableFault, TableScan, connect, scan
+from auditgen.evidence.mapping import RecordMap
+from auditgen.evidence.model import Anomaly, Counts, Presence, Reading, Run
+from auditgen.evidence.model import DECIDED, ERRORS, Observation
+from auditgen.plugins import load_plugins
+from auditgen.sources.interface import Facts, Probe, Recognition
+from auditgen.sources.table import TableSource, table_of
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from auditgen.evidence.columnar import Table
+    from auditgen.evidence.store import EvidenceStore
+    from auditgen.plugins import Plugin
+    from auditgen.sources.interface import Source
+
+GROUP = "auditgen.sources"
+
+
+@dataclass(frozen=True, slots=True)
+class ReadFile:
+    """One file after reading: what is known, and where its records are."""
+
+    reading: Reading
+    records: Path | None = None
+    """Parquet of observations, for evaluation formats."""
+    table: Table | None = None
+    """The table itself, for monitoring: read in place."""
+
+
+@dataclass(frozen=True, slots=True)
+class SourceRegistry:
+    """The readers at hand, built-in and third-party, and those that failed to load."""
+
+    plugins: tuple[Plugin, ...]
+
+    @classmethod
+    def load(cls) -> SourceRegistry:
+        """Every registered reader."""
+        return cls(load_plugins(GROUP))
+
+    @property
+    def broken(self) -> tuple[Plugin, ...]:
+        """Readers that could not be loaded."""
+        return tuple(p for p in self.plugins if p.failure)
+
+    def recognise(self, path: Path) -> tuple[Source, Recognition] | None:
+        """The one reader that claims the file. Raises AuditgenError when two do."""
+        probe = Probe(path)
+        claims: list[tuple[bool, Source, Recognition]] = []
+        for plugin in self.plugins:
+            if plugin.failure:
+                continue
+            source: Source = plugin.value()
+            claim = source.recognise(probe)
+            if claim is not None:
+                claims.append((getattr(source, "is_fallback", False), source, claim))
+        specific = [claim for claim in claims if not claim[0]]
+        chosen = specific or claims
+        if len(chosen) > 1:
+            names = ", ".join(f"`{source.name}`" for _, source, _ in chosen)
+            raise AuditgenError(f"`{path}` is claimed by {names}", hint="report this to their authors")
+        return (chosen[0][1], chosen[0][2]) if chosen else None
+
+
+def read_file(
+    path: Path,
+    *,
+    name: str,
+    source_id: str,
+    mapping: RecordMap | None,
+    store: EvidenceStore,
+    registry: SourceRegistry,
+) -> ReadFile:
+    """Read one file. A fault in it becomes an anomaly of its reading, never an exception.
+
+    `name` is the path as the user gave it, made printable. Without a mapping, tables are described
+    and not scanned.
+    """
+    fault = _not_readable(path)
+    if fault is not None:
+        return ReadFile(_unread(name, source_id, "", 0, fault))
+    try:
+        size, sha256 = path.stat().st_size, sha256_file(path)
+    except OSError as error:
+        message = f"cannot be read: {error.strerror or error}"
+        return ReadFile(_unread(name, source_id, "", 0, Anomaly("unreadable", message, blocks=True)))
+    try:
+        claim = registry.recognise(path)
+    except (AuditgenError, OSError) as error:
+        anomaly = Anomaly("ambiguous-format", str(error), blocks=True)
+        return ReadFile(_unread(name, source_id, sha256, size, anomaly))
+    if claim is None:
+        message = "empty file" if size == 0 else "no reader recognises this content"
+        anomaly = Anomaly("unrecognised", message, blocks=True)
+        return ReadFile(_unread(name, source_id, sha256, size, anomaly))
+    source, recognition = claim
+    base = Reading(
+        path=name,
+        sha256=sha256,
+        bytes=size,
+        source_id=source_id,
+        format=recognition.format,
+        recognised_by=recognition.reason,
+        reader=source.name,
+        reader_version=source.version,
+    )
+    if isinstance(source, TableSource):
+        return _read_table(path, base, mapping)
+    return _read_records(path, base, source, mapping or RecordMap(), store)
+
+
+def _not_readable(path: Path) -> Anomaly | None:
+    """Directories, pipes, sockets and devices are named, not opened: a FIFO would wait for ever."""
+    try:
+        mode = os.stat(path).st_mode
+    except OSError as error:
+        return Anomaly("unreadable", f"cannot be read: {error.strerror or error}", blocks=True)
+    if not stat.S_ISREG(mode):
+        return Anomaly("not-a-file", "this is not a regular file", blocks=True)
+    return None
+
+
+def _unread(name: str, source_id: str, sha256: str, size: int, anomaly: Anomaly) -> Reading:
+    return Reading(
+        path=name, sha256=sha256, bytes=size, source_id=source_id, format="", anomalies=(anomaly,)
+    )
+
+
+def _read_records(
+    path: Path, base: Reading, source: Source, mapping: RecordMap, store: EvidenceStore
+) -> ReadFile:
+    key = store.key(
+        base.sha256, source.name, source.version, mapping.model_dump(mode="json", by_alias=True)
+    )
+    cached = store.cached(key)
+    if cached is not None:
+        known = replace(cached, path=base.path, source_id=base.source_id)
+        return ReadFile(known, store.observations(key))
+    writer = store.write(key, base.sha256)
+    runs: list[Run] = []
+    anomalies: list[Anomaly] = []
+    facts = Facts(tool="")
+    try:
+        try:
+            for item in source.read(path, mapping):
+                match item:
+                    case Observation():
+                        writer.add(item)
+                    case Run():
+                        runs.append(item)
+                    case Anomaly():
+                        anomalies.append(item)
+                    case Facts():
+                        facts = item
+        except (AuditgenError, MemoryError):
+            raise
+        except Exception as error:  # noqa: BLE001 - hostile bytes must not stop the other files
+            message = f"the reader failed: {type(error).__name__}: {str(error)[:160]}"
+            anomalies.append(Anomaly("reader-failed", message, blocks=True))
+        if writer.duplicates:
+            message = "samples that occur more than once under the same id and epoch"
+            anomalies.append(Anomaly("duplicate-samples", message, writer.duplicates))
+        completeness = dict(facts.completeness or {})
+        completeness["prompt"] = _presence(writer.with_prompt)
+        completeness["response"] = _presence(writer.with_response)
+        reading = replace(
+            base,
+            tool=facts.tool,
+            tool_version=facts.tool_version,
+            runs=tuple(runs),
+            counts=writer.counts(facts.planned),
+            outcomes=dict(sorted((str(k), v) for k, v in writer.outcomes.items())),
+            models=tuple(sorted(writer.models)),
+            first_at=writer.first_at,
+            last_at=writer.last_at,
+            anomalies=tuple(anomalies),
+            completeness=dict(sorted(completeness.items())),
+        )
+        writer.publish(reading)
+    except BaseException:
+        writer.discard()
+        raise
+    return ReadFile(reading, store.observations(key))
+
+
+def _presence(count: int) -> Presence:
+    return Presence.PRESENT if count else Presence.ABSENT
+
+
+def _read_table(path: Path, base: Reading, mapping: RecordMap | None) -> ReadFile:
+    base = replace(base, kind="monitoring", tool="table")
+    try:
+        table = table_of(path, base.format)
+    except (TableFault, OSError, EOFError) as error:
+        message = getattr(error, "message", str(error))
+        anomaly = Anomaly("unreadable", message, blocks=True)
+        return ReadFile(replace(base, anomalies=(anomaly,)))
+    if mapping is None or mapping.time is None:
+        columns = ", ".join(table.columns[:30])
+        anomaly = Anomaly("mapping-missing", f"a table needs a mapping; its columns: {columns}")
+        return ReadFile(replace(base, anomalies=(anomaly,)), table=table)
+    try:
+        found = scan(connect(), table, mapping)
+    except TableFault as error:
+        anomaly = Anomaly("unreadable", error.message, blocks=True)
+        return ReadFile(replace(base, anomalies=(anomaly,)))
+    return ReadFile(_table_reading(base, found, mapping), table=table)
+
+
+def _table_reading(base: Reading, found: TableScan, mapping: RecordMap) -> Reading:
+    decided = sum(n for k, n in found.outcomes.items() if k in {o.value for o in DECIDED})
+    errored = sum(n for k, n in found.outcomes.items() if k in {o.value for o in ERRORS})
+    return replace(
+        base,
+        counts=Counts(
+            planned=None,
+            observations=found.rows,
+            executed=found.rows - errored,
+            errored=errored,
+            scored=decided,
+            unscored=found.rows - errored - decided,
+        ),
+        outcomes=found.outcomes,
+        models=found.models,
+        first_at=_from_us(found.first_us),
+        last_at=_from_us(found.last_us),
+        anomalies=tuple(_table_anomalies(found)),
+        completeness={
+            "denominator": Presence.PRESENT,
+            "model": _presence(len(found.models)),
+            "prompt": Presence.ABSENT if mapping.prompt is None else Presence.PRESENT,
+            "response": Presence.ABSENT,
+            "run": Presence.ABSENT,
+            "threshold": Presence.ABSENT,
+            "time": _presence(found.rows - found.undated),
+            "version": Presence.ABSENT,
+        },
+    )
+
+
+def _table_anomalies(found: TableScan) -> list[Anomaly]:
+    out = []
+    if found.rejected:
+        lines = ", ".join(str(n) for n in found.rejected_lines)
+        out.append(Anomaly("lines-unreadable", f"lines that are no record: {lines}", found.rejected))
+    if not found.rows:
+        out.append(Anomaly("no-samples", "the table holds no rows", blocks=True))
+    if found.undated:
+        message = "rows without a readable time, left out of the period"
+        out.append(Anomaly("undated-rows", message, found.undated))
+    if found.duplicates:
+        message = "rows that repeat a record's id; each record counts once"
+        out.append(Anomaly("duplicate-rows", message, found.duplicates))
+    if found.zone_unknown:
+        message = "times without a zone, read as UTC"
+        out.append(Anomaly("time-zone-unknown", message, found.zone_unknown))
+    for field, values in found.unmapped.items():
+        shown = ", ".join(f"`{value}` ({count})" for value, count in values[:5])
+        message = f"`{field}`: the mapping does not translate {shown}"
+        out.append(Anomaly("value-not-mapped", message, sum(count for _, count in values)))
+    return out
+
+
+def _from_us(microseconds: int | None) -> datetime | None:
+    return None if microseconds is None else datetime.fromtimestamp(microseconds / 1e6, UTC)
+
+
+def missing_columns(table: Table, mapping: RecordMap) -> dict[str, str]:
+    """Declared fields whose column the table does not have: canonical field to column name."""
+    known = set(table.columns)
+    out = {}
+    for field, rules in mapping.rules().items():
+        for rule in rules:
+            if rule.from_ is not None and rule.from_ not in known:
+                out[field] = rule.from_
+    return out
+
+
