@@ -10,7 +10,6 @@ from __future__ import annotations
 from auditgen.seal.detached import sign_detached
 from auditgen.seal.keys import KeyPaths, init_keys
 from auditgen.seal.merkle import inclusion_path, leaf_hash, root
-
 from auditgen.seal.pack import PackSummary, write_pack
 from auditgen.seal.pdf import sign_pdf
 from auditgen.seal.signer import Signer, load_signer

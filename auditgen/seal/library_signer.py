@@ -23,7 +23,8 @@ def library_signer(signer: Signer) -> SimpleSigner:
 
     store = SimpleCertificateStore()
     certificates = [x509.Certificate.load(der) for der in signer.chain]
-    store.register_multiple(certificates)
+    # pyHanko adds the signer's own certificate itself; registered here it would appear twice.
+    store.register_multiple(certificates[1:])
     private = signer.private_key.private_bytes(
         Encoding.DER, PrivateFormat.PKCS8, NoEncryption()
     )

@@ -40,7 +40,7 @@ class Signer:
     not_after: datetime
     is_development: bool
     """The subject or issuer carries the development mark."""
-    chain: tuple[bytes, ...]
+    chain: tuple[bytes, ...] = field(repr=False)
     """DER certificates, the signer's first, then intermediates; never a self-signed root."""
     private_key: RSAPrivateKey = field(repr=False, compare=False)
     warnings: tuple[Diagnostic, ...] = ()

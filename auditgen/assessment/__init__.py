@@ -1,0 +1,33 @@
+"""The judgement: verdicts on criteria and controls, conclusions on principles, findings."""
+
+from auditgen.assessment.assess import assess
+from auditgen.assessment.model import (
+    Assessment,
+    Conclusion,
+    ControlResult,
+    CriterionResult,
+    DocumentRecord,
+    ExpectedResult,
+    Finding,
+    PreviousReport,
+    PrincipleResult,
+    Register,
+    Severity,
+    Verdict,
+)
+
+__all__ = [
+    "Assessment",
+    "Conclusion",
+    "ControlResult",
+    "CriterionResult",
+    "DocumentRecord",
+    "ExpectedResult",
+    "Finding",
+    "PreviousReport",
+    "PrincipleResult",
+    "Register",
+    "Severity",
+    "Verdict",
+    "assess",
+]

@@ -1,0 +1,126 @@
+"""`assess`: from quantities, register and declarations to conclusions. Pure; the day is an argument."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from auditgen.assessment.controls import judge_controls
+from auditgen.assessment.doubts import findings as find_doubts
+from auditgen.assessment.judge import Context, judge
+from auditgen.assessment.model import (
+    Assessment,
+    Conclusion,
+    ExpectedResult,
+    PrincipleResult,
+    Severity,
+    Verdict,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import date, datetime
+
+    from auditgen.assessment.model import CriterionResult, Finding, Register
+    from auditgen.checklists import Checklist
+    from auditgen.indicators import Measured
+    from auditgen.project.model import Audit, ExpectedItem, Principle
+
+_OPEN = frozenset({Verdict.INSUFFICIENT, Verdict.STALE, Verdict.NEEDS_REVIEW})
+
+
+def assess(
+    audit: Audit,
+    checklists: Sequence[Checklist],
+    measured: Mapping[str, Measured],
+    register: Register,
+    as_of: date,
+) -> Assessment:
+    """Judge everything. `measured` holds a result for every criterion and also-measured id."""
+    expected = tuple(_received(item, audit, register, as_of) for item in audit.expected)
+    doubts = find_doubts(audit, register, expected, as_of.isoformat())
+    last_at: dict[str, datetime] = {}
+    for reading in register.readings:
+        if reading.last_at is not None:
+            known = last_at.get(reading.source_id)
+            last_at[reading.source_id] = max(known or reading.last_at, reading.last_at)
+    principles = []
+    for principle in audit.principles:
+        results = []
+        for criterion in principle.criteria:
+            bound = criterion.models or audit.system.models
+            others = register.criterion_models.get(criterion.id, {})
+            context = Context(
+                as_of=as_of,
+                independence={s.id: s.provider.independence for s in audit.sources},
+                last_at=last_at,
+                expected=expected,
+                previous=register.previous,
+                other_models={k: n for k, n in others.items() if k not in bound and n},
+            )
+            results.append(judge(criterion, principle.id, measured[criterion.id], context))
+        principles.append(conclude(principle, results, doubts))
+    order = list(Conclusion)
+    # the sort is stable: equals keep the order in which the organisation declared them
+    principles.sort(key=lambda p: order.index(p.conclusion))
+    return Assessment(
+        as_of=as_of,
+        principles=tuple(principles),
+        controls=judge_controls(audit, checklists, principles, register.documents, as_of),
+        findings=doubts,
+        expected=expected,
+        also_measured={item.id: measured[item.id] for item in audit.also_measured},
+        register=register,
+    )
+
+
+def conclude(
+    principle: Principle, results: Sequence[CriterionResult], doubts: Sequence[Finding]
+) -> PrincipleResult:
+    """The conclusion on one principle; the first rule that matches decides."""
+    comments = [f"{r.criterion.id}: {text}" for r in results for text in r.comments]
+    touching = [f for f in doubts if principle.id in f.principles and f.severity is not Severity.NOTE]
+    comments += [f"{f.id} {f.title.lower()}: {f.detail}" for f in touching]
+    broken = [r for r in results if r.verdict is Verdict.NOT_MET]
+    undecided = [r for r in results if r.verdict in _OPEN]
+    if broken:
+        conclusion, reason = Conclusion.CONTRADICTED, _because(broken)
+    elif undecided:
+        conclusion, reason = Conclusion.NOT_CONCLUDED, _because(undecided)
+    elif comments:
+        conclusion, reason = Conclusion.WITH_COMMENTS, _because(results)
+    else:
+        conclusion, reason = Conclusion.SUPPORTED, _because(results)
+    return PrincipleResult(principle, conclusion, reason, tuple(results), tuple(comments))
+
+
+def _because(results: Sequence[CriterionResult]) -> str:
+    return "; ".join(f"{r.criterion.id}: {r.reasons[0]}" for r in results)
+
+
+def _received(
+    item: ExpectedItem, audit: Audit, register: Register, as_of: date
+) -> ExpectedResult:
+    """Whether an expected item is among the readings: suite, version, provider and size must fit."""
+    providers = {s.id: s.provider.name for s in audit.sources}
+    aliases = {s.id: {a.recorded: a.is_ for a in s.aliases} for s in audit.sources}
+    candidates = [r for r in register.readings if item.source in {None, r.source_id}]
+    if item.suite is not None:
+        candidates = [r for r in candidates if any(run.suite == item.suite for run in r.runs)]
+    if item.provider is not None:
+        candidates = [r for r in candidates if providers.get(r.source_id) == item.provider]
+    if item.model is not None:
+        candidates = [
+            r
+            for r in candidates
+            if item.model in {aliases[r.source_id].get(m, m) for m in r.models}
+        ]
+    found = sum(r.counts.scored for r in candidates if not r.is_vacuous)
+    overdue = item.due is not None and item.due < as_of
+    due = f", due {item.due.isoformat()}" if item.due else ""
+    if found >= item.min_n:
+        return ExpectedResult(item, True, f"{found} decided samples", found)
+    if not candidates:
+        what = f"no file holds it{due}"
+    else:
+        what = f"{found} decided samples, {item.min_n} expected{due}"
+    return ExpectedResult(item, False, what + (" (overdue)" if overdue else ""), found)

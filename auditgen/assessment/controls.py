@@ -1,0 +1,165 @@
+"""Controls of the checklists: does it apply, and is every kind of evidence it needs there?"""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import TYPE_CHECKING
+
+from auditgen.assessment.model import ControlResult, NeedResult, Verdict
+from auditgen.checklists import EVIDENCE_CODES, Applicability, EvidenceKind, Profile, applicability
+from auditgen.indicators import core_indicators
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from auditgen.assessment.model import CriterionResult, DocumentRecord, PrincipleResult
+    from auditgen.checklists import Checklist, Control, EvidenceNeed
+    from auditgen.project.model import Audit
+
+_WORST_FIRST = (
+    Verdict.NOT_MET,
+    Verdict.INSUFFICIENT,
+    Verdict.STALE,
+    Verdict.NEEDS_REVIEW,
+    Verdict.MET,
+)
+_OUTSIDE = {
+    Applicability.NOT_APPLICABLE: Verdict.NOT_APPLICABLE,
+    Applicability.NOT_YET: Verdict.NOT_YET,
+    Applicability.UNKNOWN: Verdict.NEEDS_LEGAL_VIEW,
+}
+
+
+def judge_controls(
+    audit: Audit,
+    checklists: Sequence[Checklist],
+    principles: Sequence[PrincipleResult],
+    documents: Sequence[DocumentRecord],
+    as_of: date,
+) -> tuple[ControlResult, ...]:
+    """Every control of every checklist, in the checklists' own order."""
+    profile = Profile(
+        roles=None if audit.profile.roles is None else frozenset(audit.profile.roles),
+        risk_classes=(
+            None if audit.profile.risk_classes is None else frozenset(audit.profile.risk_classes)
+        ),
+        facts=audit.profile.facts,
+    )
+    return tuple(
+        _judge(checklist.framework.id, control, profile, principles, documents, as_of)
+        for checklist in checklists
+        for control in checklist.controls
+    )
+
+
+def _judge(  # noqa: PLR0913 - everything a control is judged from
+    framework_id: str,
+    control: Control,
+    profile: Profile,
+    principles: Sequence[PrincipleResult],
+    documents: Sequence[DocumentRecord],
+    as_of: date,
+) -> ControlResult:
+    answer, why = applicability(control, profile, as_of)
+    name = f"{framework_id}:{control.id}"
+    answering = tuple(p for p in principles if name in p.principle.answers)
+    ids = tuple(p.principle.id for p in answering)
+    if answer in _OUTSIDE:
+        return ControlResult(framework_id, control, _OUTSIDE[answer], why, (), ids)
+    criteria = [c for p in answering for c in p.criteria]
+    unclaimed = [c for p in principles if p not in answering for c in p.criteria]
+    needs = tuple(_need(need, criteria, unclaimed, documents, as_of) for need in control.evidence)
+    verdict = min((n.verdict for n in needs), key=_WORST_FIRST.index)
+    decisive = [n for n in needs if n.verdict is verdict]
+    reason = f"{why}; " + "; ".join(n.reason for n in decisive)
+    return ControlResult(framework_id, control, verdict, reason, needs, ids)
+
+
+def _need(
+    need: EvidenceNeed,
+    criteria: Sequence[CriterionResult],
+    unclaimed: Sequence[CriterionResult],
+    documents: Sequence[DocumentRecord],
+    as_of: date,
+) -> NeedResult:
+    found: list[tuple[Verdict, str, str]] = []
+    for code in need.any_of:
+        if EVIDENCE_CODES[code][0] is EvidenceKind.INDICATOR:
+            found += [(c.verdict, c.criterion.id, _said(c)) for c in criteria if _gives(c, code)]
+        else:
+            found += [
+                _document(d, need.max_age_days, as_of) for d in documents if d.block.kind == code
+            ]
+    wanted = " or ".join(f"{EVIDENCE_CODES[code][1]} ({code})" for code in need.any_of)
+    if not found:
+        others = sorted(
+            {c.criterion.id for c in unclaimed for code in need.any_of if _gives(c, code)}
+        )
+        hint = (
+            f"; {', '.join(others)} measures this, but its principle does not declare to answer here"
+            if others
+            else ""
+        )
+        reason = f"nothing was handed in for: {wanted}{hint}"
+        return NeedResult(need.id, need.any_of, Verdict.INSUFFICIENT, (), reason)
+    # one kind is enough, yet contradicting evidence is never outweighed by another kind
+    verdicts = [verdict for verdict, _, _ in found]
+    if Verdict.NOT_MET in verdicts:
+        verdict = Verdict.NOT_MET
+    else:
+        verdict = max(verdicts, key=_WORST_FIRST.index)
+    reasons = [reason for v, _, reason in found if v is verdict]
+    return NeedResult(
+        need.id, need.any_of, verdict, tuple(ref for _, ref, _ in found), "; ".join(reasons)
+    )
+
+
+def _gives(result: CriterionResult, code: str) -> bool:
+    indicator = core_indicators().get(result.criterion.indicator)
+    return indicator is not None and code in indicator.codes
+
+
+def _said(result: CriterionResult) -> str:
+    return f"criterion {result.criterion.id}: {result.reasons[0]}"
+
+
+def _document(
+    document: DocumentRecord, max_age_days: int | None, as_of: date
+) -> tuple[Verdict, str, str]:
+    """A document alone needs review; met needs a dated attestation of exactly this version."""
+    block = document.block
+    if document.sha256 is None:
+        return Verdict.INSUFFICIENT, block.id, f"{block.title}: {document.fault}"
+    age = (as_of - block.dated).days
+    if max_age_days is not None and age > max_age_days:
+        reason = f"{block.title} is {age} days old, at most {max_age_days}"
+        return Verdict.STALE, block.id, reason
+    return _attested(document, as_of)
+
+
+def _attested(document: DocumentRecord, as_of: date) -> tuple[Verdict, str, str]:
+    block, attestation = document.block, document.block.attestation
+    review = Verdict.NEEDS_REVIEW
+    if attestation is None:
+        return review, block.id, f"{block.title} was handed in; nobody attested what it satisfies"
+    for why in _attestation_faults(document, as_of):
+        return review, block.id, f"{block.title}: the attestation does not count, {why}"
+    reviewer = attestation.reviewer
+    reason = (
+        f"{block.title}, {attestation.passage}: attested by {reviewer.name} ({reviewer.role}) "
+        f"on {attestation.date.isoformat()}"
+    )
+    return Verdict.MET, block.id, reason
+
+
+def _attestation_faults(document: DocumentRecord, as_of: date) -> Iterator[str]:
+    attestation = document.block.attestation
+    assert attestation is not None
+    if attestation.sha256 != document.sha256:
+        yield "it is for another version of the file"
+    if attestation.date > as_of:
+        yield "it is dated in the future"
+    if attestation.date < document.block.dated:
+        yield "it is older than the document"
+    if attestation.expires is not None and attestation.expires < as_of:
+        yield f"it expired on {attestation.expires.isoformat()}"

@@ -1,0 +1,259 @@
+"""The hunt for reasons to disbelieve: every anomaly, gap and contradiction becomes a finding.
+
+Each code has a weight and a question to put to whoever handed the evidence in.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import TYPE_CHECKING
+
+from auditgen.assessment.model import Finding, Severity
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from auditgen.assessment.model import ExpectedResult, Register
+    from auditgen.evidence.model import Reading
+    from auditgen.project.model import Audit
+
+H, M, L, N = Severity.HIGH, Severity.MEDIUM, Severity.LOW, Severity.NOTE
+SHOWN_FILES = 8
+
+CODES: dict[str, tuple[Severity, str, str]] = {
+    "aggregate-mismatch": (H, "A file contradicts itself", "Which of the two counts is right, and who wrote the other?"),
+    "all-samples-failed": (H, "A run in which nothing ran", "Why was a run without a single result handed in, and where is its repetition?"),
+    "ambiguous-format": (M, "Two readers claim one file", "Which tool wrote this file?"),
+    "attempts-unevaluated": (M, "Attempts without a result", "Why were these attempts never evaluated?"),
+    "dated-after": (H, "Evidence from the future", "Which clock wrote these times?"),
+    "detector-unnamed": (L, "Deciding detector not named", "Which detector decides for these probes?"),
+    "document-missing": (H, "A named document is missing", "Where is the document that audit.yaml names?"),
+    "document-changed": (H, "A document changed after its review", "Who reviewed the version that is in force now?"),
+    "duplicate-members": (H, "Archive members share a name", "Which of the two is the genuine sample?"),
+    "duplicate-rows": (L, "Records logged twice", "Why does the log repeat these records?"),
+    "duplicate-samples": (M, "Samples occur twice", "Why does the same sample and repeat occur more than once?"),
+    "evidence-outside-period": (N, "Evidence from outside the period", "Is there newer evidence?"),
+    "expected-missing": (H, "Expected evidence was not received", "When will it be handed in, and what do the runs so far say?"),
+    "field-not-found": (M, "A mapped field is in no record", "Has the export's layout changed?"),
+    "header-missing": (M, "A log without its header", "Was the run stopped, and what was left out?"),
+    "lines-unreadable": (M, "Lines that could not be read", "Can the file be exported again in full?"),
+    "limit-reached": (M, "Samples cut off by a limit", "Would the outcome differ without the limit?"),
+    "mapping-missing": (H, "A table nobody explained", "What do its columns mean?"),
+    "no-samples": (H, "A file without a single record", "Is this the file that was meant?"),
+    "nonfinite-json": (M, "Numbers that are none", "Why did the grader write NaN?"),
+    "not-a-file": (H, "Not a regular file", "What was meant to lie here?"),
+    "outcome-undecided": (M, "Samples without an outcome", "Which score says whether the model refused?"),
+    "plugin-broken": (M, "A reader could not be loaded", "Is the extension installed for this version?"),
+    "reader-failed": (H, "A file broke its reader", "Can the file be exported again?"),
+    "redacted-by-tool": (L, "Prompts withheld by the tool", "Can the original prompts be handed in separately?"),
+    "repeated-run": (M, "Several runs of one task", "Were all runs of this task handed in, and why was it repeated?"),
+    "run-invalidated": (H, "Samples marked invalid", "Who invalidated them, when, and why?"),
+    "samples-missing": (M, "Planned samples are missing", "Where are the samples that were planned?"),
+    "samples-unreadable": (H, "Samples that could not be read", "Can the file be exported again?"),
+    "score-edited": (H, "Scores edited afterwards", "Who changed these scores, when, and why?"),
+    "score-undecided": (L, "Scores that no pass mark decides", "Which pass mark was used?"),
+    "silent-window": (M, "Silence in the monitoring", "Was the system down, or did nobody look?"),
+    "source-empty": (H, "A source without files", "Where are the files this source names?"),
+    "threshold-unrecorded": (L, "Pass mark not recorded", "Which pass mark was used?"),
+    "time-zone-unknown": (L, "Times without a zone", "In which zone did the machine run?"),
+    "truncated": (H, "A damaged file", "Can the file be exported again in full?"),
+    "undated-rows": (M, "Records without a time", "When did these happen?"),
+    "unevaluated-version": (H, "Traffic on a version nobody evaluated", "Which evaluation covers this version?"),
+    "unfinished-run": (M, "A run that never finished", "Why did it stop, and what would the rest have shown?"),
+    "unreadable": (H, "A file that cannot be read", "Can it be handed in again?"),
+    "unrecognised": (M, "A file nobody recognises", "Which tool wrote it, and is it meant as evidence?"),
+    "value-not-mapped": (M, "Values the mapping does not know", "What do these values mean?"),
+}  # fmt: skip
+"""Code to (severity, title, what to ask)."""
+
+
+def findings(
+    audit: Audit, register: Register, expected: Sequence[ExpectedResult], as_of_day: str
+) -> tuple[Finding, ...]:
+    """All findings, heaviest first, with stable codes and running ids."""
+    users = _principles_by_source(audit)
+    raw: list[Finding] = [
+        *_anomalies(register, users),
+        *_missing(audit, register, expected, users),
+        *_runs(audit, register, users, as_of_day),
+        *_versions(audit, register, users),
+        *_silence(register, users),
+        *_documents(register),
+        *(_finding("plugin-broken", message) for message in register.broken_plugins),
+    ]
+    order = list(Severity)
+    ranked = sorted(raw, key=lambda f: (order.index(f.severity), f.code, f.source_id, f.detail))
+    return tuple(
+        Finding(
+            id=f"F{number:02d}",
+            code=f.code,
+            severity=f.severity,
+            title=f.title,
+            detail=f.detail,
+            ask=f.ask,
+            source_id=f.source_id,
+            files=f.files,
+            principles=f.principles,
+            count=f.count,
+        )
+        for number, f in enumerate(ranked, 1)
+    )
+
+
+def _finding(  # noqa: PLR0913 - the parts of a finding
+    code: str,
+    detail: str,
+    *,
+    source_id: str = "",
+    files: Sequence[str] = (),
+    principles: Sequence[str] = (),
+    count: int = 1,
+) -> Finding:
+    severity, title, ask = CODES[code]
+    return Finding(
+        "", code, severity, title, detail, ask, source_id, tuple(files), tuple(principles), count
+    )
+
+
+def _principles_by_source(audit: Audit) -> dict[str, tuple[str, ...]]:
+    users: dict[str, set[str]] = defaultdict(set)
+    for principle in audit.principles:
+        for criterion in principle.criteria:
+            for source in criterion.sources:
+                users[source].add(principle.id)
+    return {source: tuple(sorted(ids)) for source, ids in users.items()}
+
+
+def _anomalies(
+    register: Register, users: Mapping[str, tuple[str, ...]]
+) -> Iterator[Finding]:
+    """Equal anomalies of one source are one finding that names its files."""
+    grouped: dict[tuple[str, str, str], list[tuple[Reading, int]]] = defaultdict(list)
+    for reading in register.readings:
+        for anomaly in reading.anomalies:
+            grouped[reading.source_id, anomaly.code, anomaly.message].append((reading, anomaly.count))
+    for (source, code, message), hits in sorted(grouped.items()):
+        known = code if code in CODES else "reader-failed"
+        yield _finding(
+            known,
+            message,
+            source_id=source,
+            files=_names([reading for reading, _ in hits]),
+            principles=users.get(source, ()),
+            count=sum(count for _, count in hits),
+        )
+
+
+def _names(readings: Sequence[Reading]) -> list[str]:
+    names = sorted(reading.path for reading in readings)
+    if len(names) > SHOWN_FILES:
+        return [*names[:SHOWN_FILES], f"and {len(names) - SHOWN_FILES} more"]
+    return names
+
+
+def _missing(
+    audit: Audit,
+    register: Register,
+    expected: Sequence[ExpectedResult],
+    users: Mapping[str, tuple[str, ...]],
+) -> Iterator[Finding]:
+    for source in register.empty_sources:
+        block = next(s for s in audit.sources if s.id == source)
+        detail = f"no file matches {', '.join(block.files)}"
+        yield _finding("source-empty", detail, source_id=source, principles=users.get(source, ()))
+    for result in expected:
+        if result.is_received:
+            continue
+        item = result.item
+        touched = set(users.get(item.source or "", ()))
+        touched |= {
+            p.id for p in audit.principles for c in p.criteria if c.id in item.criteria
+        }
+        yield _finding(
+            "expected-missing",
+            f"{item.title}: {result.detail}",
+            source_id=item.source or "",
+            principles=sorted(touched),
+        )
+
+
+def _runs(
+    audit: Audit, register: Register, users: Mapping[str, tuple[str, ...]], as_of_day: str
+) -> Iterator[Finding]:
+    by_task: dict[tuple[str, str], list[tuple[Reading, str]]] = defaultdict(list)
+    for reading in register.readings:
+        for run in reading.runs:
+            by_task[reading.source_id, run.suite].append((reading, run.run_key))
+        if reading.kind != "evaluation" or reading.last_at is None:
+            continue
+        day = reading.last_at.date()
+        if day.isoformat() > as_of_day:
+            detail = f"the records reach {day.isoformat()}, after the day of judgement {as_of_day}"
+            yield _finding(
+                "dated-after",
+                detail,
+                source_id=reading.source_id,
+                files=[reading.path],
+                principles=users.get(reading.source_id, ()),
+            )
+        if not audit.period.start <= day <= audit.period.end:
+            detail = f"run of {day.isoformat()}, outside the reporting period"
+            yield _finding(
+                "evidence-outside-period",
+                detail,
+                source_id=reading.source_id,
+                files=[reading.path],
+                principles=users.get(reading.source_id, ()),
+            )
+    for (source, suite), runs in sorted(by_task.items()):
+        if len({key for _, key in runs}) > 1:
+            yield _finding(
+                "repeated-run",
+                f"{len(runs)} runs of `{suite}` were handed in; nobody can see runs that were not",
+                source_id=source,
+                files=_names([reading for reading, _ in runs]),
+                principles=users.get(source, ()),
+                count=len(runs),
+            )
+
+
+def _versions(
+    audit: Audit, register: Register, users: Mapping[str, tuple[str, ...]]
+) -> Iterator[Finding]:
+    total = sum(register.production_models.values())
+    everyone = sorted({p for source in users.values() for p in source})
+    for model, number in sorted(register.production_models.items()):
+        if model in register.evaluated_models or not number:
+            continue
+        name = f"version `{model}`" if model else "no recorded version"
+        share = 100 * number / total
+        known = "" if model in audit.system.models or not model else "; audit.yaml does not declare it"
+        yield _finding(
+            "unevaluated-version",
+            f"{number:,} of {total:,} production records ({share:.1f} %) ran on {name}, "
+            f"for which no evaluation was handed in{known}",
+            principles=everyone,
+            count=number,
+        )
+
+
+def _silence(register: Register, users: Mapping[str, tuple[str, ...]]) -> Iterator[Finding]:
+    for window in register.silent_windows:
+        start = window.start.strftime("%Y-%m-%d %H:%M")
+        yield _finding(
+            "silent-window",
+            f"no record for {window.hours} hours from {start} UTC",
+            source_id=window.source_id,
+            principles=users.get(window.source_id, ()),
+            count=window.hours,
+        )
+
+
+def _documents(register: Register) -> Iterator[Finding]:
+    for document in register.documents:
+        block = document.block
+        if document.sha256 is None:
+            yield _finding("document-missing", f"{block.title}: {document.fault}", files=[block.file])
+        elif block.attestation is not None and block.attestation.sha256 != document.sha256:
+            detail = f"{block.title}: the attestation is for another version of the file"
+            yield _finding("document-changed", detail, files=[block.file])

@@ -1,0 +1,292 @@
+"""One criterion against one quantity. The interval decides, never the point estimate.
+
+`met` needs the worst case (every undecided, failed and missing sample gone the bad way) to hold.
+`not_met` needs the interval of what *was* decided to lie on the wrong side, and then stands whatever
+else is missing: evidence against a promise is not taken back because more was expected, because it
+is small, or because it comes from the promiser.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, time
+from typing import TYPE_CHECKING, assert_never
+
+from auditgen.assessment.model import CriterionResult, Verdict
+from auditgen.canonical import digest_of
+from auditgen.indicators import Quantity, Unmeasured
+from auditgen.indicators.intervals import clopper_pearson, newcombe, wilson
+from auditgen.project import criterion_declaration
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import date
+
+    from auditgen.assessment.model import ExpectedResult, PreviousReport
+    from auditgen.indicators import Measured
+    from auditgen.project.model import Criterion, Independence
+
+MAX_PLANNED = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What judging a criterion needs to know beside its number."""
+
+    as_of: date
+    independence: Mapping[str, Independence]
+    """By source."""
+    last_at: Mapping[str, datetime]
+    """Latest record by source, where dated."""
+    expected: tuple[ExpectedResult, ...]
+    previous: PreviousReport | None
+    other_models: Mapping[str, int]
+    """Decided records on versions the criterion is not bound to."""
+
+
+def judge(
+    criterion: Criterion, principle_id: str, measured: Measured, context: Context
+) -> CriterionResult:
+    """The verdict with every reason that applies, weightiest first."""
+    digest = digest_of(criterion_declaration(criterion))
+    is_proven = _is_proven(digest, measured, context.previous)
+    missing = [
+        f"expected evidence was not received: {e.item.title} ({e.detail})"
+        for e in context.expected
+        if not e.is_received and _rests_on(criterion, e)
+    ]
+    comments: list[str] = []
+    more: int | None = None
+    match measured:
+        case Unmeasured():
+            reasons = [*missing, f"not measured: {measured.reason}; wanted: {measured.wanted}"]
+            reasons += _other_models(context)
+            verdict = Verdict.INSUFFICIENT
+        case Quantity():
+            verdict, reasons, more = _decide(criterion, measured, context, missing)
+            comments = _comments(measured, context)
+        case _:
+            assert_never(measured)
+    if not is_proven:
+        comments.append("declared, not proven: no earlier sealed pack holds this criterion")
+    return CriterionResult(
+        criterion=criterion,
+        principle_id=principle_id,
+        verdict=verdict,
+        reasons=tuple(reasons),
+        measured=measured,
+        digest=digest,
+        is_declaration_proven=is_proven,
+        comments=tuple(comments),
+        more_needed=more,
+    )
+
+
+def _decide(
+    criterion: Criterion, quantity: Quantity, context: Context, missing: list[str]
+) -> tuple[Verdict, list[str], int | None]:
+    holds, fails = _bounds(criterion, quantity)
+    stale = _staleness(criterion, quantity, context)
+    if fails and not stale:
+        return Verdict.NOT_MET, [_failure(criterion, quantity), *missing], None
+    short = _shortcomings(criterion, quantity, context)
+    if missing or short:
+        return Verdict.INSUFFICIENT, [*missing, *short, *stale], _more(criterion, quantity)
+    if stale:
+        return Verdict.STALE, stale, None
+    if holds:
+        return Verdict.MET, [_success(criterion, quantity)], None
+    return Verdict.INSUFFICIENT, [_undecided(criterion, quantity)], _more(criterion, quantity)
+
+
+def _bounds(criterion: Criterion, quantity: Quantity) -> tuple[bool, bool]:
+    """Whether the worst case satisfies the threshold, and whether the decided samples violate it."""
+    worst, limit = quantity.worst, criterion.threshold
+    seen = quantity.interval or quantity.worst
+    match criterion.operator:
+        case "at_least":
+            return worst.lower >= limit, seen.upper < limit
+        case "at_most":
+            return worst.upper <= limit, seen.lower > limit
+        case _:
+            holds = -limit <= worst.lower and worst.upper <= limit
+            return holds, seen.lower > limit or seen.upper < -limit
+
+
+def _shortcomings(criterion: Criterion, quantity: Quantity, context: Context) -> list[str]:
+    """What keeps good-looking evidence from counting."""
+    out = []
+    smallest = min(quantity.arms, key=lambda arm: arm.denominator)
+    if quantity.interval is not None and smallest.denominator < criterion.min_n:
+        where = f" in the {smallest.name} arm" if len(quantity.arms) > 1 else ""
+        out.append(f"{smallest.denominator} decided samples{where}, {criterion.min_n} were declared")
+    near = sorted(
+        source
+        for source in quantity.sources
+        if context.independence[source].rank < criterion.independence.rank
+    )
+    if near:
+        wanted = criterion.independence.value.replace("_", " ")
+        out.append(f"{wanted} evidence was declared, but {', '.join(near)} is nearer than that")
+    if quantity.last_at is None:
+        out.append("the records are not dated, so nobody can say whether they are current")
+    elif quantity.last_at.date() > context.as_of:
+        day = quantity.last_at.date().isoformat()
+        out.append(f"the records reach {day}, after the day of judgement")
+    return out
+
+
+def _staleness(criterion: Criterion, quantity: Quantity, context: Context) -> list[str]:
+    """Too old: counted from the source whose latest record is oldest."""
+    ends = [context.last_at[s] for s in quantity.sources if s in context.last_at]
+    if not ends:
+        return []
+    midnight = datetime.combine(context.as_of, time(), UTC)
+    age = (midnight.date() - min(ends).date()).days
+    if age <= criterion.max_age_days:
+        return []
+    return [f"the evidence is {age} days old, at most {criterion.max_age_days} were declared"]
+
+
+def _failure(criterion: Criterion, quantity: Quantity) -> str:
+    seen = quantity.interval
+    if seen is None:
+        return f"the complete count is {_percent(quantity.estimate)}, {_wanted(criterion)}"
+    match criterion.operator:
+        case "at_least":
+            return f"the upper bound {_percent(seen.upper)} stays below {_percent(criterion.threshold)}"
+        case "at_most":
+            return f"the lower bound {_percent(seen.lower)} exceeds {_percent(criterion.threshold)}"
+        case _:
+            return (
+                f"the whole interval from {_points(seen.lower)} to {_points(seen.upper)} points "
+                f"lies outside {_margin(criterion.threshold)} points"
+            )
+
+
+def _success(criterion: Criterion, quantity: Quantity) -> str:
+    worst = quantity.worst
+    undetermined = sum(a.undecided + a.errors for a in quantity.arms) + quantity.missing
+    if quantity.interval is None:
+        return f"the complete count is {_percent(quantity.estimate)}, {_wanted(criterion)}"
+    even = " even if every undecided, failed or missing sample had gone the bad way"
+    tail = even if undetermined else ""
+    match criterion.operator:
+        case "at_least":
+            return f"the lower bound {_percent(worst.lower)} reaches the threshold{tail}"
+        case "at_most":
+            return f"the upper bound {_percent(worst.upper)} stays within the threshold{tail}"
+        case _:
+            return (
+                f"the whole interval from {_points(worst.lower)} to {_points(worst.upper)} points "
+                f"lies within {_margin(criterion.threshold)} points{tail}"
+            )
+
+
+def _undecided(criterion: Criterion, quantity: Quantity) -> str:
+    seen, worst = quantity.interval or quantity.worst, quantity.worst
+    undetermined = sum(a.undecided + a.errors for a in quantity.arms) + quantity.missing
+    match criterion.operator:
+        case "at_least":
+            good, bound = seen.lower >= criterion.threshold, worst.lower
+            straddle = f"the interval [{_percent(seen.lower)}, {_percent(seen.upper)}]"
+        case "at_most":
+            good, bound = seen.upper <= criterion.threshold, worst.upper
+            straddle = f"the interval [{_percent(seen.lower)}, {_percent(seen.upper)}]"
+        case _:
+            good = -criterion.threshold <= seen.lower and seen.upper <= criterion.threshold
+            bound = max(abs(worst.lower), abs(worst.upper))
+            straddle = f"the interval [{_points(seen.lower)}, {_points(seen.upper)}] points"
+    if good and undetermined:
+        return (
+            f"{undetermined} undecided, failed or missing samples could turn it: "
+            f"in the worst case the bound is {_percent(bound)}"
+        )
+    limit = (
+        f"{_margin(criterion.threshold)} points"
+        if criterion.operator == "within"
+        else _percent(criterion.threshold)
+    )
+    return f"{straddle} contains values on both sides of {limit}: too few samples to decide"
+
+
+def _comments(quantity: Quantity, context: Context) -> list[str]:
+    out = []
+    if len(quantity.models) > 1:
+        parts = ", ".join(f"{name or 'unnamed'} ({n})" for name, n in sorted(quantity.models.items()))
+        out.append(f"several model versions together: {parts}")
+    heuristic = quantity.bases.get("text_heuristic", 0)
+    if heuristic:
+        total = sum(quantity.bases.values())
+        out.append(f"{heuristic} of {total} outcomes rest on a text heuristic, not on a judge")
+    if "observational" in quantity.watch_bases:
+        out.append("the watch condition was observed, not manipulated: an associational gap only")
+    return out + _other_models(context)
+
+
+def _other_models(context: Context) -> list[str]:
+    if not context.other_models:
+        return []
+    parts = ", ".join(f"{k or 'no version named'} ({n})" for k, n in sorted(context.other_models.items()))
+    return [f"records on other versions were left out: {parts}"]
+
+
+def _rests_on(criterion: Criterion, expected: ExpectedResult) -> bool:
+    item = expected.item
+    return criterion.id in item.criteria or item.source in criterion.sources
+
+
+def _is_proven(digest: str, measured: Measured, previous: PreviousReport | None) -> bool:
+    """An earlier, verified pack holds the same declaration and was sealed before the first record."""
+    if previous is None or not previous.is_verified or digest not in previous.criterion_digests:
+        return False
+    first = measured.first_at if isinstance(measured, Quantity) else None
+    if previous.signed_at is None:
+        return False
+    return first is None or previous.signed_at < first
+
+
+def _more(criterion: Criterion, quantity: Quantity) -> int | None:
+    """How many more samples, at the observed rates, would bring the bound to the threshold."""
+    limit = criterion.threshold
+    arms = [(arm.estimate, arm.denominator) for arm in quantity.arms]
+    smallest = min(n for _, n in arms)
+
+    def decides(factor: float) -> bool:
+        sized = [(p * n * factor, n * factor) for p, n in arms]
+        if criterion.operator == "within":
+            gap = newcombe(sized[0], sized[1], criterion.confidence)
+            return -limit <= gap.lower and gap.upper <= limit
+        exact = quantity.request.indicator.interval == "clopper-pearson"
+        method = clopper_pearson if exact else wilson
+        found = method(*sized[0], criterion.confidence)
+        return found.lower >= limit if criterion.operator == "at_least" else found.upper <= limit
+
+    high = max(1.0, criterion.min_n / smallest)
+    while not decides(high):
+        high *= 2
+        if high * smallest > MAX_PLANNED:
+            return None
+    low = max(1.0, criterion.min_n / smallest)
+    for _ in range(40):
+        middle = (low + high) / 2
+        low, high = (low, middle) if decides(middle) else (middle, high)
+    total = sum(n for _, n in arms)
+    return max(1, round(total * (high - 1) + 0.4999))
+
+
+def _wanted(criterion: Criterion) -> str:
+    words = {"at_least": "at least", "at_most": "at most", "within": "within"}
+    return f"{words[criterion.operator]} {_percent(criterion.threshold)} was declared"
+
+
+def _percent(value: float) -> str:
+    return f"{value * 100:.1f} %"
+
+
+def _points(value: float) -> str:
+    return f"{value * 100:+.1f}".replace("-", "\N{MINUS SIGN}")
+
+
+def _margin(value: float) -> str:
+    return f"\N{PLUS-MINUS SIGN}{value * 100:.1f}"

@@ -1,0 +1,207 @@
+"""Values of the judgement. A verdict always carries its reasons in words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from enum import StrEnum
+
+from auditgen.checklists import Control
+from auditgen.evidence.model import Reading
+from auditgen.indicators import Measured
+from auditgen.project.model import Criterion, DocumentBlock, ExpectedItem, Principle
+
+
+class Verdict(StrEnum):
+    """On a criterion or a control."""
+
+    MET = "met"
+    NOT_MET = "not_met"
+    INSUFFICIENT = "insufficient_evidence"
+    STALE = "stale"
+    NOT_APPLICABLE = "not_applicable"
+    NOT_YET = "not_yet_applicable"
+    NEEDS_LEGAL_VIEW = "needs_legal_view"
+    NEEDS_REVIEW = "needs_review"
+    WAIVED = "waived"
+
+
+class Conclusion(StrEnum):
+    """On a principle, worst first."""
+
+    CONTRADICTED = "contradicted"
+    NOT_CONCLUDED = "not_concluded"
+    WITH_COMMENTS = "supported_with_comments"
+    SUPPORTED = "supported"
+
+
+class Severity(StrEnum):
+    """How much a finding weighs, heaviest first."""
+
+    HIGH = "high"
+    MEDIUM = "medium"
+    LOW = "low"
+    NOTE = "note"
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentRecord:
+    """A document as found: its digest, or why there is none."""
+
+    block: DocumentBlock
+    sha256: str | None
+    bytes: int = 0
+    fault: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PreviousReport:
+    """What the previous pack said, and whether its seal held."""
+
+    pack: str
+    sha256: str | None
+    is_verified: bool
+    status: str
+    """In words: why it counts, or why it does not."""
+    report_id: str = ""
+    period: str = ""
+    signed_at: datetime | None = None
+    conclusions: Mapping[str, str] = field(default_factory=dict)
+    """By principle id."""
+    figures: Mapping[str, str] = field(default_factory=dict)
+    """The deciding number's text, by criterion id."""
+    criterion_digests: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class SilentWindow:
+    """Consecutive hours without any record of a monitoring source."""
+
+    source_id: str
+    start: datetime
+    hours: int
+
+
+@dataclass(frozen=True, slots=True)
+class Register:
+    """What was read, found and not found."""
+
+    readings: tuple[Reading, ...]
+    documents: tuple[DocumentRecord, ...]
+    empty_sources: tuple[str, ...]
+    """Sources whose globs match no file."""
+    production_models: Mapping[str, int]
+    """Production records by model version."""
+    evaluated_models: Mapping[str, int]
+    """Evaluation records by model version."""
+    criterion_models: Mapping[str, Mapping[str, int]]
+    """Decided records by model version that a criterion would count but for its model binding."""
+    silent_windows: tuple[SilentWindow, ...]
+    previous: PreviousReport | None = None
+    broken_plugins: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CriterionResult:
+    """One criterion, judged."""
+
+    criterion: Criterion
+    principle_id: str
+    verdict: Verdict
+    reasons: tuple[str, ...]
+    measured: Measured
+    digest: str
+    """Of the declaration."""
+    is_declaration_proven: bool
+    comments: tuple[str, ...] = ()
+    """What a reader must know although the verdict stands."""
+    more_needed: int | None = None
+    """Roughly how many more samples at the observed rate would decide it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A reason to distrust, with what to ask."""
+
+    id: str
+    code: str
+    severity: Severity
+    title: str
+    detail: str
+    ask: str
+    source_id: str = ""
+    files: tuple[str, ...] = ()
+    principles: tuple[str, ...] = ()
+    count: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class ExpectedResult:
+    """An expected item and what came."""
+
+    item: ExpectedItem
+    is_received: bool
+    detail: str
+    found_n: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class PrincipleResult:
+    """One principle, concluded."""
+
+    principle: Principle
+    conclusion: Conclusion
+    reason: str
+    criteria: tuple[CriterionResult, ...]
+    comments: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class NeedResult:
+    """One kind of evidence a control needs, and what was found."""
+
+    need_id: str
+    codes: tuple[str, ...]
+    verdict: Verdict
+    found: tuple[str, ...]
+    """References: criterion ids and document ids."""
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class ControlResult:
+    """One control of one checklist, judged."""
+
+    framework_id: str
+    control: Control
+    verdict: Verdict
+    reason: str
+    needs: tuple[NeedResult, ...]
+    principles: tuple[str, ...]
+    """Principles that declare to answer it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Assessment:
+    """Everything the report says."""
+
+    as_of: date
+    principles: tuple[PrincipleResult, ...]
+    """Worst first."""
+    controls: tuple[ControlResult, ...]
+    """In the checklists' own order."""
+    findings: tuple[Finding, ...]
+    """Heaviest first."""
+    expected: tuple[ExpectedResult, ...]
+    also_measured: Mapping[str, Measured]
+    register: Register
+
+    @property
+    def is_vacuous(self) -> bool:
+        """Whether nothing at all was measured and no document was found: empty paper."""
+        measured = any(
+            not hasattr(c.measured, "reason") for p in self.principles for c in p.criteria
+        )
+        also = any(not hasattr(m, "reason") for m in self.also_measured.values())
+        return not measured and not also and not any(d.sha256 for d in self.register.documents)

@@ -1,0 +1,247 @@
+"""Loading audit.yaml: every fault at its place, all of them at once, before anything is read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import orjson
+from pydantic import ValidationError
+
+from auditgen.canonical import digest_of
+from auditgen.checklists import EVIDENCE_CODES, available_checklists, load_checklist
+from auditgen.diagnostics import Diagnostic, did_you_mean
+from auditgen.errors import InputRefused
+from auditgen.indicators import FILTER_FIELDS, core_indicators
+from auditgen.project.model import Audit
+from auditgen.yamlspan import YamlDocument, read_yaml, validation_diagnostics
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from auditgen.checklists import Checklist
+    from auditgen.project.model import Criterion, Principle
+    from auditgen.yamlspan import KeyPath
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """A loaded audit.yaml with the checklists it names."""
+
+    path: Path
+    audit: Audit
+    checklists: tuple[Checklist, ...]
+    document: YamlDocument
+    """The text with its places, for faults found later."""
+
+    @property
+    def root(self) -> Path:
+        """What relative paths start from."""
+        return self.path.parent
+
+    def resolve(self, name: str) -> Path:
+        """A path written in audit.yaml."""
+        return self.root / name
+
+    @property
+    def declaration_digest(self) -> str:
+        """Identity of everything that was promised: principles, criteria, thresholds."""
+        return digest_of([principle_declaration(p) for p in self.audit.principles])
+
+
+def principle_declaration(principle: Principle) -> dict[str, object]:
+    """The part of a principle that must stand before the data: promise and criteria."""
+    return {
+        "id": principle.id,
+        "promise": principle.promise,
+        "criteria": [criterion_declaration(c) for c in principle.criteria],
+    }
+
+
+def criterion_declaration(criterion: Criterion) -> dict[str, object]:
+    """A criterion as hashed: what it measures, on what, against what."""
+    out: dict[str, object] = criterion.model_dump(mode="json", exclude_none=True)
+    return out
+
+
+def load_project(path: Path) -> Project:
+    """Load and check. Raises InputRefused with every fault of audit.yaml and of its checklists."""
+    document = read_yaml(path)
+    diagnostics = list(document.diagnostics)
+    audit: Audit | None = None
+    if document.value is not None:
+        try:
+            audit = Audit.model_validate_json(orjson.dumps(document.value))
+        except ValidationError as error:
+            diagnostics += validation_diagnostics(document, error, Audit)
+    elif not diagnostics:
+        diagnostics.append(Diagnostic("empty-file", "the file holds nothing", document.file))
+    checklists: list[Checklist] = []
+    if audit is not None:
+        checklists, faults = _checklists(audit, document, path.parent)
+        diagnostics += faults
+        diagnostics += _cross_checks(audit, document, checklists, path.parent)
+    if audit is None or diagnostics:
+        count = len(diagnostics)
+        raise InputRefused(
+            f"{count} fault{'s' if count != 1 else ''} in `{path}`; nothing was read and nothing written",
+            hint="`auditgen demo` writes an audit.yaml that works, to compare with",
+            diagnostics=diagnostics,
+        )
+    return Project(path, audit, tuple(checklists), document)
+
+
+def _checklists(
+    audit: Audit, document: YamlDocument, root: Path
+) -> tuple[list[Checklist], list[Diagnostic]]:
+    shipped = available_checklists()
+    out: list[Checklist] = []
+    faults: list[Diagnostic] = []
+    for index, name in enumerate(audit.standards):
+        path = shipped.get(name, root / name)
+        if name not in shipped and not path.is_file():
+            helps = did_you_mean(name, shipped) or (f"shipped: {', '.join(shipped)}",)
+            at: KeyPath = ("standards", index)
+            message = f"no checklist `{name}`: neither shipped nor a file"
+            faults.append(document.fault("unknown-standard", message, at, helps=helps))
+            continue
+        try:
+            out.append(load_checklist(path))
+        except InputRefused as refusal:
+            faults += refusal.diagnostics
+    return out, faults
+
+
+def _cross_checks(
+    audit: Audit, document: YamlDocument, checklists: list[Checklist], root: Path
+) -> Iterator[Diagnostic]:
+    sources = {source.id for source in audit.sources}
+    indicators = core_indicators()
+    controls = {f"{c.framework.id}:{k.id}" for c in checklists for k in c.controls}
+    yield from _duplicate_ids(document, "principles", [p.id for p in audit.principles])
+    yield from _duplicate_ids(document, "sources", [s.id for s in audit.sources])
+    yield from _duplicate_ids(document, "documents", [d.id for d in audit.documents])
+    yield from _duplicate_ids(document, "expected", [e.id for e in audit.expected])
+    criteria: dict[str, KeyPath] = {}
+    for number, principle in enumerate(audit.principles):
+        at: KeyPath = ("principles", number)
+        for index, criterion in enumerate(principle.criteria):
+            here: KeyPath = (*at, "criteria", index)
+            if criterion.id in criteria:
+                message = f"criterion `{criterion.id}` is used twice"
+                yield document.fault("duplicate-id", message, (*here, "id"))
+            criteria[criterion.id] = here
+            yield from _measured_faults(
+                document, here, criterion.indicator, criterion.sources, criterion.where, sources
+            )
+            indicator = indicators.get(criterion.indicator)
+            if indicator is not None:
+                is_gap = indicator.shape == "gap"
+                if is_gap != (criterion.operator == "within"):
+                    wanted = "`within`" if is_gap else "`at_least` or `at_most`"
+                    message = f"`{criterion.indicator}` is judged by {wanted}"
+                    yield document.fault("wrong-threshold", message, (*here, criterion.operator))
+            for k, model in enumerate(criterion.models or ()):
+                if model not in audit.system.models:
+                    yield _unknown(document, "model", model, audit.system.models, (*here, "models", k))
+        for index, control in enumerate(principle.answers):
+            if control not in controls:
+                yield _unknown(document, "control", control, controls, (*at, "answers", index))
+    for number, item in enumerate(audit.also_measured):
+        where: KeyPath = ("also_measured", number)
+        yield from _measured_faults(
+            document, where, item.indicator, item.sources, item.where, sources
+        )
+        if item.beside is not None and item.beside not in {p.id for p in audit.principles}:
+            known = {p.id for p in audit.principles}
+            yield _unknown(document, "principle", item.beside, known, (*where, "beside"))
+    for number, expected in enumerate(audit.expected):
+        where = ("expected", number)
+        if expected.source is not None and expected.source not in sources:
+            yield _unknown(document, "source", expected.source, sources, (*where, "source"))
+        for index, name in enumerate(expected.criteria):
+            if name not in criteria:
+                yield _unknown(document, "criterion", name, criteria, (*where, "criteria", index))
+    for number, entry in enumerate(audit.documents):
+        if entry.kind not in EVIDENCE_CODES:
+            yield _unknown(document, "kind", entry.kind, EVIDENCE_CODES, ("documents", number, "kind"))
+    yield from _path_faults(audit, document, root)
+    yield from _profile_faults(audit, document, checklists)
+
+
+def _measured_faults(  # noqa: PLR0913 - the parts of one block
+    document: YamlDocument,
+    at: KeyPath,
+    indicator: str,
+    used: Iterable[str],
+    where: Iterable[str],
+    sources: set[str],
+) -> Iterator[Diagnostic]:
+    known = core_indicators()
+    if indicator not in known:
+        yield _unknown(document, "indicator", indicator, known, (*at, "indicator"))
+    for index, name in enumerate(used):
+        if name not in sources:
+            yield _unknown(document, "source", name, sources, (*at, "sources", index))
+    for name in where:
+        if name not in FILTER_FIELDS:
+            helps = did_you_mean(name, FILTER_FIELDS) or (f"known: {', '.join(FILTER_FIELDS)}",)
+            message = f"unknown field `{name}` in `where`"
+            yield document.fault("unknown-field", message, (*at, "where", name), helps=helps, key=True)
+
+
+def _duplicate_ids(document: YamlDocument, part: str, ids: list[str]) -> Iterator[Diagnostic]:
+    seen: dict[str, int] = {}
+    for index, name in enumerate(ids):
+        if name in seen:
+            message = f"`{name}` is used twice in `{part}`"
+            yield document.fault("duplicate-id", message, (part, index, "id"))
+        seen.setdefault(name, index)
+
+
+def _path_faults(audit: Audit, document: YamlDocument, root: Path) -> Iterator[Diagnostic]:
+    """Files the user vouches for must exist; evidence that is missing is a finding instead."""
+    named: list[tuple[str, KeyPath]] = []
+    if audit.signer is not None:
+        named += [
+            (audit.signer.certificate, ("signer", "certificate")),
+            (audit.signer.key, ("signer", "key")),
+        ]
+        named += [(c, ("signer", "chain", i)) for i, c in enumerate(audit.signer.chain)]
+    for name, at in named:
+        if not (root / name).is_file():
+            message = f"`{name}` does not exist"
+            helps = ("make development keys with `auditgen keys init`",)
+            yield document.fault("missing-file", message, at, helps=helps)
+
+
+def _profile_faults(
+    audit: Audit, document: YamlDocument, checklists: list[Checklist]
+) -> Iterator[Diagnostic]:
+    if not checklists:
+        return
+    words = (
+        ("roles", {r for c in checklists for r in c.vocabulary.roles}),
+        ("risk_classes", {r for c in checklists for r in c.vocabulary.risk_classes}),
+    )
+    for name, known in words:
+        for index, value in enumerate(getattr(audit.profile, name) or ()):
+            if known and value not in known:
+                yield _unknown(document, name[:-1], value, known, ("profile", name, index))
+    questions = {q.id: q for c in checklists for q in c.questions}
+    for name, answer in audit.profile.facts.items():
+        if name not in questions:
+            yield _unknown(document, "fact", name, questions, ("profile", "facts", name))
+        elif answer not in questions[name].values:
+            known_answers = questions[name].values
+            yield _unknown(document, "answer", answer, known_answers, ("profile", "facts", name))
+
+
+def _unknown(
+    document: YamlDocument, what: str, name: str, known: Iterable[str], path: KeyPath
+) -> Diagnostic:
+    words = sorted(known)
+    shown = ", ".join(words[:12]) + (" ..." if len(words) > 12 else "")  # noqa: PLR2004
+    helps = did_you_mean(name, words) or ((f"known: {shown}",) if words else ())
+    return document.fault(f"unknown-{what}", f"unknown {what} `{name}`", path, helps=helps)

@@ -1,0 +1,357 @@
+"""`audit.yaml`: who promises what, by which criteria, and which files speak to it."""
+
+from __future__ import annotations
+
+from datetime import date
+from enum import StrEnum
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+
+from auditgen.evidence.mapping import RecordMap
+
+FROZEN = ConfigDict(
+    frozen=True, extra="forbid", strict=True, allow_inf_nan=False, use_attribute_docstrings=True
+)
+Text = Annotated[str, StringConstraints(min_length=1, max_length=2000, strip_whitespace=True)]
+Id = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=60)]
+Fraction = Annotated[float, Field(ge=0, le=1)]
+DEFAULT_MIN_N = 30
+DEFAULT_MAX_AGE_DAYS = 180
+
+
+class Independence(StrEnum):
+    """How far the maker of evidence stands from the developers of the system."""
+
+    INTERNAL = "internal"
+    """The developers themselves, or people who answer to them."""
+    INTERNAL_SEPARATE = "internal_separate"
+    """Inside the organisation, outside the development line."""
+    EXTERNAL = "external"
+    """Another organisation."""
+
+    @property
+    def rank(self) -> int:
+        """Order: external stands farthest."""
+        return list(type(self)).index(self)
+
+
+class Mode(StrEnum):
+    """What kind of report this is; decides title, wording and signature block."""
+
+    MANAGEMENT = "management_report"
+    INTERNAL_AUDIT = "internal_audit"
+    INDEPENDENT = "independent_assurance"
+
+
+class Organisation(BaseModel):
+    """Who makes the promises."""
+
+    model_config = FROZEN
+    name: Text
+    contact: Text | None = None
+
+
+class System(BaseModel):
+    """What the promises are about."""
+
+    model_config = FROZEN
+    name: Text
+    version: Text
+    models: Annotated[tuple[Text, ...], Field(min_length=1)]
+    """Model versions that were deployed in the period."""
+    description: Text | None = None
+
+
+class PeriodBlock(BaseModel):
+    """First and last day, UTC."""
+
+    model_config = FROZEN
+    start: date
+    end: date
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.end < self.start:
+            message = "the period ends before it starts"
+            raise ValueError(message)
+        return self
+
+
+class Person(BaseModel):
+    """A named person in a role."""
+
+    model_config = FROZEN
+    name: Text
+    role: Text
+
+
+class Practitioner(BaseModel):
+    """Who gives independent assurance; without all of it the word is not printed."""
+
+    model_config = FROZEN
+    name: Text
+    firm: Text
+    standard: Text
+    level: Literal["limited", "reasonable"]
+    independence_statement: Text
+
+
+class ReportBlock(BaseModel):
+    """How the report presents itself."""
+
+    model_config = FROZEN
+    id: Id
+    version: Text = "1.0"
+    mode: Mode = Mode.MANAGEMENT
+    prepared_for: Text
+    prepared_by: Person
+    classification: Text = "Confidential"
+    page_size: Literal["A4", "Letter"] = "A4"
+    redaction: Literal["digests", "excerpts"] = "digests"
+    """Whether exhibits show the first words of prompts and answers, or their digests only."""
+    pack_evidence: Literal["digests", "include"] = "digests"
+    """Whether the pack holds the evidence files themselves."""
+    practitioner: Practitioner | None = None
+
+    @model_validator(mode="after")
+    def _named_practitioner(self) -> Self:
+        if (self.mode is Mode.INDEPENDENT) != (self.practitioner is not None):
+            message = "`practitioner` is required for `independent_assurance`, and only there"
+            raise ValueError(message)
+        return self
+
+
+class ProfileBlock(BaseModel):
+    """Facts that decide which controls apply. What is not answered stays open, and the report says so."""
+
+    model_config = FROZEN
+    roles: tuple[Text, ...] | None = None
+    risk_classes: tuple[Text, ...] | None = None
+    facts: dict[str, str] = Field(default_factory=dict)
+
+
+class Criterion(BaseModel):
+    """When a promise counts as kept: a bound of an indicator's interval against a threshold."""
+
+    model_config = FROZEN
+    id: Id
+    indicator: Text
+    sources: Annotated[tuple[Id, ...], Field(min_length=1)]
+    where: dict[str, str | tuple[str, ...]] = Field(default_factory=dict)
+    """Only records with these values, e.g. `{category: cyber}`."""
+    at_least: Fraction | None = None
+    """The lower bound of the interval must reach it."""
+    at_most: Fraction | None = None
+    """The upper bound of the interval must not exceed it."""
+    within: Annotated[float, Field(gt=0, lt=1)] | None = None
+    """For gaps: the whole interval must lie within plus and minus this margin."""
+    confidence: Annotated[float, Field(ge=0.8, le=0.999)] = 0.95
+    min_n: Annotated[int, Field(ge=1)] = DEFAULT_MIN_N
+    """Fewer decided records (in the smaller arm of a gap) are insufficient."""
+    max_age_days: Annotated[int, Field(ge=1, le=3660)] = DEFAULT_MAX_AGE_DAYS
+    independence: Independence = Independence.INTERNAL
+    """Evidence from nearer than this is insufficient."""
+    models: tuple[Text, ...] | None = None
+    """Versions it is bound to; every version of `system.models` when absent."""
+
+    @model_validator(mode="after")
+    def _one_threshold(self) -> Self:
+        written = [n for n in ("at_least", "at_most", "within") if getattr(self, n) is not None]
+        if len(written) != 1:
+            message = "a criterion has exactly one of `at_least`, `at_most`, `within`"
+            raise ValueError(message)
+        return self
+
+    @property
+    def operator(self) -> str:
+        """at_least, at_most or within."""
+        return next(n for n in ("at_least", "at_most", "within") if getattr(self, n) is not None)
+
+    @property
+    def threshold(self) -> float:
+        """The declared number."""
+        return float(getattr(self, self.operator))
+
+    @property
+    def filters(self) -> dict[str, tuple[str, ...]]:
+        """`where` with every value as a tuple."""
+        return {k: (v,) if isinstance(v, str) else v for k, v in sorted(self.where.items())}
+
+
+class Principle(BaseModel):
+    """One declared safety principle: the promise in the organisation's own words."""
+
+    model_config = FROZEN
+    id: Id
+    title: Text
+    promise: Text
+    promised_in: Text | None = None
+    """Where the promise was made (document, version, section)."""
+    declared_on: date | None = None
+    """When promise and thresholds were fixed, as the organisation says."""
+    answers: tuple[Text, ...] = ()
+    """Controls this principle's evidence speaks to, as `framework:control`."""
+    criteria: Annotated[tuple[Criterion, ...], Field(min_length=1)]
+
+
+class AlsoMeasured(BaseModel):
+    """An indicator shown without a threshold; it decides nothing."""
+
+    model_config = FROZEN
+    id: Id
+    indicator: Text
+    sources: Annotated[tuple[Id, ...], Field(min_length=1)]
+    where: dict[str, str | tuple[str, ...]] = Field(default_factory=dict)
+    beside: Id | None = None
+    """The principle it is printed beside."""
+    note: Text | None = None
+
+    @property
+    def filters(self) -> dict[str, tuple[str, ...]]:
+        """`where` with every value as a tuple."""
+        return {k: (v,) if isinstance(v, str) else v for k, v in sorted(self.where.items())}
+
+
+class Provider(BaseModel):
+    """Who made the evidence."""
+
+    model_config = FROZEN
+    name: Text
+    independence: Independence
+    paid_by: Text | None = None
+
+
+class Custody(BaseModel):
+    """How the files came here."""
+
+    model_config = FROZEN
+    received_from: Text
+    received_on: date
+    received_by: Text
+    note: Text | None = None
+
+
+class ModelAlias(BaseModel):
+    """The log names the model differently; somebody vouches for what it was."""
+
+    model_config = FROZEN
+    recorded: Text
+    is_: Annotated[Text, Field(alias="is")]
+    basis: Text
+
+
+class SourceBlock(BaseModel):
+    """Files of one origin, with the mapping that reads them."""
+
+    model_config = FROZEN
+    id: Id
+    title: Text
+    files: Annotated[tuple[Text, ...], Field(min_length=1)]
+    """Paths or globs (`**` allowed), relative to audit.yaml."""
+    provider: Provider
+    custody: Custody
+    model: ModelAlias | tuple[ModelAlias, ...] | None = None
+    map: RecordMap = RecordMap()
+
+    @property
+    def aliases(self) -> tuple[ModelAlias, ...]:
+        """Declared model aliases."""
+        if self.model is None:
+            return ()
+        return self.model if isinstance(self.model, tuple) else (self.model,)
+
+
+class Attestation(BaseModel):
+    """A named reviewer's word on one version of a document."""
+
+    model_config = FROZEN
+    reviewer: Person
+    date: date
+    passage: Text
+    """Section or page that satisfies the control."""
+    statement: Text
+    sha256: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+    """Digest of the version that was reviewed."""
+    expires: date | None = None
+
+
+class DocumentBlock(BaseModel):
+    """A policy, plan or statement."""
+
+    model_config = FROZEN
+    id: Id
+    kind: Text
+    """A code of the evidence catalogue, e.g. `DO-IRP`."""
+    title: Text
+    file: Text
+    version: Text
+    dated: date
+    owner: Text
+    attestation: Attestation | None = None
+
+
+class ExpectedItem(BaseModel):
+    """Evidence that should exist. When it was not received, its criteria cannot be met."""
+
+    model_config = FROZEN
+    id: Id
+    title: Text
+    source: Id | None = None
+    """The source whose files should hold it."""
+    suite: Text | None = None
+    model: Text | None = None
+    min_n: Annotated[int, Field(ge=1)] = 1
+    """Decided records."""
+    provider: Text | None = None
+    due: date | None = None
+    criteria: tuple[Id, ...] = ()
+    """Criteria that rest on it, beside those that use its source."""
+
+    @model_validator(mode="after")
+    def _findable(self) -> Self:
+        if self.source is None and self.suite is None:
+            message = "an expected item names a `source`, a `suite`, or both"
+            raise ValueError(message)
+        return self
+
+
+class PreviousBlock(BaseModel):
+    """The pack of the period before."""
+
+    model_config = FROZEN
+    pack: Text
+    trust: tuple[Text, ...] = ()
+    """Certificates it is checked against."""
+
+
+class SignerBlock(BaseModel):
+    """The key that signs. A passphrase comes from an environment variable, never from here."""
+
+    model_config = FROZEN
+    certificate: Text
+    key: Text
+    chain: tuple[Text, ...] = ()
+    passphrase_env: Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")] | None = None
+    person: Person
+
+
+class Audit(BaseModel):
+    """The whole file."""
+
+    model_config = FROZEN
+    schema_: Annotated[Literal["auditgen-audit-1"], Field(alias="schema")]
+    organisation: Organisation
+    system: System
+    period: PeriodBlock
+    report: ReportBlock
+    profile: ProfileBlock = ProfileBlock()
+    standards: tuple[Text, ...] = ()
+    """Shipped ids (`eu-ai-act`) or paths of own checklist files."""
+    principles: Annotated[tuple[Principle, ...], Field(min_length=1)]
+    also_measured: tuple[AlsoMeasured, ...] = ()
+    sources: Annotated[tuple[SourceBlock, ...], Field(min_length=1)]
+    documents: tuple[DocumentBlock, ...] = ()
+    expected: tuple[ExpectedItem, ...] = ()
+    previous: PreviousBlock | None = None
+    signer: SignerBlock | None = None
