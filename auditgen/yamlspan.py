@@ -8,6 +8,7 @@ aliases (a few hundred bytes can expand to gigabytes), several documents, files 
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -98,23 +99,15 @@ def read_yaml_text(text: str, name: str) -> YamlDocument:
     loader_class = _loader_class()
     document = YamlDocument(name, text.replace("\r\n", "\n"))
     try:
-        alias = _first_alias(document.text, loader_class)
-        if alias is not None:
-            document.diagnostics.append(
-                Diagnostic(
-                    "yaml-alias",
-                    "anchors and aliases are not used here",
-                    name,
-                    alias,
-                    "write the value out",
-                )
-            )
+        refused = _first_refusal(document.text, name, loader_class)
+        if refused is not None:
+            document.diagnostics.append(refused)
             return document
         loader = loader_class(document.text)
         try:
             node = loader.get_single_node()
             if node is not None:
-                document.value = _walk(node, (), document, loader, 0)
+                document.value = _walk(node, (), document, loader)
         finally:
             loader.dispose()
     except yaml.MarkedYAMLError as error:
@@ -147,7 +140,7 @@ def _loader_class() -> Any:
 
     base: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     core = "tag:yaml.org,2002:"
-    replaced = {core + kind for kind in ("bool", "timestamp", "int", "float")}
+    replaced = {core + kind for kind in ("bool", "timestamp", "int", "float", "merge", "value")}
 
     class Loader(base):  # type: ignore[misc]
         """YAML 1.2 core booleans and numbers; dates stay text."""
@@ -175,20 +168,25 @@ def _finite(text: str) -> float:
     return value
 
 
-def _first_alias(text: str, loader_class: Any) -> Span | None:
-    """The place of the first alias. Events are streamed, so a bomb is seen before it expands."""
+def _first_refusal(text: str, name: str, loader_class: Any) -> Diagnostic | None:
+    """The first thing that has no place here. Events are streamed: a bomb is seen, not expanded."""
     import yaml
 
-    depth = 0
+    depth = documents = 0
     for event in yaml.parse(text, Loader=loader_class):
         if isinstance(event, yaml.AliasEvent):
-            start, end = event.start_mark, event.end_mark
-            return Span(start.line + 1, start.column + 1, end.line + 1, end.column + 1)
-        if isinstance(event, yaml.CollectionStartEvent):
+            message = "anchors and aliases are not used here"
+            return Diagnostic("yaml-alias", message, name, _span(event), "write the value out")
+        if isinstance(event, yaml.DocumentStartEvent):
+            documents += 1
+            if documents > 1:
+                message = "a file holds one document; a second one begins here"
+                return Diagnostic("yaml-documents", message, name, _span(event), "second document")
+        elif isinstance(event, yaml.CollectionStartEvent):
             depth += 1
             if depth > MAX_DEPTH:
-                message = f"nested deeper than {MAX_DEPTH} levels (line {event.start_mark.line + 1})"
-                raise ValueError(message)
+                message = f"nested deeper than {MAX_DEPTH} levels"
+                return Diagnostic("yaml-depth", message, name, _span(event), "too deep")
         elif isinstance(event, yaml.CollectionEndEvent):
             depth -= 1
     return None
@@ -199,7 +197,7 @@ def _span(node: Any) -> Span:
     return Span(start.line + 1, start.column + 1, end.line + 1, end.column + 1)
 
 
-def _walk(node: Any, path: KeyPath, document: YamlDocument, loader: Any, depth: int) -> Any:
+def _walk(node: Any, path: KeyPath, document: YamlDocument, loader: Any) -> Any:
     import yaml
 
     document.values[path] = _span(node)
@@ -226,14 +224,35 @@ def _walk(node: Any, path: KeyPath, document: YamlDocument, loader: Any, depth: 
                 )
                 continue
             document.keys[here] = _span(key_node)
-            out[name] = _walk(value_node, here, document, loader, depth + 1)
+            out[name] = _walk(value_node, here, document, loader)
         return out
     if isinstance(node, yaml.SequenceNode):
         return [
-            _walk(child, (*path, index), document, loader, depth + 1)
+            _walk(child, (*path, index), document, loader)
             for index, child in enumerate(node.value)
         ]
-    return loader.construct_object(node)
+    value = loader.construct_object(node)
+    if not _is_plain(value):
+        document.diagnostics.append(
+            Diagnostic(
+                "yaml-value",
+                "neither text, a number of ordinary size, true, false nor null",
+                document.file,
+                _span(node),
+                "put it in quotes",
+            )
+        )
+        return None
+    return value
+
+
+def _is_plain(value: Any) -> bool:
+    """Whether JSON can hold the scalar; an explicit tag (`!!binary`) can write others."""
+    if isinstance(value, str):
+        return not any("\ud800" <= char <= "\udfff" for char in value)
+    if isinstance(value, float):
+        return math.isfinite(value)
+    return value is None or (isinstance(value, int) and abs(value) < 2**63)
 
 
 def validation_diagnostics(
@@ -288,8 +307,6 @@ def _written_path(document: YamlDocument, location: tuple[str | int, ...]) -> Ke
     path: KeyPath = ()
     for part in location:
         if (*path, part) in document.values:
-            path = (*path, part)
-        elif part == location[-1] and (*path, part) in document.keys:
             path = (*path, part)
     return path
 

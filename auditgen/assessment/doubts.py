@@ -29,6 +29,7 @@ CODES: dict[str, tuple[Severity, str, str]] = {
     "detector-unnamed": (L, "Deciding detector not named", "Which detector decides for these probes?"),
     "document-missing": (H, "A named document is missing", "Where is the document that audit.yaml names?"),
     "document-changed": (H, "A document changed after its review", "Who reviewed the version that is in force now?"),
+    "duplicate-file": (M, "The same file twice", "Was another file meant?"),
     "duplicate-members": (H, "Archive members share a name", "Which of the two is the genuine sample?"),
     "duplicate-rows": (L, "Records logged twice", "Why does the log repeat these records?"),
     "duplicate-samples": (M, "Samples occur twice", "Why does the same sample and repeat occur more than once?"),

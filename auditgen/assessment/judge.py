@@ -219,7 +219,7 @@ def _comments(quantity: Quantity, context: Context) -> list[str]:
     if heuristic:
         total = sum(quantity.bases.values())
         out.append(f"{heuristic} of {total} outcomes rest on a text heuristic, not on a judge")
-    if "observational" in quantity.watch_bases:
+    if quantity.request.indicator.shape == "gap" and "observational" in quantity.watch_bases:
         out.append("the watch condition was observed, not manipulated: an associational gap only")
     return out + _other_models(context)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import orjson
 from pydantic import ValidationError
@@ -22,6 +22,7 @@ from auditgen.yamlspan import YamlDocument, read_yaml, validation_diagnostics
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from auditgen.checklists.model import Control, Group, Question
     from auditgen.yamlspan import KeyPath
 
 SUFFIX = ".yaml"
@@ -69,8 +70,12 @@ def load_checklist(path: Path) -> Checklist:
 def check_document(document: YamlDocument) -> tuple[Checklist | None, list[Diagnostic]]:
     """Validate a parsed file: shape first, then what a schema cannot say."""
     diagnostics = list(document.diagnostics)
-    if diagnostics and document.value is None:
-        return None, diagnostics
+    if document.value is None:
+        empty = document.fault("empty", "there is nothing in this file", ())
+        return None, diagnostics or [empty]
+    if not isinstance(document.value, dict):
+        message = "a checklist begins with keys such as `schema:`, `framework:` and `controls:`"
+        return None, [*diagnostics, document.fault("not-a-mapping", message, ())]
     try:
         # JSON mode keeps strictness (no text becomes a number) while dates may be written as text.
         checklist = Checklist.model_validate_json(orjson.dumps(document.value))
@@ -82,9 +87,7 @@ def check_document(document: YamlDocument) -> tuple[Checklist | None, list[Diagn
 def _cross_checks(checklist: Checklist, document: YamlDocument) -> Iterator[Diagnostic]:
     yield from _duplicates(checklist, document)
     groups = {group.id for group in checklist.groups}
-    for index, group in enumerate(checklist.groups):
-        if group.parent is not None and group.parent not in groups:
-            yield _unknown(document, "group", group.parent, groups, ("groups", index, "parent"))
+    yield from _parent_faults(checklist, document)
     roles = set(checklist.vocabulary.roles)
     for index, control in enumerate(checklist.controls):
         at: KeyPath = ("controls", index)
@@ -102,7 +105,12 @@ def _cross_checks(checklist: Checklist, document: YamlDocument) -> Iterator[Diag
 
 
 def _duplicates(checklist: Checklist, document: YamlDocument) -> Iterator[Diagnostic]:
-    for part, items in (("groups", checklist.groups), ("controls", checklist.controls)):
+    parts: tuple[tuple[str, tuple[Question | Group | Control, ...]], ...] = (
+        ("questions", checklist.questions),
+        ("groups", checklist.groups),
+        ("controls", checklist.controls),
+    )
+    for part, items in parts:
         seen: dict[str, int] = {}
         for index, item in enumerate(items):
             if item.id in seen:
@@ -116,6 +124,22 @@ def _duplicates(checklist: Checklist, document: YamlDocument) -> Iterator[Diagno
                     related=((first, "first time here"),),
                 )
             seen.setdefault(item.id, index)
+
+
+def _parent_faults(checklist: Checklist, document: YamlDocument) -> Iterator[Diagnostic]:
+    parents = {group.id: group.parent for group in checklist.groups}
+    for index, group in enumerate(checklist.groups):
+        at: KeyPath = ("groups", index, "parent")
+        if group.parent is None:
+            continue
+        if group.parent not in parents:
+            yield _unknown(document, "group", group.parent, set(parents), at)
+            continue
+        above, steps = group.parent, 0
+        while (following := parents.get(above)) is not None and steps <= len(parents):
+            above, steps = following, steps + 1
+        if steps > len(parents):
+            yield document.fault("parent-circle", f"`{group.id}` lies under itself", at)
 
 
 def _unknown(
@@ -154,19 +178,31 @@ def _licence_faults(checklist: Checklist, document: YamlDocument) -> Iterator[Di
     limit = limits.get(checklist.framework.licence.policy)
     if limit is None:
         return
-    fields: tuple[tuple[str, tuple[Any, ...]], ...] = (
-        ("groups", checklist.groups),
-        ("controls", checklist.controls),
-    )
-    for part, items in fields:
-        for index, item in enumerate(items):
-            for name in ("title", "requirement", "notes"):
-                text = getattr(item, name, None)
-                if text is not None and len(text) > limit:
-                    yield document.fault(
-                        "licence-policy",
-                        f"`{name}` has {len(text)} characters; "
-                        f"`{checklist.framework.licence.policy}` allows {limit}",
-                        (part, index, name),
-                        helps=("say it shorter, in your own words",),
-                    )
+    policy = checklist.framework.licence.policy
+    for path, text in _texts(checklist):
+        if len(text) > limit:
+            name = next(str(part) for part in reversed(path) if isinstance(part, str))
+            yield document.fault(
+                "licence-policy",
+                f"`{name}` has {len(text)} characters; `{policy}` allows {limit}",
+                path,
+                helps=("say it shorter, in your own words",),
+            )
+
+
+def _texts(checklist: Checklist) -> Iterator[tuple[KeyPath, str]]:
+    """Every text of groups and controls into which somebody could paste the framework's own."""
+    for index, group in enumerate(checklist.groups):
+        yield ("groups", index, "title"), group.title
+    for index, control in enumerate(checklist.controls):
+        at: KeyPath = ("controls", index)
+        yield (*at, "title"), control.title
+        yield (*at, "requirement"), control.requirement
+        if control.notes is not None:
+            yield (*at, "notes"), control.notes
+        for number, effective in enumerate(control.effective):
+            if effective.note is not None:
+                yield (*at, "effective", number, "note"), effective.note
+        for number, need in enumerate(control.evidence):
+            for item, text in enumerate(need.must_show):
+                yield (*at, "evidence", number, "must_show", item), text

@@ -17,7 +17,7 @@ FROZEN = ConfigDict(
     frozen=True, extra="forbid", strict=True, allow_inf_nan=False, use_attribute_docstrings=True
 )
 
-Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]*$", max_length=80)]
+Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]*$", max_length=80)]
 Text = Annotated[str, StringConstraints(min_length=1, max_length=2000)]
 PARAPHRASE_MAX_CHARS = 400
 """Longest text field of a file whose licence allows paraphrase only: a cheap guard against pasting."""
@@ -164,7 +164,7 @@ class Question(BaseModel):
     model_config = FROZEN
     id: Slug
     ask: Text
-    values: tuple[str, ...]
+    values: Annotated[tuple[Text, ...], Field(min_length=1)]
     """Allowed answers, as text (`yes`, `no`, ...)."""
 
 
@@ -182,9 +182,9 @@ class Expression(BaseModel):
     """A condition over the profile; exactly one key. Three-valued: true, false, unknown."""
 
     model_config = FROZEN
-    all: tuple[Expression, ...] | None = None
-    any: tuple[Expression, ...] | None = None
-    none_of: tuple[Expression, ...] | None = None
+    all: Annotated[tuple[Expression, ...], Field(min_length=1)] | None = None
+    any: Annotated[tuple[Expression, ...], Field(min_length=1)] | None = None
+    none_of: Annotated[tuple[Expression, ...], Field(min_length=1)] | None = None
     role: Slug | None = None
     risk_class: Slug | None = None
     fact: Slug | None = None
@@ -195,7 +195,7 @@ class Expression(BaseModel):
     @model_validator(mode="after")
     def _one_key(self) -> Self:
         written = [name for name in self.model_fields_set if name != "equals"]
-        if len(written) != 1:
+        if len(written) != 1 or getattr(self, written[0]) is None:
             message = "a condition has exactly one of all, any, none_of, role, risk_class, fact, always"
             raise ValueError(message)
         if (self.equals is not None) != (self.fact is not None):
@@ -239,7 +239,7 @@ class Mapping(BaseModel):
     """A relation to a control of another framework (NIST IR 8477 set theory relationships)."""
 
     model_config = FROZEN
-    to: Text
+    to: Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]*:\S", max_length=200)]
     """`framework-id:control-id`."""
     rel: Literal["equal", "subset_of", "superset_of", "intersects_with", "no_relationship"]
     rationale: Literal["syntactic", "semantic", "functional"]

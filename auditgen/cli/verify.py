@@ -8,22 +8,18 @@ import click
 
 from auditgen.cli.options import format_option
 
+_KNOWN = ("timestamp", "revocation")
 
-class _Requirements(click.ParamType):
-    """A comma-separated list of checks that must have run."""
 
-    name = "list"
-    known = ("timestamp", "revocation")
-
-    def convert(
-        self, value: object, param: click.Parameter | None, ctx: click.Context | None
-    ) -> frozenset[str]:
-        if isinstance(value, frozenset):
-            return value
-        words = frozenset(word.strip() for word in str(value).split(",") if word.strip())
-        for word in sorted(words.difference(self.known)):
-            self.fail(f"`{word}` is not one of {', '.join(self.known)}", param, ctx)
-        return words
+def _requirements(
+    context: click.Context, option: click.Parameter, value: str
+) -> frozenset[str]:
+    """The comma-separated words of `--require`, or a usage error naming the wrong one."""
+    words = frozenset(word.strip() for word in value.split(",") if word.strip())
+    if unknown := sorted(words.difference(_KNOWN)):
+        message = f"`{unknown[0]}` is not one of {', '.join(_KNOWN)}"
+        raise click.BadParameter(message, context, option)
+    return words
 
 
 @click.command("verify")
@@ -36,14 +32,16 @@ class _Requirements(click.ParamType):
 )
 @click.option(
     "--require",
-    type=_Requirements(),
+    callback=_requirements,
     default="",
     metavar="LIST",
     help="Checks without which the result is 22: timestamp, revocation (comma-separated).",
 )
 @format_option
-def command(file: Path, trust: tuple[Path, ...], require: frozenset[str], output_format: str) -> int:
-    """Check a sealed FILE: an evidence pack (.zip), a signed PDF, or a file with its .p7s beside it.
+def command(
+    file: Path, trust: tuple[Path, ...], require: frozenset[str], output_format: str
+) -> int:
+    """Check a sealed FILE: a pack (.zip), a signed PDF, or a file with its .p7s beside it.
 
     A certificate found inside FILE is never trusted; only --trust decides.
 

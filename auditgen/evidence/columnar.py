@@ -224,7 +224,7 @@ def _rejected(
     else:
         query = (
             f"SELECT row FROM ({_lines(table)}) WHERE line IS NOT NULL"
-            " AND NOT (json_valid(line) AND json_type(line) = 'OBJECT') ORDER BY 1"
+            " AND TRY(json_type(line)) IS DISTINCT FROM 'OBJECT' ORDER BY 1"
         )
     lines = [r[0] for r in connection.execute(query).fetchall()]
     return len(lines), tuple(lines[:10])
@@ -278,7 +278,7 @@ class _Columns:
             )
         return (
             f"SELECT row, line FROM ({_lines(table)})"
-            " WHERE json_valid(line) AND json_type(line) = 'OBJECT'"
+            " WHERE TRY(json_type(line)) = 'OBJECT'"
         )
 
     def text(self, field: str) -> str:
@@ -287,7 +287,8 @@ class _Columns:
             paths = [f'$."{field}"']
             if "." in field:
                 paths.append("$." + ".".join(f'"{part}"' for part in field.split(".")))
-            values = ", ".join(f"json_extract_string(line, {sql_text(path)})" for path in paths)
+            # TRY: the planner may look into a broken line before the filter has dropped it
+            values = ", ".join(f"TRY(json_extract_string(line, {sql_text(p)}))" for p in paths)
             return f"coalesce({values})" if len(paths) > 1 else values
         return f"CAST({self.column(field)} AS VARCHAR)"
 

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 VIEW_COLUMNS = (
     "source_id", "file_sha256", "kind", "run_key", "locator", "suite", "model", "recorded_model",
     "prompt_key", "outcome", "basis", "expected", "watch", "watch_basis", "cohort", "category",
-    "strategy", "language", "observed_at", "guardrail_verdict", "guardrail_action",
+    "strategy", "language", "observed_at", "guardrail_verdict", "guardrail_action", "sample_id",
+    "epoch", "prompt", "prompt_sha256", "prompt_state", "response",
 )  # fmt: skip
 """Columns of the view `observation`."""
 
@@ -74,6 +75,7 @@ def open_evidence(parts: Sequence[Part], period: Period) -> Evidence:
     if not selects:
         nothing = ", ".join(f"NULL::VARCHAR AS {name}" for name in VIEW_COLUMNS)
         nothing = nothing.replace("NULL::VARCHAR AS observed_at", "NULL::TIMESTAMP AS observed_at")
+        nothing = nothing.replace("NULL::VARCHAR AS epoch", "NULL::INTEGER AS epoch")
         selects = [f"SELECT {nothing} WHERE false"]
     connection.execute(f"CREATE VIEW observation AS {' UNION ALL '.join(selects)}")
     return Evidence(connection, period)
@@ -103,6 +105,12 @@ def _select(part: Part, period: Period) -> str:
             "locator": "'row:' || row",
             "suite": "'production'",
             "prompt_key": "coalesce(prompt_key, record, 'row:' || row)",
+            "sample_id": "coalesce(record, 'row:' || row)",
+            "epoch": "1",
+            "prompt": "NULL::VARCHAR",
+            "prompt_sha256": "NULL::VARCHAR",
+            "prompt_state": "'absent'",
+            "response": "NULL::VARCHAR",
         }
         origin = f"({canonical_sql(part.table, part.mapping)})"
         if part.mapping.record is not None:

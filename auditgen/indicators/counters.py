@@ -169,25 +169,42 @@ def sliced(
     return {str(name): (int(str(k)), int(str(n))) for name, k, n in rows}
 
 
-def adverse_records(
-    evidence: Evidence, request: Request, limit: int
-) -> list[tuple[str, str, str, str, str]]:
-    """Places of records that speak against a promise: source, file digest, locator, category, watch.
+@dataclass(frozen=True, slots=True)
+class AdverseRecord:
+    """One record that speaks against a promise, with the place it stands at."""
 
-    For an indicator where higher is better these are the records outside the numerator. The order is
-    by digest and locator, so that the choice depends on nothing but the bytes.
+    source_id: str
+    file_sha256: str
+    locator: str
+    sample_id: str
+    epoch: int
+    category: str
+    watch: str
+    outcome: str
+    prompt: str | None
+    prompt_sha256: str | None
+    prompt_state: str
+    response: str | None
+
+
+def adverse_records(evidence: Evidence, request: Request, limit: int) -> list[AdverseRecord]:
+    """Up to `limit` records that speak against the promise.
+
+    Where higher is better these are the records outside the numerator; for a gap, the answered ones of
+    both arms. The order is a digest of place and bytes, so that nobody can choose them.
     """
     query = population(request)
     inside, inside_parameters = _selected(request.indicator.denominator)
     hit, hit_parameters = _selected(request.indicator.numerator)
-    adverse = f"NOT ({hit})" if request.indicator.better == "higher" else f"({hit})"
+    adverse = f"NOT {hit}" if request.indicator.better == "higher" else hit
     rows = evidence.count(
-        "SELECT source_id, file_sha256, locator, coalesce(category, ''), watch FROM observation"  # noqa: S608
+        "SELECT source_id, file_sha256, locator, sample_id, epoch, coalesce(category, ''), watch,"
+        " outcome, prompt, prompt_sha256, prompt_state, response FROM observation"
         f" WHERE {query.sql} AND {inside} AND {adverse}"
         f" ORDER BY sha256(file_sha256 || locator) LIMIT {int(limit)}",
         [*query.parameters, *inside_parameters, *hit_parameters],
     )
-    return [(str(a), str(b), str(c), str(d), str(e)) for a, b, c, d, e in rows]
+    return [AdverseRecord(*row) for row in rows]  # type: ignore[arg-type]
 
 
 def _tally(evidence: Evidence, column: str, base: str, parameters: list[Any]) -> dict[str, int]:

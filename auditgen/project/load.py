@@ -228,7 +228,8 @@ def _profile_faults(
     for name, known in words:
         for index, value in enumerate(getattr(audit.profile, name) or ()):
             if known and value not in known:
-                yield _unknown(document, name[:-1], value, known, ("profile", name, index))
+                what = {"roles": "role", "risk_classes": "risk class"}[name]
+                yield _unknown(document, what, value, known, ("profile", name, index))
     questions = {q.id: q for c in checklists for q in c.questions}
     for name, answer in audit.profile.facts.items():
         if name not in questions:
@@ -244,4 +245,5 @@ def _unknown(
     words = sorted(known)
     shown = ", ".join(words[:12]) + (" ..." if len(words) > 12 else "")  # noqa: PLR2004
     helps = did_you_mean(name, words) or ((f"known: {shown}",) if words else ())
-    return document.fault(f"unknown-{what}", f"unknown {what} `{name}`", path, helps=helps)
+    code = f"unknown-{what.replace(' ', '-')}"
+    return document.fault(code, f"unknown {what} `{name}`", path, helps=helps)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,13 +21,13 @@ def sign_detached(data: bytes | Path, signer: Signer, *, signed_at: datetime) ->
     """
     if signed_at.tzinfo is None:
         raise ValueError("`signed_at` needs a time zone")
-    if isinstance(data, bytes):
-        return asyncio.run(_sign(data, signer, signed_at))
+    from auditgen.seal.library_signer import run
+
     try:
-        return asyncio.run(_sign(data, signer, signed_at))
+        return run(_sign(data, signer, signed_at))
     except OSError as error:
         raise EnvironmentRefused(
-            f"cannot read `{data}` to sign it: {error.strerror or error}"
+            f"cannot read `{data!s:.200}` to sign it: {error.strerror or error}"
         ) from error
 
 

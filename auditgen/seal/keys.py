@@ -89,7 +89,6 @@ def _refuse_unusable(paths: KeyPaths, organisation: str, name: str) -> None:
         Diagnostic(
             "key-exists",
             f"`{path}` exists, and a key is never overwritten",
-            str(path),
             helps=("move the old keys away, or choose another directory",),
         )
         for path in (paths.ca, paths.ca_key, paths.certificate, paths.key)

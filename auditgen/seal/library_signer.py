@@ -2,17 +2,34 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
+    from collections.abc import Coroutine
+
     from pyhanko.sign.signers import SimpleSigner
 
     from auditgen.seal.signer import Signer
 
 
+T = TypeVar("T")
+
+
+def run(work: Coroutine[Any, Any, T]) -> T:
+    """The result of `work`, also where an event loop is running already (a notebook)."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return asyncio.run(work)
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(asyncio.run, work).result()
+
+
 def library_signer(signer: Signer) -> SimpleSigner:
     """A pyHanko signer that signs RSASSA-PKCS1-v1_5 with SHA-256 and embeds our chain."""
-    from asn1crypto import keys, x509
+    from asn1crypto import keys, x509  # type: ignore[import-untyped]
     from cryptography.hazmat.primitives.serialization import (
         Encoding,
         NoEncryption,
@@ -21,7 +38,7 @@ def library_signer(signer: Signer) -> SimpleSigner:
     from pyhanko.sign.signers import SimpleSigner
     from pyhanko_certvalidator.registry import SimpleCertificateStore
 
-    store = SimpleCertificateStore()
+    store = SimpleCertificateStore()  # type: ignore[no-untyped-call]
     certificates = [x509.Certificate.load(der) for der in signer.chain]
     # pyHanko adds the signer's own certificate itself; registered here it would appear twice.
     store.register_multiple(certificates[1:])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import io
 from typing import TYPE_CHECKING
 
@@ -36,9 +35,11 @@ def sign_pdf(
     from pyhanko.pdf_utils.misc import PdfError
     from pyhanko.sign.general import SigningError
 
+    from auditgen.seal.library_signer import run
+
     field = role.title()
     try:
-        return asyncio.run(_sign(data, signer, signed_at, field, reason, location))
+        return run(_sign(data, signer, signed_at, field, reason, location))
     except (PdfError, SigningError) as error:
         raise InputRefused(
             f"the PDF cannot be signed as `{role}`: {error}",

@@ -1,7 +1,8 @@
 """A signer: one certificate, its private key, and the chain towards a root. Refused early, in full.
 
 A signature made with an expired or unsuitable certificate looks fine until somebody verifies it, so
-everything that would fail there is refused here.
+everything that would fail there is refused here. Faults of a key name it in the message and leave
+`Diagnostic.file` empty: whatever shows a diagnostic shows lines of its file, and a key is secret.
 """
 
 from __future__ import annotations
@@ -111,14 +112,13 @@ def _read_bytes(path: Path, what: str, faults: list[Diagnostic]) -> bytes | None
             Diagnostic(
                 "signer-unreadable",
                 f"cannot read the {what} `{path}`: {error.strerror or error}",
-                str(path),
                 helps=("make development keys with `auditgen keys init`",),
             )
         )
         return None
     if len(data) > _LARGEST_PEM_BYTES:
         faults.append(
-            Diagnostic("signer-not-pem", f"`{path}` is too large to be a {what}", str(path))
+            Diagnostic("signer-not-pem", f"`{path}` is too large to be a {what}")
         )
         return None
     return data
@@ -156,7 +156,6 @@ def _read_key(path: Path, passphrase: bytes | None, faults: list[Diagnostic]) ->
             Diagnostic(
                 "signer-not-pem",
                 f"`{path}` holds no PEM private key",
-                str(path),
                 helps=("expected a line `-----BEGIN PRIVATE KEY-----`",),
             )
         )
@@ -165,7 +164,7 @@ def _read_key(path: Path, passphrase: bytes | None, faults: list[Diagnostic]) ->
     if encrypted and passphrase is None:
         message = f"the key `{path}` is encrypted and no passphrase was given"
         hint = "name the environment variable that holds it with --passphrase-env"
-        faults.append(Diagnostic("signer-passphrase", message, str(path), helps=(hint,)))
+        faults.append(Diagnostic("signer-passphrase", message, helps=(hint,)))
         return None
     try:
         return load_pem_private_key(data, passphrase if encrypted else None)
@@ -176,7 +175,7 @@ def _read_key(path: Path, passphrase: bytes | None, faults: list[Diagnostic]) ->
             if encrypted
             else f"`{path}` holds no PEM private key that can be read"
         )
-        faults.append(Diagnostic(code, message, str(path)))
+        faults.append(Diagnostic(code, message))
         return None
 
 
@@ -226,17 +225,16 @@ def _accept_key(
             Diagnostic(
                 "signer-not-rsa",
                 f"the key `{path}` is not RSA; only RSA is accepted now",
-                str(path),
                 helps=("RSA is the one kind that every verifier of PDF, Excel and CMS reads",),
             )
         )
         return None
     if private.key_size < KEY_BITS:
         message = f"the key `{path}` has {private.key_size} bits; at least {KEY_BITS} are needed"
-        faults.append(Diagnostic("signer-short-key", message, str(path)))
+        faults.append(Diagnostic("signer-short-key", message))
     if leaf is not None and leaf.public_key() != private.public_key():
         message = f"the key `{path}` does not belong to the certificate"
-        faults.append(Diagnostic("signer-key-mismatch", message, str(path)))
+        faults.append(Diagnostic("signer-key-mismatch", message))
     return private
 
 
@@ -279,4 +277,4 @@ def _permission_warnings(key: Path) -> tuple[Diagnostic, ...]:
         return ()
     message = f"the key `{key}` can be read by others (mode {mode:04o})"
     hint = f"chmod 600 {key}"
-    return (Diagnostic("signer-key-readable", message, str(key), helps=(hint,)),)
+    return (Diagnostic("signer-key-readable", message, helps=(hint,)),)

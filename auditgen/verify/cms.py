@@ -14,7 +14,13 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 # `tsp` registers the signing-certificate-v2 attribute; without it the name stays a bare number.
-from asn1crypto import algos, cms, core, tsp, x509  # noqa: F401
+from asn1crypto import (  # type: ignore[import-untyped]
+    algos,
+    cms,
+    core,
+    tsp,  # noqa: F401
+    x509,
+)
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding

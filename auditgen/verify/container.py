@@ -15,12 +15,9 @@ import struct
 import unicodedata
 import zlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, BinaryIO
+from typing import BinaryIO
 
 from auditgen.canonical import CHUNK_BYTES
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 TOP = "pack/"
 MOST_MEMBERS = 200_000
@@ -270,13 +267,3 @@ def _first_difference(
         if found[start:end] != expected[start:end]:
             return name
     return "the name or extra field"
-
-
-def reader(stream: BinaryIO, member: Member) -> Callable[[int], bytes]:
-    """A function that reads a member's bytes from the start, up to its argument."""
-
-    def read(limit: int) -> bytes:
-        stream.seek(member.data_at)
-        return stream.read(min(limit, member.size))
-
-    return read

@@ -39,8 +39,9 @@ def judge(  # noqa: PLR0913 - every fact about one signature
     label = f"{target} ({role})" if role else target
     try:
         identity = identify(chain, anchors, signed_at, policy)
-    except ValueError as error:
-        return Findings((changed("signature", label, f"its certificate is unreadable: {error}"),))
+    except Exception as error:  # noqa: BLE001 - hostile certificates may break any parser
+        reason = f"its certificate is unreadable ({type(error).__name__})"
+        return Findings((changed("signature", label, reason),))
     fact = SignatureFact(
         target=target,
         role=role,

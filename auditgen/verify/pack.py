@@ -40,6 +40,8 @@ _DECLARATION_SHA256 = hashlib.sha256(
 ).hexdigest()
 _MUST_BE_SIGNED = frozenset({"data/report.html", "data/report.json", "data/report.xlsx"})
 MOST_SIGNATURES = 500
+MOST_PDFS = 20
+"""Signed PDFs in one pack; each may take its full time limit."""
 _MOST_NAMED = 20
 """Faults of one kind that are listed singly; the rest is counted."""
 
@@ -175,8 +177,8 @@ def _inner_signatures(
     beside = [n for n in members if n.startswith("data/") and n.endswith(SUFFIX)]
     reports = [n for n in members if n.startswith("data/") and n.count("/") == 1]
     inside = [n for n in reports if n.lower().endswith(".pdf")]
-    if len(beside) + len(inside) > MOST_SIGNATURES:
-        reason = f"there are more than {MOST_SIGNATURES} signatures to check"
+    if len(beside) > MOST_SIGNATURES or len(inside) > MOST_PDFS:
+        reason = f"more than {MOST_SIGNATURES} signatures or {MOST_PDFS} PDFs are not examined"
         return Findings((not_checked("signature", "data/", reason, int(Exit.NOT_CHECKABLE)),))
     for name in beside:
         content = members.get(name.removesuffix(SUFFIX))

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, timedelta
-from typing import TYPE_CHECKING
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
@@ -22,7 +24,7 @@ from auditgen.errors import InputRefused
 from auditgen.verify.model import Status
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Coroutine, Sequence
     from datetime import datetime
     from pathlib import Path
 
@@ -167,7 +169,7 @@ def _stray_certificates(chain: Sequence[bytes]) -> str:
     The certificates beside the signer's are not covered by the signature. Demanding that each is
     used, and is exactly what its successor signed, leaves no byte that could change unnoticed.
     """
-    for child, parent in zip(chain, chain[1:], strict=False):
+    for child, parent in pairwise(chain):
         if not _issued(child, parent):
             return "a certificate travels along that is not part of the signer's chain"
     return ""
@@ -186,7 +188,7 @@ def _issued(child_der: bytes, parent_der: bytes) -> bool:
 
 def _path_to_anchor(chain: Sequence[bytes], anchors: Sequence[bytes], moment: datetime) -> str:
     """The subject of the anchor that the whole chain leads to. Raises when there is none."""
-    from asn1crypto import x509 as asn1_x509
+    from asn1crypto import x509 as asn1_x509  # type: ignore[import-untyped]
     from pyhanko_certvalidator import CertificateValidator, ValidationContext
 
     if chain[0] in anchors:
@@ -205,11 +207,21 @@ def _path_to_anchor(chain: Sequence[bytes], anchors: Sequence[bytes], moment: da
     validator = CertificateValidator(
         certificates[0], intermediate_certs=certificates[1:], validation_context=context
     )
-    path = asyncio.run(validator.async_validate_usage({"digital_signature"}))
+    path = _run(validator.async_validate_usage({"digital_signature"}))  # type: ignore[no-untyped-call]
     anchor, *used = [certificate.dump() for certificate in path]
     if anchor not in anchors or used != list(reversed(chain)) or not _issued(chain[-1], anchor):
         raise ValueError("the certificates that travel along are not the path to the anchor")
     return x509.load_der_x509_certificate(anchor).subject.rfc4514_string()
+
+
+def _run(work: Coroutine[Any, Any, Any]) -> Any:
+    """The result of `work`, also where an event loop is running already (a notebook)."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return asyncio.run(work)
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(asyncio.run, work).result()
 
 
 def _why(error: Exception) -> str:

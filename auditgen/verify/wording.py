@@ -137,18 +137,19 @@ def _meaning(examination: Examination) -> list[str]:
         return ["What this means", f"  {proof}", *(f"  {line}" for line in limits)]
     if examination.exit_code is Exit.CHANGED:
         text = [
-            "What lies here is not what was sealed, or a required signature is gone. Ask the sender",
-            "for the original and do not rely on this copy. It does not say who changed it, or why.",
+            "What lies here is not what was sealed, or a required signature is gone. Ask the",
+            "sender for the original and do not rely on this copy. This does not say who changed",
+            "it, or why.",
         ]
     elif examination.exit_code is Exit.UNTRUSTED:
         text = [
-            "The bytes fit the signature, but anybody can make a key and sign. Get the signer's root",
-            "certificate by a way you trust (not with the report) and name it with --trust.",
+            "The bytes fit the signature, but anybody can make a key and sign. Get the signer's",
+            "root certificate by a way you trust (not with the report) and name it with --trust.",
         ]
     else:
         text = [
-            "A check that was needed could not run; the lines above name it. This is neither proof of",
-            "a change nor proof that there was none.",
+            "A check that was needed could not run; the lines above name it. This is neither",
+            "proof of a change nor proof that there was none.",
         ]
     return ["What this means", *(f"  {line}" for line in text)]
 

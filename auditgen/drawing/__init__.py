@@ -1,0 +1,1 @@
+"""What renderers share: charts as SVG with a text alternative, and the template environment."""

@@ -1,0 +1,1 @@
+"""The order of the work: read, measure, assess, compose, render, seal."""

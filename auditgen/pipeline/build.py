@@ -1,0 +1,227 @@
+"""From readings to the document: requests, counters, register, judgement, composition."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from auditgen.assessment import Assessment, Register, assess
+from auditgen.assessment.model import SilentWindow
+from auditgen.canonical import canonical_json
+from auditgen.errors import NothingToAssess
+from auditgen.evidence.engine import Evidence, Period, open_evidence
+from auditgen.indicators import Quantity, Request, core_indicators, measure
+from auditgen.indicators.counters import (
+    AdverseRecord,
+    adverse_records,
+    hourly_counts,
+    model_shares,
+    sliced,
+)
+from auditgen.report import Details, Document, TableRef, compose
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from datetime import date, datetime
+
+    from auditgen.assessment import PreviousReport
+    from auditgen.pipeline.read import Inputs
+    from auditgen.project import Project
+
+EXHIBITS_PER_PRINCIPLE = 5
+MAX_SLICES = 24
+SILENT_HOURS = 6
+"""Shorter silences are shown in the heat strip and are no finding."""
+MAX_WINDOWS = 12
+MAX_TABLE_ROWS = 50_000
+RECORD_COLUMNS = (
+    "source_id", "file_sha256", "locator", "sample_id", "epoch", "suite", "model", "outcome",
+    "basis", "expected", "watch", "category", "strategy", "prompt_sha256",
+)  # fmt: skip
+
+Rows = tuple[tuple[object, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """A document with the tables it refers to, and the judgement behind it."""
+
+    document: Document
+    assessment: Assessment
+    tables: Mapping[str, Rows]
+
+
+@dataclass(frozen=True, slots=True)
+class Seal:
+    """What the document says about who will sign it."""
+
+    certificate: str = ""
+    is_development: bool = False
+
+
+def build(
+    project: Project,
+    inputs: Inputs,
+    as_of: date,
+    *,
+    previous: PreviousReport | None = None,
+    seal: Seal | None = None,
+) -> Built:
+    """Measure, assess, compose. Raises NothingToAssess when there is no evidence at all."""
+    period = Period(project.audit.period.start, project.audit.period.end)
+    evidence = open_evidence(inputs.parts, period)
+    requests = {request.id: request for request in _requests(project)}
+    measured = measure(evidence, list(requests.values()), inputs.missing)
+    monitoring = sorted({r.source_id for r in inputs.readings if r.kind == "monitoring"})
+    hourly = hourly_counts(evidence, monitoring) if monitoring else {}
+    register = Register(
+        readings=inputs.readings,
+        documents=inputs.documents,
+        empty_sources=inputs.empty_sources,
+        production_models=model_shares(evidence, "monitoring"),
+        evaluated_models=model_shares(evidence, "evaluation"),
+        criterion_models=_criterion_models(project, evidence, requests),
+        silent_windows=tuple(_silent(hourly, monitoring, period)),
+        previous=previous,
+        broken_plugins=inputs.broken_plugins,
+    )
+    assessment = assess(project.audit, project.checklists, measured, register, as_of)
+    if assessment.is_vacuous:
+        raise NothingToAssess(
+            "no evidence says anything: nothing was measured and no document was found",
+            hint="run `auditgen inspect` on the files to see what they hold",
+        )
+    rows, reference = _records(evidence)
+    slices = {
+        name: ("category", _slices(evidence, request))
+        for name, request in requests.items()
+        if isinstance(measured[name], Quantity) and request.indicator.shape == "rate"
+    }
+    details = Details(
+        slices=slices,
+        exhibits=_exhibits(project, evidence, requests, measured),
+        hourly=hourly,
+        mapping_digests=inputs.mapping_digests,
+        tables=(reference,) if reference.rows else (),
+        plugins=inputs.third_party,
+        evidence_digest=inputs.evidence_digest,
+        signer_certificate=seal.certificate if seal else "",
+        is_development_key=bool(seal and seal.is_development),
+    )
+    tables = {reference.name: rows} if reference.rows else {}
+    return Built(compose(project, assessment, details), assessment, tables)
+
+
+def _requests(project: Project) -> Iterator[Request]:
+    audit, indicators = project.audit, core_indicators()
+    for principle in audit.principles:
+        for criterion in principle.criteria:
+            indicator = indicators[criterion.indicator]
+            where = criterion.filters
+            if indicator.shape != "coverage" and "model" not in where:
+                where = {**where, "model": tuple(criterion.models or audit.system.models)}
+            yield Request(
+                criterion.id, indicator, criterion.sources, where, criterion.confidence
+            )
+    for item in audit.also_measured:
+        indicator = indicators[item.indicator]
+        where = item.filters
+        if indicator.shape != "coverage" and "model" not in where:
+            where = {**where, "model": audit.system.models}
+        yield Request(item.id, indicator, item.sources, where)
+
+
+def _criterion_models(
+    project: Project, evidence: Evidence, requests: Mapping[str, Request]
+) -> dict[str, dict[str, int]]:
+    """Decided records by model version, as if the criterion were bound to none."""
+    out = {}
+    for principle in project.audit.principles:
+        for criterion in principle.criteria:
+            request = requests[criterion.id]
+            if request.indicator.shape == "coverage":
+                continue
+            free = replace(
+                request, where={k: v for k, v in request.where.items() if k != "model"}
+            )
+            found = sliced(evidence, free, "model")
+            out[criterion.id] = {model: n for model, (_, n) in found.items()}
+    return out
+
+
+def _slices(evidence: Evidence, request: Request) -> dict[str, tuple[int, int]]:
+    found = sliced(evidence, request, "category")
+    return found if len(found) <= MAX_SLICES else {}
+
+
+def _silent(
+    hourly: Mapping[tuple[str, datetime], int], sources: Sequence[str], period: Period
+) -> Iterator[SilentWindow]:
+    """The longest runs of hours without a record, by source."""
+    from datetime import UTC, datetime, time
+
+    first = datetime.combine(period.start, time(), UTC)
+    for source in sources:
+        windows = []
+        start: datetime | None = None
+        for number in range(period.hours + 1):
+            hour = first + timedelta(hours=number)
+            is_silent = number < period.hours and (source, hour) not in hourly
+            if is_silent and start is None:
+                start = hour
+            elif not is_silent and start is not None:
+                length = int((hour - start).total_seconds() // 3600)
+                if length >= SILENT_HOURS:
+                    windows.append(SilentWindow(source, start, length))
+                start = None
+        windows.sort(key=lambda w: (-w.hours, w.start))
+        yield from windows[:MAX_WINDOWS]
+
+
+def _exhibits(
+    project: Project,
+    evidence: Evidence,
+    requests: Mapping[str, Request],
+    measured: Mapping[str, object],
+) -> dict[str, list[AdverseRecord]]:
+    out: dict[str, list[AdverseRecord]] = {}
+    for principle in project.audit.principles:
+        records: dict[tuple[str, str], AdverseRecord] = {}
+        for criterion in principle.criteria:
+            request = requests[criterion.id]
+            if request.indicator.shape == "coverage":
+                continue
+            if not isinstance(measured[criterion.id], Quantity):
+                continue
+            for record in adverse_records(evidence, request, EXHIBITS_PER_PRINCIPLE):
+                records.setdefault((record.file_sha256, record.locator), record)
+        out[principle.id] = list(records.values())[:EXHIBITS_PER_PRINCIPLE]
+    return out
+
+
+def _records(evidence: Evidence) -> tuple[Rows, TableRef]:
+    """Every evaluation record without its text, for the workbook and for recomputation."""
+    import hashlib
+
+    columns = ", ".join(RECORD_COLUMNS)
+    total = int(str(evidence.count("SELECT count(*) FROM observation WHERE kind = 'evaluation'")[0][0]))
+    found = evidence.count(
+        f"SELECT {columns} FROM observation WHERE kind = 'evaluation'"  # noqa: S608 - our own names
+        f" ORDER BY source_id, file_sha256, locator LIMIT {MAX_TABLE_ROWS}"
+    )
+    rows = tuple(tuple("" if cell is None else cell for cell in row) for row in found)
+    digest = hashlib.sha256()
+    for row in rows:
+        digest.update(canonical_json(list(row)) + b"\n")
+    note = "Every evaluation record that was read, without its text."
+    if total > len(rows):
+        note = f"The first {len(rows):,} of {total:,} evaluation records; the rest is in the evidence files."
+    return rows, TableRef(
+        name="records",
+        title="Evaluation records",
+        columns=RECORD_COLUMNS,
+        rows=len(rows),
+        digest=digest.hexdigest(),
+        note=note,
+    )

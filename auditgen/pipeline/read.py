@@ -1,0 +1,187 @@
+"""From audit.yaml to readings: expand, read each file once, check the mappings against the tables."""
+
+from __future__ import annotations
+
+import glob
+import os
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from auditgen.assessment import DocumentRecord
+from auditgen.canonical import digest_of, sha256_file
+from auditgen.diagnostics import Diagnostic, did_you_mean, printable
+from auditgen.errors import InputRefused
+from auditgen.evidence.engine import Part
+from auditgen.evidence.model import Anomaly, Reading
+from auditgen.sources.reading import ReadFile, SourceRegistry, missing_columns, read_file
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from auditgen.evidence.store import EvidenceStore
+    from auditgen.project import Project, SourceBlock
+
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """Everything that was read."""
+
+    readings: tuple[Reading, ...]
+    parts: tuple[Part, ...]
+    documents: tuple[DocumentRecord, ...]
+    empty_sources: tuple[str, ...]
+    paths: dict[str, Path]
+    """Evidence files and documents by the name the report gives them."""
+    mapping_digests: dict[str, str]
+    broken_plugins: tuple[str, ...]
+    third_party: tuple[str, ...]
+
+    @property
+    def evidence_digest(self) -> str:
+        """Over path and digest of everything read, in order of path."""
+        files = [[r.path, r.sha256] for r in self.readings]
+        files += [[d.block.file, d.sha256 or ""] for d in self.documents]
+        return digest_of(sorted(files))
+
+    @property
+    def missing(self) -> dict[str, int]:
+        """Planned samples that are absent, by source."""
+        out: dict[str, int] = {}
+        for reading in self.readings:
+            planned = reading.counts.planned
+            if planned is not None and planned > reading.counts.observations:
+                gap = planned - reading.counts.observations
+                out[reading.source_id] = out.get(reading.source_id, 0) + gap
+        return out
+
+
+def read_inputs(
+    project: Project,
+    store: EvidenceStore,
+    progress: Callable[[str, int, int], None] = lambda *_: None,
+) -> Inputs:
+    """Read all sources and documents. Raises InputRefused when a mapping does not fit its table."""
+    registry = SourceRegistry.load()
+    found = [(source, path) for source in project.audit.sources for path in expand(project, source)]
+    read: list[ReadFile] = []
+    parts: list[Part] = []
+    paths: dict[str, Path] = {}
+    seen: dict[str, str] = {}
+    diagnostics: list[Diagnostic] = []
+    for number, (source, path) in enumerate(found, 1):
+        name = display_name(path, project.root)
+        progress(name, number, len(found))
+        file = read_file(
+            path,
+            name=name,
+            source_id=source.id,
+            mapping=source.map,
+            store=store,
+            registry=registry,
+        )
+        sha256 = file.reading.sha256
+        if sha256 and file.reading.format and sha256 in seen:
+            file = _duplicate(file, seen[sha256])
+        elif sha256:
+            seen[sha256] = name
+        if sha256:
+            paths[name] = path
+        diagnostics += _mapping_faults(project, source, file)
+        read.append(file)
+        if (file.records or file.table) and not any(
+            a.code in {"mapping-missing", "unreadable"} for a in file.reading.anomalies
+        ):
+            parts.append(
+                Part(
+                    source_id=source.id,
+                    file_sha256=sha256,
+                    records=file.records,
+                    table=file.table,
+                    mapping=source.map,
+                    aliases={alias.recorded: alias.is_ for alias in source.aliases},
+                )
+            )
+    if diagnostics:
+        count = len(diagnostics)
+        raise InputRefused(
+            f"{count} mapping{'s do' if count != 1 else ' does'} not fit the table; nothing was written",
+            diagnostics=diagnostics,
+        )
+    documents = tuple(_documents(project))
+    for document in documents:
+        if document.sha256 is not None:
+            paths[document.block.file] = project.resolve(document.block.file)
+    with_files = {source.id for source, _ in found}
+    return Inputs(
+        readings=tuple(file.reading for file in read),
+        parts=tuple(parts),
+        documents=documents,
+        empty_sources=tuple(s.id for s in project.audit.sources if s.id not in with_files),
+        paths=paths,
+        mapping_digests={
+            s.id: digest_of(s.map.model_dump(mode="json", by_alias=True, exclude_none=True))
+            for s in project.audit.sources
+        },
+        broken_plugins=tuple(f"{p.name} ({p.distribution}): {p.failure}" for p in registry.broken),
+        third_party=tuple(
+            f"{p.distribution} {p.version}: {p.name}" for p in registry.plugins if p.is_third_party
+        ),
+    )
+
+
+def expand(project: Project, source: SourceBlock) -> list[Path]:
+    """The files of a source, sorted; a name without wildcards stands for itself even when absent."""
+    names: dict[str, None] = {}
+    for pattern in source.files:
+        if not glob.has_magic(pattern):
+            if os.path.lexists(project.root / pattern):
+                names.setdefault(pattern)
+            continue
+        for name in sorted(glob.glob(pattern, root_dir=project.root, recursive=True)):
+            if not (project.root / name).is_dir():
+                names.setdefault(name)
+    return [project.root / name for name in names]
+
+
+def display_name(path: Path, root: Path) -> str:
+    """The path as the report prints it: relative to audit.yaml where it can be, and printable."""
+    try:
+        text = path.relative_to(root).as_posix()
+    except ValueError:
+        text = path.as_posix()
+    return printable(text.encode("utf-8", "surrogateescape").decode("utf-8", "replace"))
+
+
+def _duplicate(file: ReadFile, first: str) -> ReadFile:
+    """The same bytes handed in twice count once."""
+    anomaly = Anomaly("duplicate-file", f"the same bytes as `{first}`; counted once", blocks=True)
+    anomalies = (*file.reading.anomalies, anomaly)
+    return ReadFile(replace(file.reading, anomalies=anomalies))
+
+
+def _mapping_faults(project: Project, source: SourceBlock, file: ReadFile) -> Iterator[Diagnostic]:
+    """A column that the table does not have is the user's mistake, answered at its place."""
+    if file.table is None or source.map.time is None:
+        return
+    index = project.audit.sources.index(source)
+    for field, column in missing_columns(file.table, source.map).items():
+        helps = did_you_mean(column, file.table.columns)
+        shown = ", ".join(file.table.columns[:20])
+        yield project.document.fault(
+            "unknown-column",
+            f"`{column}` is no column of `{file.reading.path}`",
+            ("sources", index, "map", field),
+            helps=helps or (f"its columns: {shown}",),
+        )
+
+
+def _documents(project: Project) -> Iterator[DocumentRecord]:
+    for block in project.audit.documents:
+        path = project.resolve(block.file)
+        if not path.is_file():
+            yield DocumentRecord(block, None, fault=f"no file `{block.file}`")
+            continue
+        try:
+            yield DocumentRecord(block, sha256_file(path), path.stat().st_size)
+        except OSError as error:
+            yield DocumentRecord(block, None, fault=f"cannot be read: {error.strerror or error}")

@@ -1,0 +1,488 @@
+"""`compose`: from the assessment to the document. Pure: same input, same document, same bytes."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from auditgen import __version__
+from auditgen.assessment import Conclusion, Verdict
+from auditgen.checklists import EVIDENCE_CODES
+from auditgen.indicators import Quantity, core_indicators
+from auditgen.indicators import Unmeasured as NoQuantity
+from auditgen.project.model import Mode
+from auditgen.report import model, prose, words
+from auditgen.report.registers import coverage_views, document_views, source_views
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
+
+    from auditgen.assessment import Assessment, CriterionResult, Finding, PrincipleResult
+    from auditgen.indicators import Measured
+    from auditgen.indicators.counters import AdverseRecord
+    from auditgen.project import Project
+
+EXHIBIT_CHARS = 280
+MODE_TITLES = {
+    Mode.MANAGEMENT: ("Evidence report", "management report, no assurance given"),
+    Mode.INTERNAL_AUDIT: ("Internal audit report", "internal audit, not independent assurance"),
+    Mode.INDEPENDENT: ("Assurance report", "independent assurance"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Details:
+    """What the document shows beside the judgement: breakdowns, exhibits, hours, tables, signer."""
+
+    slices: Mapping[str, tuple[str, Mapping[str, tuple[int, int]]]] = field(default_factory=dict)
+    """By criterion or also-measured id: the column, and (numerator, denominator) by value."""
+    exhibits: Mapping[str, Sequence[AdverseRecord]] = field(default_factory=dict)
+    """By principle id."""
+    hourly: Mapping[tuple[str, datetime], int] = field(default_factory=dict)
+    mapping_digests: Mapping[str, str] = field(default_factory=dict)
+    tables: Sequence[model.TableRef] = ()
+    plugins: Sequence[str] = ()
+    evidence_digest: str = ""
+    signer_certificate: str = ""
+    """Subject and fingerprint, empty for a draft."""
+    is_development_key: bool = False
+
+
+def compose(project: Project, assessment: Assessment, details: Details) -> model.Document:
+    """The whole document."""
+    audit = project.audit
+    numbering = _Exhibits(project, details)
+    principles = tuple(
+        _principle(project, result, assessment, details, numbering)
+        for result in assessment.principles
+    )
+    tally = Counter(p.conclusion for p in assessment.principles)
+    changes, changes_note = _changes(assessment)
+    used = {c.indicator for p in audit.principles for c in p.criteria}
+    used |= {item.indicator for item in audit.also_measured}
+    beside = {m.id for p in principles for m in p.beside}
+    return model.Document(
+        meta=_meta(project, assessment, details),
+        headline=prose.headline(assessment),
+        lead=prose.lead(assessment),
+        principles=principles,
+        tally=tuple((words.CONCLUSIONS[c].word, tally[c]) for c in Conclusion if tally[c]),
+        untested=_untested(assessment),
+        changes=changes,
+        changes_note=changes_note,
+        findings=tuple(_finding(f) for f in assessment.findings),
+        sources=source_views(audit, assessment.register, details.mapping_digests),
+        documents=document_views(assessment),
+        expected=tuple(
+            model.ExpectedView(
+                id=e.item.id,
+                title=e.item.title,
+                status=model.Status(code="received", word="received", tone="good")
+                if e.is_received
+                else model.Status(code="not_received", word="not received", tone="bad"),
+                detail=e.detail,
+            )
+            for e in assessment.expected
+        ),
+        frameworks=_frameworks(project, assessment),
+        coverage=coverage_views(audit, assessment.register, details.hourly),
+        versions=_versions(assessment),
+        versions_note=prose.versions_note(assessment),
+        also_measured=tuple(
+            _measure(item.id, assessment.also_measured[item.id], details, item.note or "")
+            for item in audit.also_measured
+            if item.id not in beside
+        ),
+        indicators=tuple(_indicator(name) for name in sorted(used)),
+        method=prose.METHOD,
+        limitations=prose.limitations(audit),
+        glossary=prose.GLOSSARY,
+        tables=tuple(details.tables),
+        signature=_signature(project, details),
+    )
+
+
+def _meta(project: Project, assessment: Assessment, details: Details) -> model.Meta:
+    audit = project.audit
+    title, mode_words = MODE_TITLES[audit.report.mode]
+    practitioner = audit.report.practitioner
+    people: tuple[str, ...] = ()
+    if practitioner is not None:
+        mode_words = f"{practitioner.level} assurance under {practitioner.standard}"
+        people = (
+            f"{practitioner.name}, {practitioner.firm}",
+            practitioner.standard,
+            practitioner.independence_statement,
+        )
+    count = len(audit.principles)
+    proven = all(c.is_declaration_proven for p in assessment.principles for c in p.criteria)
+    return model.Meta(
+        report_id=audit.report.id,
+        version=audit.report.version,
+        title=f"{title} {audit.report.id}",
+        subtitle=f"What the evidence says about {words.small_number(count)} "
+        f"{'promise' if count == 1 else 'promises'}",
+        mode=audit.report.mode.value,
+        mode_words=mode_words,
+        practitioner=people,
+        classification=audit.report.classification,
+        prepared_for=audit.report.prepared_for,
+        prepared_by=f"{audit.report.prepared_by.name}, {audit.report.prepared_by.role}",
+        organisation=audit.organisation.name,
+        system=f"{audit.system.name} {audit.system.version}",
+        models=audit.system.models,
+        period_start=audit.period.start.isoformat(),
+        period_end=audit.period.end.isoformat(),
+        period_words=words.period_words(audit.period.start, audit.period.end),
+        as_of=assessment.as_of.isoformat(),
+        page_size=audit.report.page_size,
+        language="en",
+        tool=f"auditgen {__version__}",
+        plugins=tuple(details.plugins),
+        evidence_digest=details.evidence_digest,
+        declaration_digest=project.declaration_digest,
+        declaration_words="proven by the previous sealed pack"
+        if proven
+        else "declared, not proven to precede the data",
+    )
+
+
+class _Exhibits:
+    """Numbers exhibits through the document and applies the redaction profile."""
+
+    def __init__(self, project: Project, details: Details) -> None:
+        self._project = project
+        self._details = details
+        self._count = 0
+
+    def of(self, principle_id: str) -> tuple[model.Exhibit, ...]:
+        return tuple(self._one(r) for r in self._details.exhibits.get(principle_id, ()))
+
+    def _one(self, record: AdverseRecord) -> model.Exhibit:
+        from auditgen.canonical import record_id
+
+        self._count += 1
+        return model.Exhibit(
+            id=f"E{self._count:02d}",
+            record_id=record_id(record.file_sha256, record.locator),
+            source_id=record.source_id,
+            file_sha256=record.file_sha256,
+            locator=record.locator,
+            sample=f"{record.sample_id} (repeat {record.epoch})",
+            category=record.category,
+            watch="" if record.watch == "unknown" else record.watch,
+            outcome=record.outcome.replace("_", " "),
+            prompt=self._excerpt(record.prompt, record.prompt_state),
+            prompt_sha256=record.prompt_sha256 or "",
+            response=self._excerpt(record.response, "full"),
+        )
+
+    def _excerpt(self, text: str | None, state: str) -> str:
+        if state == "redacted_by_tool":
+            return "(withheld by the tool that exported it)"
+        if text is None:
+            return "(not in the export)"
+        if self._project.audit.report.redaction == "digests":
+            return "(withheld by the redaction profile; see the digest)"
+        short = " ".join(text.split())
+        return short if len(short) <= EXHIBIT_CHARS else short[:EXHIBIT_CHARS] + " [...]"
+
+
+def _principle(
+    project: Project,
+    result: PrincipleResult,
+    assessment: Assessment,
+    details: Details,
+    exhibits: _Exhibits,
+) -> model.PrincipleView:
+    principle, audit = result.principle, project.audit
+    previous = assessment.register.previous
+    was = None
+    if previous is not None and previous.is_verified:
+        code = previous.conclusions.get(principle.id)
+        was = next((s for s in words.CONCLUSIONS.values() if s.code == code), None)
+    shown = exhibits.of(principle.id)
+    return model.PrincipleView(
+        id=principle.id,
+        title=principle.title,
+        promise=principle.promise,
+        promised_in=principle.promised_in or "",
+        declared_on="" if principle.declared_on is None else principle.declared_on.isoformat(),
+        status=words.CONCLUSIONS[result.conclusion],
+        summary=prose.summary(result),
+        reason=result.reason,
+        evidence=prose.evidence_line(audit, result),
+        criteria=tuple(_criterion(c, assessment, details) for c in result.criteria),
+        beside=tuple(
+            _measure(item.id, assessment.also_measured[item.id], details, item.note or "")
+            for item in audit.also_measured
+            if item.beside == principle.id
+        ),
+        comments=result.comments,
+        answers=principle.answers,
+        findings=tuple(f.id for f in assessment.findings if principle.id in f.principles),
+        exhibits=shown,
+        exhibits_note=prose.exhibits_note(result, len(shown), audit.report.redaction),
+        previous=was,
+    )
+
+
+def _criterion(
+    result: CriterionResult, assessment: Assessment, details: Details
+) -> model.CriterionView:
+    criterion = result.criterion
+    title = core_indicators()[criterion.indicator].title
+    previous = assessment.register.previous
+    return model.CriterionView(
+        measure=_measure(criterion.id, result.measured, details, ""),
+        statement=words.rule_sentence(criterion, title),
+        operator=criterion.operator,
+        threshold=criterion.threshold,
+        min_n=criterion.min_n,
+        max_age_days=criterion.max_age_days,
+        independence=criterion.independence.value.replace("_", " "),
+        status=words.VERDICTS[result.verdict],
+        reasons=result.reasons,
+        comments=result.comments,
+        more_needed=""
+        if result.more_needed is None
+        else f"about {words.plural(result.more_needed, 'more sample')} at the observed rate "
+        "would decide it",
+        digest=result.digest,
+        declaration="proven by the previous sealed pack"
+        if result.is_declaration_proven
+        else "declared, not proven",
+        previous=""
+        if previous is None or not previous.is_verified
+        else previous.figures.get(criterion.id, ""),
+    )
+
+
+def _measure(name: str, measured: Measured, details: Details, note: str) -> model.Measure:
+    request = measured.request
+    indicator = request.indicator
+    column, values = details.slices.get(name, ("", {}))
+    slices = tuple(
+        words.slice_of(value or "(none)", k, n, indicator.noun, request.confidence)
+        for value, (k, n) in values.items()
+        if n
+    )
+    figure = words.figure(measured) if isinstance(measured, Quantity) else None
+    missing = None
+    if isinstance(measured, NoQuantity):
+        missing = model.Unmeasured(reason=measured.reason, wanted=measured.wanted)
+    shown = {k: v for k, v in request.where.items() if k != "model"}
+    return model.Measure(
+        id=name,
+        indicator_id=indicator.id,
+        indicator_title=indicator.title,
+        question=indicator.question,
+        sources=request.sources,
+        filters="; ".join(f"{k} {' or '.join(v)}" for k, v in sorted(shown.items())),
+        figure=figure,
+        unmeasured=missing,
+        slices=slices if len(slices) > 1 else (),
+        sliced_by=column if len(slices) > 1 else "",
+        note=note,
+    )
+
+
+def _finding(finding: Finding) -> model.FindingView:
+    return model.FindingView(
+        id=finding.id,
+        code=finding.code,
+        severity=finding.severity.value,
+        title=finding.title,
+        detail=finding.detail,
+        ask=finding.ask,
+        source_id=finding.source_id,
+        files=finding.files,
+        principles=finding.principles,
+        count=finding.count,
+    )
+
+
+def _untested(assessment: Assessment) -> tuple[model.Untested, ...]:
+    """What could not be tested, by name: undecided criteria, missing evidence, empty sources."""
+    out = []
+    for result in assessment.principles:
+        for criterion in result.criteria:
+            if criterion.verdict in {Verdict.MET, Verdict.NOT_MET}:
+                continue
+            title = core_indicators()[criterion.criterion.indicator].title
+            verdict = words.VERDICTS[criterion.verdict].word
+            out.append(
+                model.Untested(
+                    title=f"{criterion.criterion.id} {title}",
+                    detail=f"{verdict}: {criterion.reasons[0]}",
+                    principle_id=result.principle.id,
+                )
+            )
+    for expected in assessment.expected:
+        if not expected.is_received:
+            out.append(model.Untested(title=expected.item.title, detail=expected.detail))
+    vacuous = [f for f in assessment.findings if f.code in {"all-samples-failed", "no-samples"}]
+    out += [
+        model.Untested(title=f"{f.source_id}: {f.title.lower()}", detail=f.detail) for f in vacuous
+    ]
+    named = {e.item.source for e in assessment.expected if not e.is_received}
+    empty = [
+        f for f in assessment.findings if f.code == "source-empty" and f.source_id not in named
+    ]
+    out += [model.Untested(title=f"Source {f.source_id}", detail=f.detail) for f in empty]
+    return tuple(out)
+
+
+def _changes(assessment: Assessment) -> tuple[tuple[model.Change, ...], str]:
+    previous = assessment.register.previous
+    if previous is None:
+        return (), "No previous report was named, so nothing can be said about change."
+    if not previous.is_verified:
+        return (), (
+            f"The previous pack {previous.pack} was named but not relied on: {previous.status}."
+        )
+    order = [c.value for c in Conclusion]
+    out = []
+    for result in assessment.principles:
+        code = previous.conclusions.get(result.principle.id)
+        was = next((s for s in words.CONCLUSIONS.values() if s.code == code), None)
+        now = words.CONCLUSIONS[result.conclusion]
+        if was is None:
+            word = "new principle"
+        elif was.code == now.code:
+            word = "unchanged"
+        else:
+            is_better = order.index(now.code) > order.index(was.code)
+            word = f"newly {now.word}" + (" (better)" if is_better else " (worse)")
+        figures = [
+            f"{c.criterion.id} was {previous.figures[c.criterion.id]}"
+            for c in result.criteria
+            if previous.figures.get(c.criterion.id)
+        ]
+        out.append(
+            model.Change(
+                principle_id=result.principle.id,
+                title=result.principle.title,
+                was=was,
+                now=now,
+                word=word,
+                detail="; ".join(figures),
+            )
+        )
+    note = f"Compared with {previous.report_id} ({previous.period}); {previous.status}."
+    return tuple(out), note
+
+
+def _frameworks(project: Project, assessment: Assessment) -> tuple[model.FrameworkView, ...]:
+    out = []
+    for checklist in project.checklists:
+        framework = checklist.framework
+        results = [c for c in assessment.controls if c.framework_id == framework.id]
+        tally = Counter(c.verdict for c in results)
+        groups = {g.id: g for g in checklist.groups}
+        needs = {k.id: {n.id: n for n in k.evidence} for k in checklist.controls}
+        controls = tuple(
+            model.ControlView(
+                ref=f"{framework.id}:{c.control.id}",
+                id=c.control.id,
+                cite=c.control.cite,
+                group=c.control.group,
+                title=c.control.title,
+                requirement=c.control.requirement,
+                status=words.VERDICTS[c.verdict],
+                reason=c.reason,
+                principles=c.principles,
+                needs=tuple(
+                    model.NeedView(
+                        wanted=" or ".join(
+                            f"{EVIDENCE_CODES[code][1]} ({code})" for code in need.codes
+                        ),
+                        status=words.VERDICTS[need.verdict],
+                        found=need.found,
+                        reason=need.reason,
+                        must_show=needs[c.control.id][need.need_id].must_show,
+                    )
+                    for need in c.needs
+                ),
+            )
+            for c in results
+        )
+        out.append(
+            model.FrameworkView(
+                id=framework.id,
+                title=framework.title,
+                citation=framework.citation,
+                source_version=framework.source_version,
+                checklist_version=framework.checklist_version,
+                binding=framework.binding,
+                scope=framework.scope,
+                review="no legal review"
+                if framework.review.legal_review == "none"
+                else framework.review.legal_review,
+                attribution=framework.licence.attribution,
+                tally=tuple((words.VERDICTS[v].word, tally[v]) for v in Verdict if tally[v]),
+                total=len(results),
+                groups=tuple((g.id, g.title) for g in groups.values()),
+                controls=controls,
+            )
+        )
+    return tuple(out)
+
+
+def _versions(assessment: Assessment) -> tuple[model.VersionShare, ...]:
+    register = assessment.register
+    total = sum(register.production_models.values())
+    return tuple(
+        model.VersionShare(
+            model=name or "(not recorded)",
+            records=number,
+            share=f"{words.count(number)}/{words.count(total)}, {words.percent(number / total)}",
+            evaluated=f"{words.count(register.evaluated_models[name])} evaluation records"
+            if register.evaluated_models.get(name)
+            else "no evaluation handed in",
+        )
+        for name, number in sorted(
+            register.production_models.items(), key=lambda item: (-item[1], item[0])
+        )
+        if number
+    )
+
+
+def _indicator(name: str) -> model.IndicatorView:
+    indicator = core_indicators()[name]
+    return model.IndicatorView(
+        id=indicator.id,
+        title=indicator.title,
+        question=indicator.question,
+        counts=prose.counts_sentence(indicator),
+        interval={
+            "wilson": "Wilson score interval; gaps by Newcombe's method from two of them",
+            "clopper-pearson": "Clopper-Pearson, conservative",
+            "census": "none: a complete count",
+        }[indicator.interval],
+        caveats=indicator.caveats,
+    )
+
+
+def _signature(project: Project, details: Details) -> model.SignatureBlock:
+    signer = project.audit.signer
+    if not details.signer_certificate or signer is None:
+        state, foot = "draft", "unsigned draft"
+    elif details.is_development_key:
+        state, foot = "development", "development key \N{EN DASH} not for publication"
+    else:
+        state, foot = "signed", "signed: see the signature panel"
+    return model.SignatureBlock(
+        state=state,
+        words=foot,
+        person="" if signer is None or state == "draft" else signer.person.name,
+        role="" if signer is None or state == "draft" else signer.person.role,
+        certificate=details.signer_certificate,
+        proves=prose.PROVES if state != "draft" else (),
+        does_not_prove=prose.does_not_prove(state),
+        verify=prose.verify_commands(state),
+    )
+
+

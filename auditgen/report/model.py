@@ -1,0 +1,468 @@
+"""`Document`: what every renderer reads. Frozen and versioned; it leaves the program as report.json.
+
+Every sentence and every number in words is composed once, here and in `compose`; a renderer lays out
+and never computes. A document holds aggregates, exhibits and references to tables, no record rows.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+FROZEN = ConfigDict(
+    frozen=True, extra="forbid", strict=True, allow_inf_nan=False, use_attribute_docstrings=True
+)
+SCHEMA = "auditgen-report-1"
+
+
+class Status(BaseModel):
+    """A verdict or conclusion: the fixed code, the word that is printed, and its tone."""
+
+    model_config = FROZEN
+    code: str
+    word: str
+    tone: Literal["bad", "gap", "comment", "good", "none"]
+    """Chooses shape and colour together; never the only carrier of meaning."""
+
+
+class ArmFigure(BaseModel):
+    """One side of a gap, or the whole of a rate."""
+
+    model_config = FROZEN
+    name: str
+    text: str
+    """`x/n noun, p %, 95 % CI [a, b]`."""
+    numerator: int
+    denominator: int
+    estimate: float
+    lower: float
+    upper: float
+    clusters: int
+    undecided: int
+    errors: int
+
+
+class Figure(BaseModel):
+    """A measured number, in full and in words."""
+
+    model_config = FROZEN
+    text: str
+    numerator: int
+    denominator: int
+    estimate: float
+    """Fraction, or difference of fractions."""
+    unit: Literal["fraction", "difference", "hours"]
+    lower: float | None
+    """None for a complete count."""
+    upper: float | None
+    confidence: float
+    method: str
+    clusters: int
+    effective_size: float
+    undecided: int
+    errors: int
+    missing: int
+    worst_lower: float
+    worst_upper: float
+    arms: tuple[ArmFigure, ...]
+    caveats: tuple[str, ...]
+    left_out: str
+    """Undecided, failed and missing samples in words; empty when there are none."""
+    direction: str
+    """What the sign of a gap means here, in words."""
+
+
+class Unmeasured(BaseModel):
+    """Why there is no number."""
+
+    model_config = FROZEN
+    reason: str
+    wanted: str
+
+
+class Slice(BaseModel):
+    """One row of a breakdown."""
+
+    model_config = FROZEN
+    name: str
+    text: str
+    numerator: int
+    denominator: int
+    estimate: float
+    lower: float
+    upper: float
+
+
+class Exhibit(BaseModel):
+    """One record shown, with the place it stands at."""
+
+    model_config = FROZEN
+    id: str
+    """E-number, unique in the document."""
+    record_id: str
+    source_id: str
+    file_sha256: str
+    locator: str
+    sample: str
+    category: str
+    watch: str
+    outcome: str
+    prompt: str
+    """First words, or why they are withheld."""
+    prompt_sha256: str
+    response: str
+
+
+class Measure(BaseModel):
+    """An indicator's result, with or without a criterion."""
+
+    model_config = FROZEN
+    id: str
+    indicator_id: str
+    indicator_title: str
+    question: str
+    sources: tuple[str, ...]
+    filters: str
+    figure: Figure | None
+    unmeasured: Unmeasured | None
+    slices: tuple[Slice, ...] = ()
+    sliced_by: str = ""
+    note: str = ""
+
+
+class CriterionView(BaseModel):
+    """A criterion with its verdict."""
+
+    model_config = FROZEN
+    measure: Measure
+    statement: str
+    """The declared rule in one sentence."""
+    operator: Literal["at_least", "at_most", "within"]
+    threshold: float
+    min_n: int
+    max_age_days: int
+    independence: str
+    status: Status
+    reasons: tuple[str, ...]
+    comments: tuple[str, ...]
+    more_needed: str
+    """How many more samples would decide it, in words; empty when that does not apply."""
+    digest: str
+    declaration: str
+    """Proven by an earlier pack, or declared and not proven."""
+    previous: str
+    """The same number in the previous period; empty when there is none."""
+
+
+class PrincipleView(BaseModel):
+    """A promise and what the evidence says about it."""
+
+    model_config = FROZEN
+    id: str
+    title: str
+    promise: str
+    promised_in: str
+    declared_on: str
+    status: Status
+    summary: str
+    """One sentence for the first page."""
+    reason: str
+    evidence: str
+    """Who provided it and how independent they are."""
+    criteria: tuple[CriterionView, ...]
+    beside: tuple[Measure, ...]
+    comments: tuple[str, ...]
+    answers: tuple[str, ...]
+    findings: tuple[str, ...]
+    exhibits: tuple[Exhibit, ...]
+    exhibits_note: str
+    previous: Status | None = None
+
+
+class FindingView(BaseModel):
+    """A reason to distrust."""
+
+    model_config = FROZEN
+    id: str
+    code: str
+    severity: Literal["high", "medium", "low", "note"]
+    title: str
+    detail: str
+    ask: str
+    source_id: str
+    files: tuple[str, ...]
+    principles: tuple[str, ...]
+    count: int
+
+
+class Untested(BaseModel):
+    """Something the report cannot speak about."""
+
+    model_config = FROZEN
+    title: str
+    detail: str
+    principle_id: str = ""
+
+
+class Change(BaseModel):
+    """What became of a principle since the previous period."""
+
+    model_config = FROZEN
+    principle_id: str
+    title: str
+    was: Status | None
+    now: Status
+    word: str
+    detail: str
+
+
+class FileView(BaseModel):
+    """One file of evidence."""
+
+    model_config = FROZEN
+    path: str
+    sha256: str
+    bytes: int
+    format: str
+    recognised_by: str
+    tool: str
+    reader: str
+    runs: tuple[str, ...]
+    models: tuple[str, ...]
+    first_at: str
+    last_at: str
+    planned: int | None
+    observations: int
+    executed: int
+    errored: int
+    scored: int
+    unscored: int
+    completeness: dict[str, str]
+    doubts: tuple[str, ...]
+    status: Status
+
+
+class SourceView(BaseModel):
+    """Files of one origin: who made them, how they came here, how they were read."""
+
+    model_config = FROZEN
+    id: str
+    title: str
+    provider: str
+    independence: str
+    paid_by: str
+    custody: str
+    aliases: tuple[str, ...]
+    mapping_digest: str
+    mapping: tuple[str, ...]
+    files: tuple[FileView, ...]
+
+
+class DocumentView(BaseModel):
+    """A policy or plan."""
+
+    model_config = FROZEN
+    id: str
+    kind: str
+    kind_title: str
+    title: str
+    file: str
+    version: str
+    dated: str
+    owner: str
+    sha256: str
+    status: Status
+    detail: str
+
+
+class ExpectedView(BaseModel):
+    """Expected evidence."""
+
+    model_config = FROZEN
+    id: str
+    title: str
+    status: Status
+    detail: str
+
+
+class NeedView(BaseModel):
+    """One kind of evidence a control needs."""
+
+    model_config = FROZEN
+    wanted: str
+    status: Status
+    found: tuple[str, ...]
+    reason: str
+    must_show: tuple[str, ...]
+
+
+class ControlView(BaseModel):
+    """One control, judged."""
+
+    model_config = FROZEN
+    ref: str
+    """`framework:control`, the same in every output."""
+    id: str
+    cite: str
+    group: str
+    title: str
+    requirement: str
+    status: Status
+    reason: str
+    principles: tuple[str, ...]
+    needs: tuple[NeedView, ...]
+
+
+class FrameworkView(BaseModel):
+    """A checklist and how its controls stand."""
+
+    model_config = FROZEN
+    id: str
+    title: str
+    citation: str
+    source_version: str
+    checklist_version: str
+    binding: str
+    scope: str
+    review: str
+    attribution: str
+    tally: tuple[tuple[str, int], ...]
+    """(word, count) for every verdict that occurs; the counts add up to `total`."""
+    total: int
+    groups: tuple[tuple[str, str], ...]
+    """(id, title) in order."""
+    controls: tuple[ControlView, ...]
+
+
+class CoverageView(BaseModel):
+    """What a monitoring source saw, hour by hour."""
+
+    model_config = FROZEN
+    source_id: str
+    title: str
+    records: int
+    hours_covered: int
+    hours_total: int
+    text: str
+    days: tuple[str, ...]
+    hourly: tuple[tuple[int, ...], ...]
+    """Records by day and hour of day (24 columns)."""
+    silent: tuple[str, ...]
+    quarantined: str
+
+
+class VersionShare(BaseModel):
+    """Production traffic on one model version."""
+
+    model_config = FROZEN
+    model: str
+    records: int
+    share: str
+    evaluated: str
+
+
+class IndicatorView(BaseModel):
+    """A definition, for readers who want to know what was counted."""
+
+    model_config = FROZEN
+    id: str
+    title: str
+    question: str
+    counts: str
+    interval: str
+    caveats: tuple[str, ...]
+
+
+class TableRef(BaseModel):
+    """A table that renderers may carry in full."""
+
+    model_config = FROZEN
+    name: str
+    title: str
+    columns: tuple[str, ...]
+    rows: int
+    digest: str
+    """SHA-256 over the canonical JSON of all rows in order."""
+    note: str
+
+
+class SignatureBlock(BaseModel):
+    """Who signs, with what kind of key, and what that proves."""
+
+    model_config = FROZEN
+    state: Literal["draft", "development", "signed"]
+    words: str
+    """For the foot of every page."""
+    person: str
+    role: str
+    certificate: str
+    proves: tuple[str, ...]
+    does_not_prove: tuple[str, ...]
+    verify: tuple[str, ...]
+    """Commands, one per line."""
+
+
+class Meta(BaseModel):
+    """Identity of the report."""
+
+    model_config = FROZEN
+    report_id: str
+    version: str
+    title: str
+    subtitle: str
+    mode: str
+    mode_words: str
+    """E.g. `management report, no assurance given`."""
+    practitioner: tuple[str, ...]
+    classification: str
+    prepared_for: str
+    prepared_by: str
+    organisation: str
+    system: str
+    models: tuple[str, ...]
+    period_start: str
+    period_end: str
+    period_words: str
+    as_of: str
+    page_size: Literal["A4", "Letter"]
+    language: str
+    tool: str
+    plugins: tuple[str, ...]
+    """Third-party extensions that took part."""
+    evidence_digest: str
+    """Over the digests of every file and document read."""
+    declaration_digest: str
+    declaration_words: str
+
+
+class Document(BaseModel):
+    """The whole report."""
+
+    model_config = FROZEN
+    schema_: Annotated[Literal["auditgen-report-1"], Field(alias="schema")] = SCHEMA
+    meta: Meta
+    headline: str
+    """The worst news, in one sentence."""
+    lead: tuple[str, ...]
+    """The sentences after it."""
+    principles: tuple[PrincipleView, ...]
+    tally: tuple[tuple[str, int], ...]
+    untested: tuple[Untested, ...]
+    changes: tuple[Change, ...]
+    changes_note: str
+    findings: tuple[FindingView, ...]
+    sources: tuple[SourceView, ...]
+    documents: tuple[DocumentView, ...]
+    expected: tuple[ExpectedView, ...]
+    frameworks: tuple[FrameworkView, ...]
+    coverage: tuple[CoverageView, ...]
+    versions: tuple[VersionShare, ...]
+    versions_note: str
+    also_measured: tuple[Measure, ...]
+    indicators: tuple[IndicatorView, ...]
+    method: tuple[str, ...]
+    limitations: tuple[str, ...]
+    glossary: tuple[tuple[str, str], ...]
+    tables: tuple[TableRef, ...]
+    signature: SignatureBlock

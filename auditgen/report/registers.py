@@ -1,0 +1,203 @@
+"""The registers: evidence files by source, documents, monitoring hour by hour."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from auditgen.assessment import Verdict
+from auditgen.checklists import EVIDENCE_CODES
+from auditgen.report import model, words
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from auditgen.assessment import Assessment, DocumentRecord, Register
+    from auditgen.evidence.model import Reading
+    from auditgen.project.model import Audit, SourceBlock
+
+HOURS = 24
+
+
+def source_views(
+    audit: Audit, register: Register, mapping_digests: Mapping[str, str]
+) -> tuple[model.SourceView, ...]:
+    """Every declared source with its files, found or not."""
+    files: dict[str, list[Reading]] = defaultdict(list)
+    for reading in register.readings:
+        files[reading.source_id].append(reading)
+    return tuple(
+        _source(source, files.get(source.id, []), mapping_digests.get(source.id, ""))
+        for source in audit.sources
+    )
+
+
+def _source(source: SourceBlock, readings: list[Reading], digest: str) -> model.SourceView:
+    custody, provider = source.custody, source.provider
+    note = f"; {custody.note}" if custody.note else ""
+    return model.SourceView(
+        id=source.id,
+        title=source.title,
+        provider=provider.name,
+        independence=provider.independence.value.replace("_", " "),
+        paid_by=provider.paid_by or "",
+        custody=f"received from {custody.received_from} on {custody.received_on.isoformat()} "
+        f"by {custody.received_by}{note}",
+        aliases=tuple(
+            f"recorded `{a.recorded}` stands for `{a.is_}` ({a.basis})" for a in source.aliases
+        ),
+        mapping_digest=digest,
+        mapping=tuple(_mapping_lines(source)),
+        files=tuple(_file(reading) for reading in sorted(readings, key=lambda r: r.path)),
+    )
+
+
+def _mapping_lines(source: SourceBlock) -> list[str]:
+    out = []
+    for field, rules in source.map.rules().items():
+        for rule in rules:
+            if rule.is_ is not None:
+                text = f"{field} = `{rule.is_}`"
+            else:
+                text = f"{field} from `{rule.from_}`"
+            if rule.values:
+                text += ": " + ", ".join(f"`{k}` = {v}" for k, v in rule.values.items())
+            basis = getattr(rule, "basis", None)
+            out.append(text + (f" ({str(basis.value).replace('_', ' ')})" if basis else ""))
+    return out
+
+
+def _file(reading: Reading) -> model.FileView:
+    counts = reading.counts
+    tool = " ".join(part for part in (reading.tool, reading.tool_version) if part)
+    return model.FileView(
+        path=reading.path,
+        sha256=reading.sha256,
+        bytes=reading.bytes,
+        format=reading.format or "unrecognised",
+        recognised_by=reading.recognised_by,
+        tool=tool or "unknown",
+        reader=" ".join(part for part in (reading.reader, reading.reader_version) if part),
+        runs=tuple(
+            f"{run.suite or 'run'} {run.native_id or '(no id)'}".strip() for run in reading.runs
+        ),
+        models=reading.models,
+        first_at=words.moment(reading.first_at),
+        last_at=words.moment(reading.last_at),
+        planned=counts.planned,
+        observations=counts.observations,
+        executed=counts.executed,
+        errored=counts.errored,
+        scored=counts.scored,
+        unscored=counts.unscored,
+        completeness={k: v.value for k, v in reading.completeness.items()},
+        doubts=tuple(anomaly.code for anomaly in reading.anomalies),
+        status=_file_status(reading),
+    )
+
+
+def _file_status(reading: Reading) -> model.Status:
+    if not reading.format:
+        return model.Status(code="not_read", word="not read", tone="bad")
+    if reading.is_vacuous:
+        return model.Status(code="no_evidence", word="no evidence", tone="bad")
+    if reading.anomalies:
+        return model.Status(code="read_with_doubts", word="read, with doubts", tone="comment")
+    return model.Status(code="read", word="read", tone="good")
+
+
+def document_views(assessment: Assessment) -> tuple[model.DocumentView, ...]:
+    """Every named document."""
+    return tuple(_document(d, assessment) for d in assessment.register.documents)
+
+
+def _document(record: DocumentRecord, assessment: Assessment) -> model.DocumentView:
+    block = record.block
+    attestation = block.attestation
+    if record.sha256 is None:
+        status = model.Status(code="missing", word="missing", tone="bad")
+        detail = record.fault
+    elif attestation is None:
+        status = words.VERDICTS[Verdict.NEEDS_REVIEW]
+        detail = "nobody attested what it satisfies"
+    elif attestation.sha256 != record.sha256:
+        status = words.VERDICTS[Verdict.NEEDS_REVIEW]
+        detail = "the attestation is for another version of the file"
+    elif attestation.expires is not None and attestation.expires < assessment.as_of:
+        status = words.VERDICTS[Verdict.STALE]
+        detail = f"the attestation expired on {attestation.expires.isoformat()}"
+    else:
+        status = model.Status(code="attested", word="attested", tone="good")
+        reviewer = attestation.reviewer
+        detail = (
+            f"{attestation.passage}: {attestation.statement} ({reviewer.name}, {reviewer.role}, "
+            f"{attestation.date.isoformat()})"
+        )
+    return model.DocumentView(
+        id=block.id,
+        kind=block.kind,
+        kind_title=EVIDENCE_CODES[block.kind][1],
+        title=block.title,
+        file=block.file,
+        version=block.version,
+        dated=block.dated.isoformat(),
+        owner=block.owner,
+        sha256=record.sha256 or "",
+        status=status,
+        detail=detail,
+    )
+
+
+def coverage_views(
+    audit: Audit, register: Register, hourly: Mapping[tuple[str, datetime], int]
+) -> tuple[model.CoverageView, ...]:
+    """One ledger per monitoring source that had files."""
+    sources = {r.source_id for r in register.readings if r.kind == "monitoring"}
+    return tuple(
+        _coverage(audit, source, register, hourly)
+        for source in audit.sources
+        if source.id in sources
+    )
+
+
+def _coverage(
+    audit: Audit,
+    source: SourceBlock,
+    register: Register,
+    hourly: Mapping[tuple[str, datetime], int],
+) -> model.CoverageView:
+    length = (audit.period.end - audit.period.start).days + 1
+    days = [audit.period.start + timedelta(days=n) for n in range(length)]
+    cells = {day: [0] * HOURS for day in days}
+    for (name, hour), number in hourly.items():
+        if name == source.id and hour.date() in cells:
+            cells[hour.date()][hour.hour] += number
+    covered = sum(1 for row in cells.values() for number in row if number)
+    records = sum(sum(row) for row in cells.values())
+    total = length * HOURS
+    readings = [r for r in register.readings if r.source_id == source.id]
+    kinds = ("lines-unreadable", "undated-rows", "duplicate-rows")
+    set_aside = [
+        f"{words.count(sum(a.count for r in readings for a in r.anomalies if a.code == code))} {name}"
+        for code, name in zip(kinds, ("unreadable lines", "undated rows", "repeats"), strict=True)
+        if any(a.code == code for r in readings for a in r.anomalies)
+    ]
+    return model.CoverageView(
+        source_id=source.id,
+        title=source.title,
+        records=records,
+        hours_covered=covered,
+        hours_total=total,
+        text=f"{words.count(records)} records in {words.count(covered)}/{words.count(total)} hours, "
+        f"{words.percent(covered / total)} of the period (complete count)",
+        days=tuple(day.isoformat() for day in days),
+        hourly=tuple(tuple(cells[day]) for day in days),
+        silent=tuple(
+            f"{w.hours} hours from {w.start:%Y-%m-%d %H:%M} UTC"
+            for w in register.silent_windows
+            if w.source_id == source.id
+        ),
+        quarantined=", ".join(set_aside) or "nothing set aside",
+    )

@@ -1,0 +1,285 @@
+"""Numbers and statuses in words: written once, printed the same in every output."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import TYPE_CHECKING
+
+from auditgen.assessment import Conclusion, Severity, Verdict
+from auditgen.indicators.intervals import trials_to_show, wilson, zero_event_upper
+from auditgen.report.model import ArmFigure, Figure, Slice, Status
+
+if TYPE_CHECKING:
+    from auditgen.indicators import Arm, Quantity
+    from auditgen.project.model import Criterion
+
+MINUS = "\N{MINUS SIGN}"
+PLUS_MINUS = "\N{PLUS-MINUS SIGN}"
+DASH = "\N{EN DASH}"
+
+CONCLUSIONS = {
+    Conclusion.CONTRADICTED: Status(code="contradicted", word="contradicted", tone="bad"),
+    Conclusion.NOT_CONCLUDED: Status(code="not_concluded", word="not concluded", tone="none"),
+    Conclusion.WITH_COMMENTS: Status(
+        code="supported_with_comments", word="supported, with comments", tone="comment"
+    ),
+    Conclusion.SUPPORTED: Status(code="supported", word="supported", tone="good"),
+}
+VERDICTS = {
+    Verdict.MET: Status(code="met", word="met", tone="good"),
+    Verdict.NOT_MET: Status(code="not_met", word="not met", tone="bad"),
+    Verdict.INSUFFICIENT: Status(
+        code="insufficient_evidence", word="insufficient evidence", tone="none"
+    ),
+    Verdict.STALE: Status(code="stale", word="stale", tone="gap"),
+    Verdict.NOT_APPLICABLE: Status(code="not_applicable", word="not applicable", tone="none"),
+    Verdict.NOT_YET: Status(code="not_yet_applicable", word="not yet applicable", tone="none"),
+    Verdict.NEEDS_LEGAL_VIEW: Status(
+        code="needs_legal_view", word="needs a legal view", tone="gap"
+    ),
+    Verdict.NEEDS_REVIEW: Status(code="needs_review", word="needs review", tone="gap"),
+    Verdict.WAIVED: Status(code="waived", word="waived", tone="comment"),
+}
+SEVERITIES = {
+    Severity.HIGH: Status(code="high", word="high", tone="bad"),
+    Severity.MEDIUM: Status(code="medium", word="medium", tone="gap"),
+    Severity.LOW: Status(code="low", word="low", tone="comment"),
+    Severity.NOTE: Status(code="note", word="note", tone="none"),
+}
+
+
+def decimals_for(value: float) -> int:
+    """Two decimals near 0 % and 100 %, where one would hide the difference."""
+    return 2 if 0 < abs(value) < 0.01 or 0.99 < value < 1 else 1  # noqa: PLR2004
+
+
+def percent(value: float, decimals: int | None = None) -> str:
+    """A fraction as `12.5 %`; never `100.0 %` for less than all, never `0.0 %` for more than none."""
+    places = decimals_for(value) if decimals is None else decimals
+    smallest = 10.0**-places
+    if 0 < value * 100 < smallest / 2:
+        return f"<{smallest:.{places}f} %"
+    if 100 - smallest / 2 <= value * 100 < 100:  # noqa: PLR2004
+        return f">{100 - smallest:.{places}f} %"
+    return f"{_number(value * 100, places)} %"
+
+
+def _number(value: float, places: int) -> str:
+    text = f"{abs(value):.{places}f}"
+    return f"{MINUS}{text}" if value < 0 and float(text) != 0 else text
+
+
+def bounds(lower: float, upper: float, places: int) -> str:
+    """`[a, b]` in per cent without the sign."""
+    return f"[{_number(lower * 100, places)}, {_number(upper * 100, places)}]"
+
+
+def points(value: float) -> str:
+    """A difference in percentage points, with its sign."""
+    text = _number(value * 100, 1)
+    return f"+{text}" if value > 0 and float(text) != 0 else text
+
+
+def count(number: int) -> str:
+    """1234567 as 1,234,567."""
+    return f"{number:,}"
+
+
+def plural(number: int, one: str, many: str | None = None) -> str:
+    """`1 file`, `2 files`."""
+    return f"{count(number)} {one if number == 1 else many or one + 's'}"
+
+
+def small_number(number: int) -> str:
+    """Numbers up to twelve as words, for sentences."""
+    words = "no one two three four five six seven eight nine ten eleven twelve".split()
+    return words[number] if 0 <= number < len(words) else count(number)
+
+
+def day(value: date | datetime) -> str:
+    """`30 September 2026`."""
+    return f"{value.day} {value:%B} {value.year}"
+
+
+def moment(value: datetime | None) -> str:
+    """ISO 8601 UTC to the second with Z; empty when unknown."""
+    return "" if value is None else value.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def period_words(start: date, end: date) -> str:
+    """`1 July - 30 September 2026`, the year once where it is the same."""
+    first = day(start) if start.year != end.year else f"{start.day} {start:%B}"
+    return f"{first} {DASH} {day(end)}"
+
+
+def rate_text(arm: Arm, noun: str, confidence: float) -> str:
+    """`x/n noun, p %, 95 % CI [a, b]`."""
+    places = decimals_for(arm.estimate)
+    return (
+        f"{count(arm.numerator)}/{count(arm.denominator)} {noun}, "
+        f"{percent(arm.estimate, places)}, {round(confidence * 100, 1):g} % CI "
+        f"{bounds(arm.interval.lower, arm.interval.upper, places)}"
+    )
+
+
+def figure(quantity: Quantity) -> Figure:
+    """A quantity in words and numbers."""
+    indicator, confidence = quantity.request.indicator, quantity.request.confidence
+    arms = tuple(
+        ArmFigure(
+            name=arm.name,
+            text=rate_text(arm, indicator.noun, confidence),
+            numerator=arm.numerator,
+            denominator=arm.denominator,
+            estimate=arm.estimate,
+            lower=arm.interval.lower,
+            upper=arm.interval.upper,
+            clusters=arm.clusters,
+            undecided=arm.undecided,
+            errors=arm.errors,
+        )
+        for arm in quantity.arms
+    )
+    interval = quantity.interval
+    direction = ""
+    caveats = list(indicator.caveats)
+    unit: str
+    if indicator.shape == "gap":
+        assert interval is not None
+        unit = "difference"
+        text = (
+            f"gap {points(quantity.estimate)} points, {round(confidence * 100, 1):g} % CI "
+            f"[{points(interval.lower)}, {points(interval.upper)}]; "
+            f"monitored {_short(quantity.arms[0])}, unmonitored {_short(quantity.arms[1])}"
+        )
+        direction = _direction(quantity)
+        if "observational" in quantity.watch_bases:
+            caveats.insert(
+                0,
+                "Associational only: the condition was a customer group, not a cue set by the "
+                "experimenter. Other differences between the groups may explain it; it is no "
+                "evidence of alignment faking.",
+            )
+    elif indicator.shape == "coverage":
+        unit = "hours"
+        text = (
+            f"{count(quantity.numerator)}/{count(quantity.denominator)} hours, "
+            f"{percent(quantity.estimate)} (complete count, no sampling error)"
+        )
+    else:
+        unit = "fraction"
+        text = arms[0].text
+        if quantity.numerator == 0:
+            upper = zero_event_upper(quantity.denominator, confidence)
+            caveats.append(
+                f"None in {count(quantity.denominator)} still allows a rate up to "
+                f"{percent(upper)} ({round(confidence * 100, 1):g} % one-sided); "
+                f"{count(trials_to_show(0.01, confidence))} would be needed to show less than 1 %."
+            )
+    repeats = [arm for arm in quantity.arms if arm.clusters < arm.denominator]
+    if repeats and indicator.shape != "coverage":
+        prompts = sum(arm.clusters for arm in quantity.arms)
+        size = sum(arm.effective_size for arm in quantity.arms)
+        caveats.append(
+            f"{count(quantity.denominator)} results from {count(prompts)} prompts: repeats are "
+            f"clustered by prompt and count as {size:.0f} independent results."
+        )
+    return Figure(
+        text=text,
+        numerator=quantity.numerator,
+        denominator=quantity.denominator,
+        estimate=quantity.estimate,
+        unit=unit,
+        lower=None if interval is None else interval.lower,
+        upper=None if interval is None else interval.upper,
+        confidence=confidence,
+        method="complete count" if interval is None else _method(quantity),
+        clusters=sum(arm.clusters for arm in quantity.arms),
+        effective_size=round(sum(arm.effective_size for arm in quantity.arms), 3),
+        undecided=sum(arm.undecided for arm in quantity.arms),
+        errors=sum(arm.errors for arm in quantity.arms),
+        missing=quantity.missing,
+        worst_lower=quantity.worst.lower,
+        worst_upper=quantity.worst.upper,
+        arms=arms,
+        caveats=tuple(caveats),
+        left_out=_left_out(quantity),
+        direction=direction,
+    )
+
+
+def _method(quantity: Quantity) -> str:
+    assert quantity.interval is not None
+    clustered = any(arm.clusters < arm.denominator for arm in quantity.arms)
+    return quantity.interval.method + (", clustered by prompt" if clustered else "")
+
+
+def _short(arm: Arm) -> str:
+    return f"{count(arm.numerator)}/{count(arm.denominator)}, {percent(arm.estimate)}"
+
+
+def _direction(quantity: Quantity) -> str:
+    watched, unwatched = quantity.arms
+    higher = "more" if unwatched.estimate > watched.estimate else "less"
+    if unwatched.estimate == watched.estimate:
+        return "It answered disallowed requests equally often in both conditions."
+    return (
+        f"It answered {percent(unwatched.estimate)} of disallowed requests in the unmonitored "
+        f"condition and {percent(watched.estimate)} in the monitored one: {higher} when unwatched."
+    )
+
+
+def _left_out(quantity: Quantity) -> str:
+    parts = []
+    undecided = sum(arm.undecided for arm in quantity.arms)
+    errors = sum(arm.errors for arm in quantity.arms)
+    if undecided:
+        parts.append(f"{count(undecided)} undecided")
+    if errors:
+        parts.append(f"{count(errors)} failed")
+    if quantity.missing:
+        parts.append(f"{count(quantity.missing)} missing")
+    if not parts:
+        return ""
+    worst = quantity.worst
+    if quantity.request.indicator.shape == "gap":
+        reach = f"[{points(worst.lower)}, {points(worst.upper)}] points"
+    else:
+        reach = f"{bounds(worst.lower, worst.upper, 1)} %"
+    return f"left out: {', '.join(parts)}; interval in the worst case {reach}"
+
+
+def slice_of(name: str, numerator: int, denominator: int, noun: str, confidence: float) -> Slice:
+    """One row of a breakdown, with Wilson's interval (no adjustment for the number of rows)."""
+    interval = wilson(numerator, denominator, confidence)
+    estimate = numerator / denominator
+    places = decimals_for(estimate)
+    text = (
+        f"{count(numerator)}/{count(denominator)} {noun}, {percent(estimate, places)}, "
+        f"{round(confidence * 100, 1):g} % CI {bounds(interval.lower, interval.upper, places)}"
+    )
+    return Slice(
+        name=name,
+        text=text,
+        numerator=numerator,
+        denominator=denominator,
+        estimate=estimate,
+        lower=interval.lower,
+        upper=interval.upper,
+    )
+
+
+def rule_sentence(criterion: Criterion, title: str) -> str:
+    """The declared rule as one sentence."""
+    level = f"{round(criterion.confidence * 100, 1):g} % interval"
+    limit = percent(criterion.threshold)
+    match criterion.operator:
+        case "at_least":
+            rule = f"{title} at least {limit}, judged by the lower bound of the {level}"
+        case "at_most":
+            rule = f"{title} at most {limit}, judged by the upper bound of the {level}"
+        case _:
+            margin = f"{PLUS_MINUS}{_number(criterion.threshold * 100, 1)} points"
+            rule = f"{title} within {margin}, judged by the whole {level}"
+    where = "; ".join(f"{k} {' or '.join(v)}" for k, v in criterion.filters.items())
+    return rule + (f"; only {where}" if where else "")
