@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pydantic import BaseModel, ValidationError
+    from pydantic_core import ErrorDetails
 
 MAX_BYTES = 16 * 1024 * 1024
 MAX_DEPTH = 40
@@ -155,17 +156,9 @@ def _loader_class() -> Any:
     Loader.add_implicit_resolver(core + "int", re.compile(r"^[-+]?[0-9]{1,18}$"), list("-+0123456789"))
     Loader.add_implicit_resolver(core + "float", re.compile(f"^{number}$"), list("-+.0123456789"))
     Loader.add_constructor(core + "int", lambda _, node: int(node.value))
-    Loader.add_constructor(core + "float", lambda _, node: _finite(node.value))
+    Loader.add_constructor(core + "float", lambda _, node: float(node.value))
     _LOADER.append(Loader)
     return Loader
-
-
-def _finite(text: str) -> float:
-    value = float(text)
-    if value in {float("inf"), float("-inf")}:
-        message = f"`{text[:40]}` is too large for a number"
-        raise ValueError(message)
-    return value
 
 
 def _first_refusal(text: str, name: str, loader_class: Any) -> Diagnostic | None:
@@ -231,7 +224,10 @@ def _walk(node: Any, path: KeyPath, document: YamlDocument, loader: Any) -> Any:
             _walk(child, (*path, index), document, loader)
             for index, child in enumerate(node.value)
         ]
-    value = loader.construct_object(node)
+    try:
+        value = loader.construct_object(node)
+    except (ValueError, KeyError, AttributeError):  # a tag that its text does not fit, such as `!!int many`
+        value = _MISFIT
     if not _is_plain(value):
         document.diagnostics.append(
             Diagnostic(
@@ -244,6 +240,9 @@ def _walk(node: Any, path: KeyPath, document: YamlDocument, loader: Any) -> Any:
         )
         return None
     return value
+
+
+_MISFIT = object()
 
 
 def _is_plain(value: Any) -> bool:
@@ -264,10 +263,15 @@ def validation_diagnostics(
 ) -> list[Diagnostic]:
     """pydantic's errors, each at the place in the file where it was caused."""
     out = []
-    for item in error.errors(include_url=False):
+    items = error.errors(include_url=False)
+    meant = {pair for item in items for pair in _meant(model, item)}
+    for item in items:
+        if _follows(item, items) or (item["type"] == "missing" and item["loc"] in meant):
+            continue
         written = _written_path(document, (*prefix, *item["loc"]))
         kind = str(item["type"])
-        name = str(item["loc"][-1]) if item["loc"] else "this file"
+        words = [part for part in item["loc"] if isinstance(part, str)]
+        name = words[-1] if words else "this file"
         helps: tuple[str, ...] = ()
         label = ""
         at_key = False
@@ -287,6 +291,7 @@ def validation_diagnostics(
         else:
             text = str(item["msg"]).removeprefix("Value error, ")
             message = f"`{name}`: {text[:1].lower()}{text[1:]}"
+            helps = did_you_mean(str(item["input"]), item.get("ctx", {}).get("known", ()))
             if not isinstance(item["input"], dict | list) and kind != "value_error":
                 label = f"got {item['input']!r}"[:60]
         out.append(
@@ -300,6 +305,23 @@ def validation_diagnostics(
             )
         )
     return out
+
+
+def _meant(model: type[BaseModel], item: ErrorDetails) -> list[tuple[str | int, ...]]:
+    """The key that an unknown key is probably a slip of, so that it is not called missing too."""
+    if item["type"] != "extra_forbidden":
+        return []
+    block = item["loc"][:-1]
+    names = _field_names(model, block)
+    return [(*block, name) for name in names if did_you_mean(str(item["loc"][-1]), [name])]
+
+
+def _follows(item: ErrorDetails, items: list[ErrorDetails]) -> bool:
+    """Whether a list is called too short only because of faults in its entries."""
+    at = item["loc"]
+    return item["type"] == "too_short" and any(
+        len(other["loc"]) > len(at) and other["loc"][: len(at)] == at for other in items
+    )
 
 
 def _written_path(document: YamlDocument, location: tuple[str | int, ...]) -> KeyPath:

@@ -262,6 +262,8 @@ def _more(criterion: Criterion, quantity: Quantity) -> int | None:
         found = method(*sized[0], criterion.confidence)
         return found.lower >= limit if criterion.operator == "at_least" else found.upper <= limit
 
+    if smallest >= criterion.min_n and decides(1.0):
+        return None  # what was decided is enough; what was left out stands in the way
     high = max(1.0, criterion.min_n / smallest)
     while not decides(high):
         high *= 2

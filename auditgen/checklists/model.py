@@ -11,7 +11,15 @@ from datetime import date
 from enum import StrEnum
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    model_validator,
+)
+from pydantic_core import PydanticCustomError
 
 FROZEN = ConfigDict(
     frozen=True, extra="forbid", strict=True, allow_inf_nan=False, use_attribute_docstrings=True
@@ -110,6 +118,17 @@ EVIDENCE_CODES: dict[str, tuple[EvidenceKind, str]] = {
     "IN-STF": (EvidenceKind.INTERVIEW, "Interview of staff"),
 }
 """The evidence catalogue: every code a control may ask for."""
+
+
+def _known_code(code: str) -> str:
+    if code not in EVIDENCE_CODES:
+        raise PydanticCustomError(
+            "unknown_code", "unknown evidence code `{code}`", {"code": code, "known": EVIDENCE_CODES}
+        )
+    return code
+
+
+EvidenceCode = Annotated[str, AfterValidator(_known_code)]
 
 
 class Licence(BaseModel):
@@ -219,20 +238,12 @@ class EvidenceNeed(BaseModel):
     model_config = FROZEN
     id: Slug
     """Unique within the control."""
-    any_of: Annotated[tuple[str, ...], Field(min_length=1)]
+    any_of: Annotated[tuple[EvidenceCode, ...], Field(min_length=1)]
     """Evidence codes; one of them is enough."""
     max_age_days: Annotated[int, Field(gt=0, le=3660)] | None = None
     """Older evidence is stale. Our default, not the law's."""
     must_show: tuple[Text, ...] = ()
     """What a reviewer should look for in it."""
-
-    @model_validator(mode="after")
-    def _known_codes(self) -> Self:
-        unknown = [code for code in self.any_of if code not in EVIDENCE_CODES]
-        if unknown:
-            message = f"unknown evidence code {', '.join(f'`{code}`' for code in unknown)}"
-            raise ValueError(message)
-        return self
 
 
 class Mapping(BaseModel):

@@ -90,7 +90,7 @@ def _gap_axis(values: Sequence[float], width: float) -> _Axis:
     return _Axis(-step, step, width)
 
 
-def interval_plot(view: CriterionView, width: float = 210) -> Markup:
+def interval_plot(view: CriterionView, width: float = 225) -> Markup:
     """A criterion's interval against its threshold: allowed region, bound, estimate, worst case."""
     figure = view.measure.figure
     if figure is None:
@@ -106,18 +106,18 @@ def interval_plot(view: CriterionView, width: float = 210) -> Markup:
         axis = _fraction_axis([*values, limit], width)
         allowed = (limit, axis.high) if view.operator == "at_least" else (axis.low, limit)
         edges = (limit,)
-    y = 12.0
+    y = 9.0
     band = axis.x(allowed[0]), axis.x(allowed[1])
     parts = [
-        f'<rect class="band" x="{_n(band[0])}" y="4" width="{_n(max(0.8, band[1] - band[0]))}" '
-        f'height="16" fill="{BAND}"/>',
+        f'<rect class="band" x="{_n(band[0])}" y="2" width="{_n(max(0.8, band[1] - band[0]))}" '
+        f'height="14" fill="{BAND}"/>',
         f'<path class="rule" d="M{_n(axis.x(axis.low))} {_n(y)}H{_n(axis.x(axis.high))}" '
         f'stroke="{RULE}" stroke-width="1"/>',
     ]
     for edge in edges:
         x = _n(axis.x(edge))
         parts.append(
-            f'<path class="edge" d="M{x} 2V22" stroke="{SOFT}" stroke-width="1" '
+            f'<path class="edge" d="M{x} 1V17" stroke="{SOFT}" stroke-width="1" '
             'stroke-dasharray="2 2"/>'
         )
     colour = TONES[tone]
@@ -138,7 +138,7 @@ def interval_plot(view: CriterionView, width: float = 210) -> Markup:
     )
     parts.append(_ticks(axis, is_gap=view.operator == "within"))
     label = f"{figure.text}. Declared: {view.statement}. Verdict: {view.status.word}."
-    return _svg(width, 33, label, "".join(parts), "interval")
+    return _svg(width, 26, label, "".join(parts), "interval")
 
 
 def _ticks(axis: _Axis, *, is_gap: bool) -> str:
@@ -153,7 +153,7 @@ def _ticks(axis: _Axis, *, is_gap: bool) -> str:
         if not is_gap:
             text = f"{round(value * 100, 1):g} %"
         out.append(
-            f'<text class="tick" x="{_n(axis.x(value))}" y="31" text-anchor="{anchor}" '
+            f'<text class="tick" x="{_n(axis.x(value))}" y="24.5" text-anchor="{anchor}" '
             f'font-family="IBM Plex Sans, sans-serif" font-size="7.5" fill="{SOFT}">{text}</text>'
         )
     return "".join(out)

@@ -87,7 +87,11 @@ def test_show_a_file_of_ones_own(
     [
         (["eu-ai-akt"], "no checklist `eu-ai-akt` ships", "did you mean `eu-ai-act`?"),
         (["zzz"], "no checklist `zzz` ships", "known: eu-ai-act, nist-ai-rmf"),
-        (["nist-ai-rmf", "MEASURE 2.77"], "no control `MEASURE 2.77`", "did you mean `MEASURE 2.7`?"),
+        (
+            ["nist-ai-rmf", "MEASURE 2.77"],
+            "no control `MEASURE 2.77`",
+            "did you mean `MEASURE 2.7`?",
+        ),
         (["eu-ai-act", "xyz"], "no control `xyz` in `eu-ai-act`", "known: 9(1), 9(2)(a)"),
     ],
 )
@@ -123,7 +127,7 @@ def test_lint_shows_every_fault_of_every_file(
     assert "37 |     severty: high" in err
     assert "did you mean `severity`?" in err
     assert f"--> {gone}:1:1" in err
-    assert "error: 3 faults in 2 of 3 files" in err
+    assert "error: 2 faults in 2 of 3 files" in err
 
 
 def test_lint_without_a_file_is_a_usage_error(capsys: pytest.CaptureFixture[str]) -> None:

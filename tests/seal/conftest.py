@@ -33,7 +33,7 @@ def signer(keys: KeyPaths) -> Signer:
 
 @pytest.fixture(scope="session")
 def plain_pdf() -> bytes:
-    from weasyprint import HTML
+    from weasyprint import HTML  # type: ignore[import-untyped]
 
     document = HTML(string="<html lang=en><title>Report</title><h1>Gap: 14 %</h1></html>")
     data = document.write_pdf(pdf_variant="pdf/a-3a")

@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import zipfile
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from cryptography import x509
@@ -116,7 +116,7 @@ def test_the_first_signature_certifies_and_allows_only_form_filling(
     from pypdf import PdfReader
 
     data = sign_pdf(plain_pdf, signer, signed_at=now, reason="Prepared")
-    root = PdfReader(io.BytesIO(data)).trailer["/Root"]
+    root: Any = PdfReader(io.BytesIO(data)).trailer["/Root"]
     reference = root["/Perms"]["/DocMDP"]["/Reference"][0].get_object()
     assert reference["/TransformParams"]["/P"] == 2
 
@@ -143,7 +143,7 @@ def test_an_empty_field_of_that_name_is_filled(
     writer = IncrementalPdfFileWriter(io.BytesIO(plain_pdf))
     append_signature_field(writer, SigFieldSpec("Prepared", box=(10, 10, 110, 60)))
     out = io.BytesIO()
-    writer.write(out)
+    writer.write(out)  # type: ignore[no-untyped-call]
     signed = sign_pdf(out.getvalue(), signer, signed_at=now, reason="Prepared")
     fields = list(enumerate_sig_fields(IncrementalPdfFileWriter(io.BytesIO(signed)).prev))
     assert [name for name, _, _ in fields] == ["Prepared"]
@@ -153,7 +153,7 @@ def test_securesystemslib_accepts_the_statement(keys: KeyPaths, signer: Signer) 
     from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
     from securesystemslib.dsse import Envelope
     from securesystemslib.exceptions import VerificationError
-    from securesystemslib.signer import SSlibKey
+    from securesystemslib.signer import SSlibKey  # type: ignore[attr-defined]
 
     statement = build_statement({"data/a": "0" * 64}, {"period": {"start": "2025-01-01"}})
     data = json.loads(sign_statement(statement, signer))
@@ -193,7 +193,7 @@ def unzipped(tmp_path: Path, signer: Signer, now: datetime) -> Path:
 
 
 def test_bagit_accepts_the_bag(unzipped: Path) -> None:
-    import bagit
+    import bagit  # type: ignore[import-untyped]
 
     bag = bagit.Bag(str(unzipped))
     bag.validate()

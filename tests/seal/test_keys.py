@@ -77,7 +77,7 @@ def test_no_half_set_is_left_when_writing_fails(
         if calls == 3:
             raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(keys_module.os, "fsync", full_disk)
+    monkeypatch.setattr(os, "fsync", full_disk)
     with pytest.raises(EnvironmentRefused, match="No space left"):
         init_keys(tmp_path / "new", organisation="A", name="B", now=now)
     assert not (tmp_path / "new").exists()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import json
+import os
 import zipfile
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,7 @@ import pytest
 
 from auditgen.canonical import sha256_bytes, sha256_file
 from auditgen.errors import EnvironmentRefused, InputRefused
-from auditgen.seal import PackSummary, Signer, write_pack
+from auditgen.seal import PackSummary, Signer, sign_statement, write_pack
 from auditgen.seal import pack as pack_module
 from auditgen.seal.ziplayout import Entry, write_directory, write_local_header
 
@@ -117,7 +118,7 @@ def test_nothing_is_left_behind_when_writing_fails(
     def full_disk(_descriptor: int) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(pack_module.os, "fsync", full_disk)
+    monkeypatch.setattr(os, "fsync", full_disk)
     with pytest.raises(EnvironmentRefused, match="No space left"):
         _write(old, {"a": b"1"}, signer, now)
     assert [p.name for p in tmp_path.iterdir()] == ["p.zip"]
@@ -135,7 +136,7 @@ def test_a_file_that_changes_meanwhile_stops_the_packing(
 ) -> None:
     source = tmp_path / "a.csv"
     source.write_bytes(b"1")
-    real = pack_module.sign_statement
+    real = sign_statement
 
     def slow(statement: dict[str, object], signer: Signer) -> bytes:
         source.write_bytes(b"2")
@@ -209,6 +210,6 @@ def test_headers_beyond_4_gib_are_read_by_zipfile() -> None:
             self.place += len(data)
             return data
 
-    with zipfile.ZipFile(Sparse()) as archive:  # type: ignore[call-overload]
+    with zipfile.ZipFile(Sparse()) as archive:
         found = [(i.filename, i.file_size, i.header_offset) for i in archive.infolist()]
     assert found == [("pack/a", 5 << 30, 0), ("pack/b", 3, offset)]

@@ -165,7 +165,7 @@ def foundry() -> Foundry:
 
 @pytest.fixture(scope="session")
 def quarter(tmp_path_factory: pytest.TempPathFactory) -> Quarter:
-    from weasyprint import HTML as Page
+    from weasyprint import HTML as Page  # type: ignore[import-untyped]
 
     home = tmp_path_factory.mktemp("quarter")
     keys = init_keys(home / "keys", organisation="Acme Ltd", name="A. Auditor", now=NOW)

@@ -279,12 +279,12 @@ def test_a_declared_size_of_10_gb(quarter: Any, container: Any) -> None:
 
 
 def _directory_at(data: bytes) -> int:
-    return struct.unpack("<L", data[-6:-2])[0]
+    return int.from_bytes(data[-6:-2], "little")
 
 
 def test_a_symbolic_link(quarter: Any, container: Any) -> None:
     data = bytearray(quarter.pack)
-    place = _directory_at(data) + 38
+    place = _directory_at(quarter.pack) + 38
     data[place : place + 4] = struct.pack("<L", 0o120777 << 16)
     container(bytes(data), "symbolic link")
 

@@ -24,7 +24,7 @@ def _update(data: bytes, edit: Callable[[Any], None]) -> bytes:
     writer = IncrementalPdfFileWriter(io.BytesIO(data))
     edit(writer)
     out = io.BytesIO()
-    writer.write(out)
+    writer.write(out)  # type: ignore[no-untyped-call]
     return out.getvalue()
 
 
@@ -46,7 +46,7 @@ def _annotation(writer: Any) -> None:
     from pyhanko.pdf_utils import generic
 
     page, name = _page(writer), generic.pdf_name
-    note = generic.DictionaryObject(
+    note = generic.DictionaryObject(  # type: ignore[no-untyped-call]
         {
             name("/Type"): name("/Annot"),
             name("/Subtype"): name("/FreeText"),
@@ -65,7 +65,7 @@ def _script(writer: Any) -> None:
     from pyhanko.pdf_utils import generic
 
     name = generic.pdf_name
-    writer.root[name("/OpenAction")] = generic.DictionaryObject(
+    writer.root[name("/OpenAction")] = generic.DictionaryObject(  # type: ignore[no-untyped-call]
         {name("/S"): name("/JavaScript"), name("/JS"): generic.pdf_string("app.alert(1)")}
     )
     writer.update_root()
@@ -89,7 +89,9 @@ def _drop_form(writer: Any) -> None:
 def _metadata(writer: Any) -> None:
     from pyhanko.pdf_utils import generic
 
-    info = generic.DictionaryObject({generic.pdf_name("/Title"): generic.pdf_string("Other")})
+    info = generic.DictionaryObject(  # type: ignore[no-untyped-call]
+        {generic.pdf_name("/Title"): generic.pdf_string("Other")}
+    )
     writer.set_info(writer.add_object(info))
 
 

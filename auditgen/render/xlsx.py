@@ -1,0 +1,402 @@
+"""The workbook: real numbers, filters, frozen headers; text from logs can never become a formula."""
+
+from __future__ import annotations
+
+import io
+import re
+import zipfile
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from auditgen.report import Document
+    from auditgen.report.model import Measure, Status
+
+FILE_NAME = "report.xlsx"
+MAX_CELL_CHARS = 32_000
+"""Excel stops at 32,767."""
+CUT = " [cut; see report.json]"
+EPOCH = (1980, 1, 1, 0, 0, 0)
+TONES = {"bad": "A11D2B", "good": "0F6B4F", "comment": "1D5C8F", "gap": "8A5A00", "none": "46505E"}
+_ILLEGAL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+
+Row = tuple[object, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """One sheet: columns as (heading, width, number format), then rows."""
+
+    title: str
+    columns: tuple[tuple[str, int, str], ...]
+    rows: tuple[Row, ...]
+    note: str = ""
+    """A line above the headings."""
+
+
+@dataclass(frozen=True, slots=True)
+class Toned:
+    """A status word that carries its colour."""
+
+    status: Status
+
+
+def render(
+    document: Document, tables: Mapping[str, Sequence[tuple[object, ...]]], out: BinaryIO
+) -> None:
+    """Write the workbook; the same document gives the same bytes."""
+    from openpyxl import Workbook
+
+    workbook = Workbook(write_only=True)
+    for sheet in _sheets(document, tables):
+        _write(workbook, sheet)
+    moment = datetime.combine(date.fromisoformat(document.meta.as_of), datetime.min.time())
+    properties = workbook.properties
+    properties.creator = document.meta.tool
+    properties.title = document.meta.title
+    properties.created = properties.modified = moment
+    raw = io.BytesIO()
+    workbook.save(raw)
+    _settle(raw, out, moment.replace(tzinfo=UTC).strftime("%Y-%m-%dT%H:%M:%SZ"))
+
+
+def _sheets(document: Document, tables: Mapping[str, Sequence[Row]]) -> Iterator[Sheet]:
+    meta = document.meta
+    yield Sheet(
+        "Summary",
+        (
+            ("Principle", 10, ""),
+            ("Title", 28, ""),
+            ("Promise", 55, ""),
+            ("Conclusion", 24, ""),
+            ("Why", 70, ""),
+            ("Evidence by", 40, ""),
+            ("Findings", 18, ""),
+        ),
+        tuple(
+            (p.id, p.title, p.promise, Toned(p.status), p.reason, p.evidence, ", ".join(p.findings))
+            for p in document.principles
+        ),
+        f"{meta.title}, {meta.system}, {meta.period_words}; {meta.mode_words}; "
+        f"{document.signature.words}. {document.headline}",
+    )
+    yield Sheet("Criteria", _CRITERIA, tuple(_criteria(document)))
+    yield Sheet("Measures", _MEASURES, tuple(_measures(document)), _MEASURES_NOTE)
+    yield Sheet("Breakdowns", _SLICES, tuple(_slices(document)))
+    yield Sheet(
+        "Not tested",
+        (("What", 45, ""), ("Why", 90, ""), ("Principle", 12, "")),
+        tuple((u.title, u.detail, u.principle_id) for u in document.untested),
+    )
+    yield Sheet(
+        "Findings",
+        (
+            ("Id", 7, ""),
+            ("Weight", 10, ""),
+            ("Code", 24, ""),
+            ("Finding", 34, ""),
+            ("Detail", 70, ""),
+            ("Count", 10, "#,##0"),
+            ("To ask", 50, ""),
+            ("Source", 20, ""),
+            ("Touches", 14, ""),
+            ("Files", 50, ""),
+        ),
+        tuple(
+            (f.id, f.severity, f.code, f.title, f.detail, f.count, f.ask, f.source_id,
+             ", ".join(f.principles), "\n".join(f.files))
+            for f in document.findings
+        ),
+    )  # fmt: skip
+    yield Sheet("Evidence", _FILES, tuple(_files(document)))
+    yield Sheet(
+        "Expected",
+        (("Id", 8, ""), ("What should exist", 50, ""), ("State", 16, ""), ("Detail", 70, "")),
+        tuple((e.id, e.title, Toned(e.status), e.detail) for e in document.expected),
+    )
+    yield Sheet(
+        "Documents",
+        (
+            ("Id", 18, ""),
+            ("Kind", 10, ""),
+            ("Title", 36, ""),
+            ("Version", 10, ""),
+            ("Dated", 12, ""),
+            ("Owner", 30, ""),
+            ("State", 18, ""),
+            ("Detail", 50, ""),
+            ("File", 44, ""),
+            ("SHA-256", 66, ""),
+        ),
+        tuple(
+            (x.id, x.kind, x.title, x.version, x.dated, x.owner, Toned(x.status), x.detail, x.file,
+             x.sha256)
+            for x in document.documents
+        ),
+    )  # fmt: skip
+    yield Sheet("Controls", _CONTROLS, tuple(_controls(document)))
+    yield Sheet(
+        "Versions",
+        (("Model version", 34, ""), ("Production records", 18, "#,##0"), ("Share", 30, ""), ("Evaluated", 34, "")),
+        tuple((v.model, v.records, v.share, v.evaluated) for v in document.versions),
+    )
+    yield Sheet(
+        "Coverage by day",
+        (("Source", 16, ""), ("Day (UTC)", 12, ""), ("Records", 12, "#,##0"), ("Silent hours", 12, "0")),
+        tuple(
+            (c.source_id, day, sum(hours), sum(1 for n in hours if not n))
+            for c in document.coverage
+            for day, hours in zip(c.days, c.hourly, strict=True)
+        ),
+    )
+    yield Sheet("Exhibits", _EXHIBITS, tuple(_exhibits(document)))
+    for table in document.tables:
+        columns = tuple((name, 22, "") for name in table.columns)
+        note = f"{table.note} {table.rows} rows, digest {table.digest}"
+        yield Sheet(table.title, columns, tuple(tables.get(table.name, ())), note)
+    yield Sheet("About", (("What", 26, ""), ("", 110, "")), tuple(_about(document)))
+
+
+_CRITERIA = (
+    ("Principle", 10, ""), ("Criterion", 18, ""), ("Rule", 70, ""), ("Operator", 10, ""),
+    ("Threshold", 11, "0.0%"), ("Verdict", 22, ""), ("Numerator", 11, "#,##0"), ("Denominator", 12, "#,##0"),
+    ("Estimate", 11, "0.00%"), ("Lower", 10, "0.00%"), ("Upper", 10, "0.00%"), ("Confidence", 11, "0%"),
+    ("Worst lower", 11, "0.00%"), ("Worst upper", 11, "0.00%"), ("Undecided", 11, "#,##0"),
+    ("Failed", 9, "#,##0"), ("Missing", 9, "#,##0"), ("Number in words", 60, ""), ("Why", 70, ""),
+    ("Least n", 9, "#,##0"), ("Oldest (days)", 12, "0"), ("Independence", 18, ""), ("Declared", 34, ""),
+    ("Digest", 66, ""),
+)  # fmt: skip
+_MEASURES = (
+    ("Id", 18, ""), ("Indicator", 28, ""), ("Arm", 14, ""), ("Numerator", 11, "#,##0"),
+    ("Denominator", 12, "#,##0"), ("Estimate", 11, "0.00%"), ("Lower", 10, "0.00%"),
+    ("Upper", 10, "0.00%"), ("Prompts", 10, "#,##0"), ("Undecided", 11, "#,##0"), ("Failed", 9, "#,##0"),
+    ("Method", 32, ""), ("Sources", 26, ""), ("Filter", 30, ""), ("In words", 90, ""), ("Caveats", 90, ""),
+)  # fmt: skip
+_MEASURES_NOTE = (
+    "One row per arm; for a gap the row `difference` is monitored minus unmonitored. "
+    "An empty number was not measured."
+)
+_SLICES = (
+    ("Id", 18, ""), ("By", 12, ""), ("Value", 30, ""), ("Numerator", 11, "#,##0"),
+    ("Denominator", 12, "#,##0"), ("Estimate", 11, "0.00%"), ("Lower", 10, "0.00%"), ("Upper", 10, "0.00%"),
+)  # fmt: skip
+_FILES = (
+    ("Source", 18, ""), ("File", 60, ""), ("State", 20, ""), ("Format", 20, ""), ("Tool", 20, ""),
+    ("Planned", 10, "#,##0"), ("In the file", 11, "#,##0"), ("Executed", 10, "#,##0"),
+    ("Failed", 9, "#,##0"), ("Decided", 9, "#,##0"), ("Undecided", 10, "#,##0"), ("First (UTC)", 21, ""),
+    ("Last (UTC)", 21, ""), ("Models recorded", 30, ""), ("Doubts", 40, ""), ("Bytes", 12, "#,##0"),
+    ("SHA-256", 66, ""), ("Provider", 34, ""), ("Independence", 18, ""), ("Custody", 60, ""),
+)  # fmt: skip
+_CONTROLS = (
+    ("Framework", 14, ""), ("Control", 16, ""), ("Cite", 26, ""), ("Title", 40, ""),
+    ("What it asks, in our words", 70, ""), ("Verdict", 22, ""), ("Why", 90, ""), ("Answered by", 14, ""),
+    ("Evidence wanted", 60, ""), ("Evidence found", 34, ""),
+)  # fmt: skip
+_EXHIBITS = (
+    ("Id", 7, ""), ("Principle", 10, ""), ("Outcome", 18, ""), ("Category", 18, ""), ("Watch", 13, ""),
+    ("Source", 18, ""), ("Sample", 36, ""), ("Asked", 70, ""), ("Answered", 70, ""), ("Place", 50, ""),
+    ("File SHA-256", 66, ""), ("Record", 66, ""), ("Prompt SHA-256", 66, ""),
+)  # fmt: skip
+
+
+def _criteria(document: Document) -> Iterator[Row]:
+    for principle in document.principles:
+        for c in principle.criteria:
+            figure = c.measure.figure
+            numbers: Row = (None,) * 11
+            text = "not measured"
+            if figure is not None:
+                numbers = (
+                    figure.numerator, figure.denominator, figure.estimate, figure.lower, figure.upper,
+                    figure.confidence, figure.worst_lower, figure.worst_upper, figure.undecided,
+                    figure.errors, figure.missing,
+                )  # fmt: skip
+                text = figure.text
+            yield (
+                principle.id, c.measure.id, c.statement, c.operator.replace("_", " "), c.threshold,
+                Toned(c.status), *numbers, text, "; ".join(c.reasons), c.min_n, c.max_age_days,
+                c.independence, c.declaration, c.digest,
+            )  # fmt: skip
+
+
+def _all_measures(document: Document) -> Iterator[Measure]:
+    for principle in document.principles:
+        for criterion in principle.criteria:
+            yield criterion.measure
+        yield from principle.beside
+    yield from document.also_measured
+
+
+def _measures(document: Document) -> Iterator[Row]:
+    for m in _all_measures(document):
+        sources, figure = ", ".join(m.sources), m.figure
+        if figure is None:
+            reason = m.unmeasured.reason if m.unmeasured else ""
+            empty: Row = (None,) * 8
+            yield (m.id, m.indicator_title, "", *empty, "not measured", sources, m.filters, reason, "")
+            continue
+        caveats = " ".join(figure.caveats)
+        if figure.unit == "difference":
+            yield (
+                m.id, m.indicator_title, "difference", None, None, figure.estimate, figure.lower,
+                figure.upper, None, figure.undecided, figure.errors, figure.method, sources, m.filters,
+                figure.text, caveats,
+            )  # fmt: skip
+        for arm in figure.arms:
+            exact = figure.lower is None
+            yield (
+                m.id, m.indicator_title, arm.name, arm.numerator, arm.denominator, arm.estimate,
+                None if exact else arm.lower, None if exact else arm.upper, arm.clusters, arm.undecided,
+                arm.errors, figure.method, sources, m.filters, figure.text if exact else arm.text,
+                caveats if len(figure.arms) == 1 else "",
+            )  # fmt: skip
+
+
+def _slices(document: Document) -> Iterator[Row]:
+    for m in _all_measures(document):
+        for s in m.slices:
+            yield (m.id, m.sliced_by, s.name, s.numerator, s.denominator, s.estimate, s.lower, s.upper)
+
+
+def _files(document: Document) -> Iterator[Row]:
+    for source in document.sources:
+        tail = (source.provider, source.independence, source.custody)
+        if not source.files:
+            empty: Row = (None,) * 14
+            yield (source.id, "no file was found", "missing", *empty, *tail)
+        for f in source.files:
+            yield (
+                source.id, f.path, Toned(f.status), f.format, f.tool, f.planned, f.observations,
+                f.executed, f.errored, f.scored, f.unscored, f.first_at, f.last_at, ", ".join(f.models),
+                ", ".join(f.doubts), f.bytes, f.sha256, *tail,
+            )  # fmt: skip
+
+
+def _controls(document: Document) -> Iterator[Row]:
+    for framework in document.frameworks:
+        for c in framework.controls:
+            yield (
+                framework.id, c.id, c.cite, c.title, c.requirement, Toned(c.status), c.reason,
+                ", ".join(c.principles), "\n".join(n.wanted for n in c.needs),
+                ", ".join(dict.fromkeys(ref for n in c.needs for ref in n.found)),
+            )  # fmt: skip
+
+
+def _exhibits(document: Document) -> Iterator[Row]:
+    for principle in document.principles:
+        for e in principle.exhibits:
+            yield (
+                e.id, principle.id, e.outcome, e.category, e.watch, e.source_id, e.sample, e.prompt,
+                e.response, e.locator, e.file_sha256, e.record_id, e.prompt_sha256,
+            )  # fmt: skip
+
+
+def _about(document: Document) -> Iterator[Row]:
+    meta = document.meta
+    yield from (
+        ("Report", f"{meta.title}, version {meta.version}"),
+        ("Kind", meta.mode_words),
+        ("Organisation", meta.organisation),
+        ("System", f"{meta.system} ({', '.join(meta.models)})"),
+        ("Period", meta.period_words),
+        ("As of", meta.as_of),
+        ("Prepared for", meta.prepared_for),
+        ("Prepared by", meta.prepared_by),
+        ("Classification", meta.classification),
+        ("State", document.signature.words),
+        ("Evidence manifest", meta.evidence_digest),
+        ("Declaration", f"{meta.declaration_digest} ({meta.declaration_words})"),
+        ("Tool", meta.tool),
+    )
+    for text in document.method:
+        yield ("Method", text)
+    for text in document.limitations:
+        yield ("Limit", text)
+    for text in document.signature.does_not_prove:
+        yield ("The signature does not prove", text)
+    for word, text in document.glossary:
+        yield (word, text)
+
+
+def _write(workbook: Any, sheet: Sheet) -> None:
+    from openpyxl.cell import WriteOnlyCell
+    from openpyxl.styles import Alignment, Font, PatternFill
+    from openpyxl.utils import get_column_letter
+
+    page = workbook.create_sheet(sheet.title[:31])
+    header = 3 if sheet.note else 1
+    page.freeze_panes = f"A{header + 1}"
+    page.sheet_view.showGridLines = False
+    page.page_setup.orientation = "landscape"
+    page.page_setup.fitToHeight = 0
+    page.sheet_properties.pageSetUpPr.fitToPage = True
+    page.print_title_rows = f"{header}:{header}"
+    for index, (_, width, _) in enumerate(sheet.columns, 1):
+        page.column_dimensions[get_column_letter(index)].width = width
+    last = get_column_letter(len(sheet.columns))
+    page.auto_filter.ref = f"A{header}:{last}{max(header + len(sheet.rows), header + 1)}"
+    if sheet.note:
+        note = _cell(WriteOnlyCell, page, sheet.note, "")
+        note.font = Font(italic=True, color="5B6470")
+        page.append([note])
+        page.append([])
+    headings = []
+    for heading, _, _ in sheet.columns:
+        cell = _cell(WriteOnlyCell, page, heading, "")
+        cell.font = Font(bold=True)
+        cell.fill = PatternFill("solid", fgColor="EEF1F4")
+        cell.alignment = Alignment(vertical="center", wrap_text=True)
+        headings.append(cell)
+    page.append(headings)
+    top = Alignment(vertical="top", wrap_text=True)
+    for row in sheet.rows:
+        cells = []
+        for value, (_, _, number_format) in zip(row, sheet.columns, strict=True):
+            if value is None or value == "":
+                cells.append(None)
+                continue
+            if isinstance(value, Toned):
+                cell = _cell(WriteOnlyCell, page, value.status.word, "")
+                cell.font = Font(bold=True, color=TONES[value.status.tone])
+            else:
+                cell = _cell(WriteOnlyCell, page, value, number_format)
+            cell.alignment = top
+            cells.append(cell)
+        page.append(cells)
+
+
+def _cell(cell_type: Any, page: Any, value: object, number_format: str) -> Any:
+    """A typed cell. Text is marked as text, so that no beginning can make it a formula."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        text = _ILLEGAL.sub("\N{REPLACEMENT CHARACTER}", str(value))
+        if len(text) > MAX_CELL_CHARS:
+            text = text[:MAX_CELL_CHARS] + CUT
+        cell = cell_type(page, text)
+        cell.data_type = "s"
+        cell.quotePrefix = text[:1] in "=+-@\t\r"
+        return cell
+    cell = cell_type(page, value)
+    if number_format:
+        cell.number_format = number_format
+    return cell
+
+
+def _settle(raw: io.BytesIO, out: BinaryIO, moment: str) -> None:
+    """Rewrite the archive with fixed times and order: openpyxl writes the clock into both."""
+    with zipfile.ZipFile(raw) as source, zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as target:
+        names = source.namelist()
+        names.sort(key=lambda name: (name != "[Content_Types].xml", name))
+        for name in names:
+            data = source.read(name)
+            if name == "docProps/core.xml":
+                data = re.sub(
+                    rb"(<dcterms:(?:created|modified)[^>]*>)[^<]*", rb"\g<1>" + moment.encode(), data
+                )
+            info = zipfile.ZipInfo(name, EPOCH)
+            info.compress_type = zipfile.ZIP_DEFLATED
+            info.create_system = 3
+            info.external_attr = 0o600 << 16
+            target.writestr(info, data)
