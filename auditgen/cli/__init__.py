@@ -109,8 +109,11 @@ def describe(error: AuditgenError) -> str:
 
 
 def _text_of(file: str) -> str:
+    """The lines to show; only of YAML, so that no line of a key file ever reaches a terminal."""
+    if not file.endswith((".yaml", ".yml")):
+        return ""
     try:
-        return Path(file).read_text("utf-8-sig").replace("\r\n", "\n") if file else ""
+        return Path(file).read_text("utf-8-sig").replace("\r\n", "\n")
     except (OSError, UnicodeDecodeError, ValueError):
         return ""
 

@@ -65,8 +65,8 @@ def criterion_declaration(criterion: Criterion) -> dict[str, object]:
     return out
 
 
-def load_project(path: Path) -> Project:
-    """Load and check. Raises InputRefused with every fault of audit.yaml and of its checklists."""
+def load_project(path: Path, *, needs_signer: bool = True) -> Project:
+    """Load and check. Without `needs_signer` the keys need not exist. Raises InputRefused with every fault of audit.yaml and of its checklists."""
     document = read_yaml(path)
     diagnostics = list(document.diagnostics)
     audit: Audit | None = None
@@ -81,7 +81,9 @@ def load_project(path: Path) -> Project:
     if audit is not None:
         checklists, faults = _checklists(audit, document, path.parent)
         diagnostics += faults
-        diagnostics += _cross_checks(audit, document, checklists, path.parent)
+        diagnostics += _cross_checks(audit, document, checklists)
+        if needs_signer:
+            diagnostics += _key_faults(audit, document, path.parent)
     if audit is None or diagnostics:
         count = len(diagnostics)
         raise InputRefused(
@@ -114,7 +116,7 @@ def _checklists(
 
 
 def _cross_checks(
-    audit: Audit, document: YamlDocument, checklists: list[Checklist], root: Path
+    audit: Audit, document: YamlDocument, checklists: list[Checklist]
 ) -> Iterator[Diagnostic]:
     sources = {source.id for source in audit.sources}
     indicators = core_indicators()
@@ -166,7 +168,6 @@ def _cross_checks(
     for number, entry in enumerate(audit.documents):
         if entry.kind not in EVIDENCE_CODES:
             yield _unknown(document, "kind", entry.kind, EVIDENCE_CODES, ("documents", number, "kind"))
-    yield from _path_faults(audit, document, root)
     yield from _profile_faults(audit, document, checklists)
 
 
@@ -200,8 +201,8 @@ def _duplicate_ids(document: YamlDocument, part: str, ids: list[str]) -> Iterato
         seen.setdefault(name, index)
 
 
-def _path_faults(audit: Audit, document: YamlDocument, root: Path) -> Iterator[Diagnostic]:
-    """Files the user vouches for must exist; evidence that is missing is a finding instead."""
+def _key_faults(audit: Audit, document: YamlDocument, root: Path) -> Iterator[Diagnostic]:
+    """Keys and certificates must exist; evidence that is missing is a finding instead."""
     named: list[tuple[str, KeyPath]] = []
     if audit.signer is not None:
         named += [

@@ -1,0 +1,137 @@
+"""`auditgen inspect`: what an export is, what it holds, and what is missing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from auditgen.cli.options import format_option
+from auditgen.cli.progress import Progress
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from auditgen.evidence.model import Reading
+
+
+@click.command("inspect")
+@click.argument("paths", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
+@format_option
+@click.option("-q", "--quiet", is_flag=True, help="No progress line.")
+def command(paths: tuple[Path, ...], output_format: str, quiet: bool) -> int:
+    """Say what each export is, what it holds and what is missing. Folders are searched.
+
+    Without an audit.yaml nobody has said what a score means, so outcomes that need a declared
+    mapping are undecided here; counts, times, models and anomalies are as the report would see them.
+
+    \b
+    Example:
+      auditgen inspect evals/ red-team.json
+      auditgen inspect --format json evals/ > what-i-have.json
+
+    Exit code 3 when no file was recognised.
+    """
+    import json
+    import tempfile
+
+    from auditgen.evidence.store import EvidenceStore
+    from auditgen.pipeline.read import display_name
+    from auditgen.sources.reading import SourceRegistry, read_file
+
+    files = list(_files(paths))
+    registry = SourceRegistry.load()
+    readings = []
+    with tempfile.TemporaryDirectory(prefix="auditgen-") as folder, Progress(quiet=quiet) as progress:
+        store = EvidenceStore(Path(folder))
+        for number, path in enumerate(files, 1):
+            name = display_name(path, Path())
+            progress(name, number, len(files))
+            readings.append(
+                read_file(
+                    path, name=name, source_id="", mapping=None, store=store, registry=registry
+                ).reading
+            )
+    if output_format == "json":
+        click.echo(json.dumps([_as_dict(r) for r in readings], indent=2, ensure_ascii=True))
+    else:
+        click.echo("\n\n".join(_describe(r) for r in readings))
+        click.echo(f"\n{_summary(readings)}", err=True)
+    for plugin in registry.broken:
+        click.echo(f"warning: reader `{plugin.name}` could not be loaded: {plugin.failure}", err=True)
+    return 0 if any(r.format for r in readings) else 3
+
+
+def _files(paths: Sequence[Path]) -> Iterator[Path]:
+    import os
+
+    for path in paths:
+        if not path.is_dir():
+            yield path
+            continue
+        for folder, folders, names in os.walk(path):  # does not follow links, so no loop
+            folders.sort()
+            for name in sorted(names):
+                yield Path(folder) / name
+
+
+def _as_dict(reading: Reading) -> dict[str, Any]:
+    from auditgen.evidence.store import reading_as_dict
+
+    raw = reading_as_dict(reading)
+    first = ("path", "sha256", "format", "tool", "tool_version", "runs", "counts", "anomalies")
+    out = {name: raw.pop(name) for name in first}
+    out["completeness"] = raw.pop("completeness")
+    raw.pop("source_id")
+    return out | raw
+
+
+def _describe(reading: Reading) -> str:
+    from auditgen.diagnostics import printable
+
+    lines = [reading.path]
+    if reading.format:
+        tool = " ".join(p for p in (reading.tool, reading.tool_version) if p)
+        lines.append(f"  {reading.format}: {reading.recognised_by}" + (f"; made by {tool}" if tool else ""))
+        lines += [f"  run {_run(run)}" for run in reading.runs]
+        counts = reading.counts
+        planned = "unknown" if counts.planned is None else f"{counts.planned:,}"
+        lines.append(
+            f"  planned {planned}, in the file {counts.observations:,}, executed {counts.executed:,}, "
+            f"failed {counts.errored:,}, decided {counts.scored:,}, undecided {counts.unscored:,}"
+        )
+        if reading.outcomes:
+            parts = ", ".join(f"{name} {number:,}" for name, number in reading.outcomes.items())
+            lines.append(f"  outcomes: {parts}")
+        if reading.models:
+            lines.append(f"  model as recorded: {', '.join(reading.models)}")
+        if reading.first_at and reading.last_at:
+            lines.append(f"  records from {reading.first_at:%Y-%m-%d %H:%M} to {reading.last_at:%Y-%m-%d %H:%M} UTC")
+        absent = [name for name, presence in reading.completeness.items() if presence == "absent"]
+        if absent:
+            lines.append(f"  the file does not say: {', '.join(absent)}")
+    for anomaly in reading.anomalies:
+        times = f" ({anomaly.count:,})" if anomaly.count > 1 else ""
+        word = "NO EVIDENCE" if anomaly.blocks else "doubt"
+        lines.append(f"  {word} [{anomaly.code}] {anomaly.message}{times}")
+    lines.append(f"  sha256 {reading.sha256 or 'not read'}, {reading.bytes:,} bytes")
+    return "\n".join(printable(line) for line in lines)
+
+
+def _run(run: Any) -> str:
+    parts = [run.suite or "(no suite)"]
+    if run.suite_version:
+        parts.append(f"version {run.suite_version}")
+    parts.append(f"id {run.native_id}" if run.native_id else "(no id)")
+    if run.native_status:
+        parts.append(f"status {run.native_status}")
+    if run.started_at:
+        parts.append(f"started {run.started_at:%Y-%m-%d %H:%M} {'UTC' if run.tz_known else '(zone unknown)'}")
+    return ", ".join(parts)
+
+
+def _summary(readings: Sequence[Reading]) -> str:
+    known = sum(1 for r in readings if r.format)
+    doubts = sum(len(r.anomalies) for r in readings)
+    return f"{len(readings)} files, {known} recognised, {doubts} reasons to doubt"

@@ -1,0 +1,91 @@
+"""The previous period's pack: examined before a word of it is used."""
+
+from __future__ import annotations
+
+import zipfile
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from auditgen.assessment import PreviousReport
+from auditgen.canonical import sha256_file
+from auditgen.errors import AuditgenError, Exit
+from auditgen.verify import Policy, examine
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from auditgen.project import Project
+
+MEMBER = "pack/data/report.json"
+MAX_BYTES = 64 * 1024 * 1024
+
+
+def load_previous(project: Project, now: datetime) -> PreviousReport | None:
+    """What the previous pack said, None when audit.yaml names none. A fault makes it unverified."""
+    block = project.audit.previous
+    if block is None:
+        return None
+    path = project.resolve(block.pack)
+    if not path.is_file():
+        return PreviousReport(block.pack, None, is_verified=False, status="no such file")
+    try:
+        policy = Policy(trust=tuple(project.resolve(t) for t in block.trust), now=now)
+        examination = examine(path, policy)
+    except AuditgenError as error:
+        return PreviousReport(block.pack, None, is_verified=False, status=error.message)
+    sha256 = sha256_file(path)
+    words = {
+        Exit.CHANGED: "it was changed after sealing",
+        Exit.UNTRUSTED: "its signer does not lead to a certificate named under `trust`",
+    }
+    if examination.exit_code is not Exit.DONE:
+        status = words.get(examination.exit_code, "it could not be checked fully")
+        return PreviousReport(block.pack, sha256, is_verified=False, status=status)
+    try:
+        report = _report(path)
+        return _summary(block.pack, sha256, report, _sealed_at(examination.statement))
+    except (OSError, KeyError, TypeError, ValueError, zipfile.BadZipFile) as error:
+        status = f"its report.json cannot be read: {type(error).__name__}"
+        return PreviousReport(block.pack, sha256, is_verified=False, status=status)
+
+
+def _sealed_at(statement: Any) -> datetime | None:
+    if statement is None or not statement.sealed_at:
+        return None
+    return datetime.fromisoformat(statement.sealed_at).astimezone(UTC)
+
+
+def _report(path: Path) -> dict[str, Any]:
+    with zipfile.ZipFile(path) as archive:
+        info = archive.getinfo(MEMBER)
+        if info.file_size > MAX_BYTES:
+            message = "too large"
+            raise ValueError(message)
+        report: dict[str, Any] = orjson.loads(archive.read(info))
+    return report
+
+
+def _summary(
+    pack: str, sha256: str, report: dict[str, Any], sealed_at: datetime | None
+) -> PreviousReport:
+    principles = report["principles"]
+    criteria = [criterion for p in principles for criterion in p["criteria"]]
+    meta = report["meta"]
+    return PreviousReport(
+        pack=pack,
+        sha256=sha256,
+        is_verified=True,
+        status="its seal was verified before use",
+        report_id=str(meta["report_id"]),
+        period=str(meta["period_words"]),
+        signed_at=sealed_at,
+        conclusions={str(p["id"]): str(p["status"]["code"]) for p in principles},
+        figures={
+            str(c["measure"]["id"]): str(c["measure"]["figure"]["text"])
+            for c in criteria
+            if c["measure"]["figure"] is not None
+        },
+        criterion_digests=frozenset(str(c["digest"]) for c in criteria),
+    )

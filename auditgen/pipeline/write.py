@@ -1,0 +1,339 @@
+"""From audit.yaml to files: everything is made in a hidden place and appears whole, or not at all."""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+import shutil
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from auditgen import __version__
+from auditgen.checklists import available_checklists
+from auditgen.errors import EnvironmentRefused, InputRefused
+from auditgen.evidence.store import EvidenceStore
+from auditgen.pipeline.build import Built, Seal, build
+from auditgen.pipeline.previous import load_previous
+from auditgen.pipeline.read import Inputs, read_inputs
+from auditgen.plugins import load_plugins
+from auditgen.project import criterion_declaration, load_project
+from auditgen.seal import Signer, leaf_hash, load_signer, root, sign_detached, sign_pdf, write_pack
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from datetime import date, datetime
+
+    from auditgen.project import Project
+
+FORMATS = ("html", "pdf", "xlsx", "json")
+SALTS = "record-salts.json"
+RENDERERS = "auditgen.renderers"
+_UNSAFE = re.compile(r"[^A-Za-z0-9._+-]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What was asked for."""
+
+    audit: Path
+    out: Path
+    as_of: date
+    now: datetime
+    """The clock, for signatures only; nothing in the report depends on it."""
+    formats: tuple[str, ...] = FORMATS
+    unsigned: bool = False
+    strict: bool = False
+    force: bool = False
+    store: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """What was made."""
+
+    built: Built
+    files: tuple[Path, ...]
+    signer: Signer | None
+    warnings: tuple[str, ...]
+
+
+def make_report(
+    order: Order, progress: Callable[[str, int, int], None] = lambda *_: None
+) -> Made:
+    """The main job. Raises AuditgenError; then nothing was written to `order.out`."""
+    project = load_project(order.audit, needs_signer=not order.unsigned)
+    signer = None if order.unsigned else _signer(project, order.now)
+    _refuse_unwritable(order)
+    inputs = read_inputs(project, _store(project, order), progress)
+    if order.strict:
+        _refuse_faulty(inputs)
+    previous = load_previous(project, order.now)
+    seal = None
+    if signer is not None:
+        certificate = f"{signer.subject}; SHA-256 {signer.sha256_fingerprint}"
+        seal = Seal(certificate, signer.is_development)
+    built = build(project, inputs, order.as_of, previous=previous, seal=seal)
+    work = Path(tempfile.mkdtemp(prefix=".auditgen-", dir=order.out.parent))
+    try:
+        _render(built, order, work, progress)
+        if signer is not None:
+            progress("signing", 1, 1)
+            _sign(project, inputs, built, order, signer, work)
+        files = _publish(work, order.out)
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+    warnings = tuple(w.message for w in signer.warnings) if signer else ()
+    return Made(built, files, signer, warnings)
+
+
+def _signer(project: Project, now: datetime) -> Signer:
+    block = project.audit.signer
+    if block is None:
+        raise InputRefused(
+            "audit.yaml names no `signer`, so the report cannot be signed; nothing was written",
+            hint="make development keys with `auditgen keys init` and name them, or use --unsigned",
+        )
+    passphrase = None
+    if block.passphrase_env is not None:
+        text = os.environ.get(block.passphrase_env)
+        if not text:
+            at = ("signer", "passphrase_env")
+            message = f"the environment variable `{block.passphrase_env}` is empty or not set"
+            raise InputRefused(
+                "the signer's key is locked; nothing was written",
+                diagnostics=(project.document.fault("no-passphrase", message, at),),
+            )
+        passphrase = text.encode()
+    return load_signer(
+        project.resolve(block.certificate),
+        project.resolve(block.key),
+        chain=[project.resolve(name) for name in block.chain],
+        passphrase=passphrase,
+        now=now,
+    )
+
+
+def _refuse_unwritable(order: Order) -> None:
+    """Before any work: can the result be put where it is wanted?"""
+    out = order.out
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".auditgen-", dir=out.parent):
+            pass
+        if out.exists() and not os.access(out, os.W_OK | os.X_OK):
+            raise PermissionError(13, "Permission denied")
+    except OSError as error:
+        raise EnvironmentRefused(
+            f"`{out}` cannot be written: {error.strerror or error}; nothing was done",
+            hint="name another directory with -o",
+        ) from error
+    if out.exists() and not out.is_dir():
+        raise EnvironmentRefused(f"`{out}` is a file; nothing was done", hint="name a directory")
+    wanted = [f"report.{name}" for name in order.formats] + ["pack.zip"]
+    there = [name for name in wanted if (out / name).exists()]
+    if there and not order.force:
+        raise EnvironmentRefused(
+            f"`{out}` already holds {', '.join(there)}; nothing was done",
+            hint="name another directory with -o, or replace them with --force",
+        )
+
+
+def _store(project: Project, order: Order) -> EvidenceStore:
+    """Beside audit.yaml, or in a private place when that cannot be written."""
+    if order.store is not None:
+        return EvidenceStore(order.store)
+    beside = project.root / ".auditgen" / "store"
+    try:
+        beside.mkdir(parents=True, exist_ok=True)
+        if os.access(beside, os.W_OK | os.X_OK):
+            return EvidenceStore(beside)
+    except OSError:
+        pass
+    cache = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
+    return EvidenceStore(Path(cache) / "auditgen" / "store")
+
+
+def _refuse_faulty(inputs: Inputs) -> None:
+    faulty = [
+        f"{r.path}: {a.message}" for r in inputs.readings for a in r.anomalies if a.blocks
+    ] + [f"source {name}: no file" for name in inputs.empty_sources]
+    if faulty:
+        raise InputRefused(
+            f"--strict: {len(faulty)} faults in evidence; nothing was written: " + "; ".join(faulty),
+            hint="without --strict each becomes a finding in the report",
+        )
+
+
+def _render(
+    built: Built, order: Order, work: Path, progress: Callable[[str, int, int], None]
+) -> None:
+    plugins = {p.name: p for p in load_plugins(RENDERERS)}
+    for number, name in enumerate(order.formats, 1):
+        progress(f"report.{name}", number, len(order.formats))
+        plugin = plugins[name]
+        if plugin.failure:
+            raise EnvironmentRefused(f"the renderer `{name}` cannot be loaded: {plugin.failure}")
+        with (work / f"report.{name}").open("wb") as out:
+            plugin.value(built.document, built.tables, out)
+
+
+def _sign(  # noqa: PLR0913 - everything that is sealed
+    project: Project, inputs: Inputs, built: Built, order: Order, signer: Signer, work: Path
+) -> None:
+    """PDF inside, the others beside, then the pack over the final bytes of everything."""
+    meta = built.document.meta
+    for name in order.formats:
+        path = work / f"report.{name}"
+        if name == "pdf":
+            reason = f"Prepared {meta.title} for {meta.period_words}"
+            signed = sign_pdf(path.read_bytes(), signer, signed_at=order.now, reason=reason)
+            path.write_bytes(signed)
+        else:
+            signature = sign_detached(path, signer, signed_at=order.now)
+            path.with_name(path.name + ".p7s").write_bytes(signature)
+    files: dict[str, Path | bytes] = {p.name: p for p in sorted(work.iterdir())}
+    files["audit.yaml"] = project.path
+    shipped = available_checklists()
+    for name in project.audit.standards:
+        path = shipped.get(name, project.resolve(name))
+        files[f"standards/{_UNSAFE.sub('-', path.name)}"] = path
+    held = _held(project, inputs)
+    files |= {f"evidence/{name}": path for name, path in held.values()}
+    salts, predicate = _predicate(project, inputs, built, {k: v[0] for k, v in held.items()})
+    write_pack(
+        work / "pack.zip",
+        files,
+        statement_predicate=predicate,
+        signer=signer,
+        signed_at=order.now,
+        bag_info={
+            "Source-Organization": meta.organisation,
+            "External-Identifier": meta.report_id,
+            "External-Description": f"{meta.title}, {meta.system}, {meta.period_words}",
+            "Bag-Software-Agent": f"auditgen {__version__}",
+        },
+    )
+    anchor = _anchor(project)
+    if anchor is not None:
+        (work / "ca.pem").write_bytes(anchor)
+    if salts:
+        private = work / SALTS
+        private.touch(mode=0o600)
+        private.write_bytes(orjson.dumps({"note": _SALT_NOTE, "salts": salts}))
+
+
+_SALT_NOTE = (
+    "Private. One random salt per evaluation record, in the order of the records table. With it a "
+    "single record can be disclosed and proven against the sealed Merkle root; without it nobody can "
+    "guess records from their hashes. It is not part of the pack."
+)
+
+
+def _held(project: Project, inputs: Inputs) -> dict[str, tuple[str, Path]]:
+    """Evidence that travels in the pack: its name in the report to (name in the pack, file)."""
+    if project.audit.report.pack_evidence != "include":
+        return {}
+    out = {}
+    for name, path in sorted(inputs.paths.items()):
+        parts = [_UNSAFE.sub("-", part) for part in name.split("/") if part not in {"", ".", ".."}]
+        out[name] = ("/".join(part.strip(".-") or "file" for part in parts), path)
+    names = [target for target, _ in out.values()]
+    if len(set(names)) != len(names):  # two names became one: number them all
+        out = {
+            name: (f"{number:04d}-{target.replace('/', '-')}", path)
+            for number, (name, (target, path)) in enumerate(out.items())
+        }
+    return out
+
+
+def _predicate(
+    project: Project, inputs: Inputs, built: Built, held: Mapping[str, str]
+) -> tuple[list[str], dict[str, Any]]:
+    """What the signed statement binds beside the bytes; and the salts of the record tree."""
+    audit, meta = project.audit, built.document.meta
+    rows = built.tables.get("records", ())
+    salts = [secrets.token_hex(16) for _ in rows]
+    leaves = [leaf_hash(list(row), salt) for row, salt in zip(rows, salts, strict=True)]
+    evidence = [
+        {
+            "path": r.path,
+            "sha256": r.sha256,
+            "bytes": r.bytes,
+            "records": r.counts.observations,
+            "held_as": f"data/evidence/{held[r.path]}" if r.path in held else None,
+        }
+        for r in inputs.readings
+        if r.sha256
+    ]
+    predicate: dict[str, Any] = {
+        "report": {
+            "id": meta.report_id,
+            "version": meta.version,
+            "mode": meta.mode,
+            "as_of": meta.as_of,
+        },
+        "organisation": meta.organisation,
+        "period": {"start": meta.period_start, "end": meta.period_end},
+        "system": {"name": audit.system.name, "version": audit.system.version},
+        "models": list(audit.system.models),
+        "thresholds_sha256": project.declaration_digest,
+        "thresholds": [
+            {"principle": p.id, **criterion_declaration(c)}
+            for p in audit.principles
+            for c in p.criteria
+        ],
+        "mappings": dict(sorted(inputs.mapping_digests.items())),
+        "checklists": [
+            {
+                "id": c.framework.id,
+                "version": c.framework.checklist_version,
+                "source": c.framework.source_version,
+            }
+            for c in project.checklists
+        ],
+        "evidence_sha256": inputs.evidence_digest,
+        "evidence": evidence,
+        "records": {
+            "count": sum(r.counts.observations for r in inputs.readings),
+            "tree": {"algorithm": "rfc9162-sha256-salted", "size": len(leaves), "root": root(leaves).hex()},
+        },
+        "conclusions": {p.id: p.status.code for p in built.document.principles},
+        "tool": {"name": "auditgen", "version": __version__},
+    }  # fmt: skip
+    return salts, predicate
+
+
+def _anchor(project: Project) -> bytes | None:
+    """The self-signed certificate of the declared chain, handed out beside the report."""
+    from cryptography import x509
+    from cryptography.hazmat.primitives.serialization import Encoding
+
+    block = project.audit.signer
+    for name in () if block is None else block.chain:
+        for certificate in x509.load_pem_x509_certificates(project.resolve(name).read_bytes()):
+            if certificate.subject == certificate.issuer:
+                return certificate.public_bytes(Encoding.PEM)
+    return None
+
+
+def _publish(work: Path, out: Path) -> tuple[Path, ...]:
+    """Move the finished files into place. A new directory appears in one step."""
+    names = sorted(path.name for path in work.iterdir())
+    try:
+        if not out.exists():
+            os.chmod(work, 0o755)
+            os.rename(work, out)
+        else:
+            for name in names:
+                os.replace(work / name, out / name)
+    except OSError as error:
+        raise EnvironmentRefused(
+            f"`{out}` cannot be written: {error.strerror or error}", hint="name another directory"
+        ) from error
+    return tuple(out / name for name in names)
+
