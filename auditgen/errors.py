@@ -8,12 +8,10 @@ is written.
 from __future__ import annotations
 
 from enum import IntEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-    from auditgen.diagnostics import Diagnostic
 
 
 class Exit(IntEnum):
@@ -76,10 +74,11 @@ class InputRefused(AuditgenError):
         message: str,
         *,
         hint: str | None = None,
-        diagnostics: Sequence[Diagnostic] = (),
+        diagnostics: Sequence[Any] = (),
     ) -> None:
         super().__init__(message, hint=hint)
-        self.diagnostics = tuple(diagnostics)
+        # `auditgen.diagnostics.Diagnostic`; this room lies below that one and does not know it
+        self.diagnostics: tuple[Any, ...] = tuple(diagnostics)
 
 
 class SignerRefused(InputRefused):

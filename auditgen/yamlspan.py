@@ -50,7 +50,7 @@ class YamlDocument:
                 return Span()
             path = path[:-1]
 
-    def fault(  # noqa: PLR0913 - a diagnostic has this many parts
+    def fault(
         self,
         code: str,
         message: str,

@@ -1,4 +1,4 @@
-"""Controls of the checklists: does it apply, and is every kind of evidence it needs there?"""
+"""Controls of the checklists: whether each applies, and whether the evidence it needs is there."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def judge_controls(
     )
 
 
-def _judge(  # noqa: PLR0913 - everything a control is judged from
+def _judge(
     framework_id: str,
     control: Control,
     profile: Profile,

@@ -101,7 +101,7 @@ def findings(
     )
 
 
-def _finding(  # noqa: PLR0913 - the parts of a finding
+def _finding(
     code: str,
     detail: str,
     *,

@@ -63,7 +63,7 @@ def applicability(control: Control, profile: Profile, as_of: date) -> tuple[Appl
     return Applicability.NOT_APPLICABLE, "none of its effective dates fits the declared profile"
 
 
-def evaluate(expression: Expression, profile: Profile) -> bool | None:  # noqa: PLR0911 - one case each
+def evaluate(expression: Expression, profile: Profile) -> bool | None:
     """Kleene's three-valued logic over the profile; None is unknown."""
     if expression.always:
         return True

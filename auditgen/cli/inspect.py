@@ -107,7 +107,8 @@ def _describe(reading: Reading) -> str:
         if reading.models:
             lines.append(f"  model as recorded: {', '.join(reading.models)}")
         if reading.first_at and reading.last_at:
-            lines.append(f"  records from {reading.first_at:%Y-%m-%d %H:%M} to {reading.last_at:%Y-%m-%d %H:%M} UTC")
+            first, last = (f"{at:%Y-%m-%d %H:%M}" for at in (reading.first_at, reading.last_at))
+            lines.append(f"  records from {first} to {last} UTC")
         absent = [name for name, presence in reading.completeness.items() if presence == "absent"]
         if absent:
             lines.append(f"  the file does not say: {', '.join(absent)}")

@@ -56,7 +56,7 @@ def _formats(context: click.Context, option: click.Parameter, value: str) -> tup
     help="Where read evidence is kept between runs [default: .auditgen/store beside AUDIT].",
 )
 @click.option("-q", "--quiet", is_flag=True, help="No progress, no summary.")
-def command(  # noqa: PLR0913 - the options of one command
+def command(
     audit: Path,
     out: Path | None,
     as_of: date | None,

@@ -71,7 +71,7 @@ def _environment() -> jinja2.Environment:
 def _trusted(text: str) -> Any:
     from markupsafe import Markup
 
-    return Markup(text)  # noqa: S704 - our own style sheet, no data in it
+    return Markup(text)
 
 
 @lru_cache(maxsize=8)
@@ -104,7 +104,7 @@ def _size(number: int) -> str:
     """Bytes in the largest unit that keeps a digit before the point."""
     value = float(number)
     for unit in ("B", "KiB", "MiB", "GiB"):
-        if value < 1024 or unit == "GiB":  # noqa: PLR2004
+        if value < 1024 or unit == "GiB":
             return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"
         value /= 1024
     return ""

@@ -101,7 +101,8 @@ def interval_plot(view: CriterionView, width: float = 225) -> Markup:
     values = [lower, upper, figure.worst_lower, figure.worst_upper]
     if view.operator == "within":
         axis = _gap_axis([*values, limit, -limit], width)
-        allowed, edges = (-limit, limit), (-limit, limit)
+        allowed = (-limit, limit)
+        edges: tuple[float, ...] = allowed
     else:
         axis = _fraction_axis([*values, limit], width)
         allowed = (limit, axis.high) if view.operator == "at_least" else (axis.low, limit)
@@ -114,17 +115,16 @@ def interval_plot(view: CriterionView, width: float = 225) -> Markup:
         f'<path class="rule" d="M{_n(axis.x(axis.low))} {_n(y)}H{_n(axis.x(axis.high))}" '
         f'stroke="{RULE}" stroke-width="1"/>',
     ]
-    for edge in edges:
-        x = _n(axis.x(edge))
-        parts.append(
-            f'<path class="edge" d="M{x} 1V17" stroke="{SOFT}" stroke-width="1" '
-            'stroke-dasharray="2 2"/>'
-        )
+    parts += [
+        f'<path class="edge" d="M{_n(axis.x(edge))} 1V17" stroke="{SOFT}" stroke-width="1" '
+        'stroke-dasharray="2 2"/>'
+        for edge in edges
+    ]
     colour = TONES[tone]
-    if figure.worst_lower < lower or figure.worst_upper > upper:
+    if min(figure.worst_lower, lower) < lower or max(figure.worst_upper, upper) > upper:
         parts.append(
-            f'<path class="s-{tone}" d="M{_n(axis.x(figure.worst_lower))} {_n(y)}'
-            f'H{_n(axis.x(figure.worst_upper))}" stroke="{colour}" stroke-width="1" '
+            f'<path class="s-{tone}" d="M{_n(axis.x(min(figure.worst_lower, lower)))} {_n(y)}'
+            f'H{_n(axis.x(max(figure.worst_upper, upper)))}" stroke="{colour}" stroke-width="1" '
             'stroke-dasharray="1.5 1.5"/>'
         )
     parts.append(

@@ -124,7 +124,7 @@ def _json_keys(text: io.TextIOWrapper) -> tuple[str, ...]:
     def collect(value: Any, prefix: str, depth: int) -> None:
         for key, child in value.items():
             keys.setdefault(f"{prefix}{key}")
-            if isinstance(child, dict) and depth < 4:  # noqa: PLR2004 - deep enough for any log
+            if isinstance(child, dict) and depth < 4:
                 collect(child, f"{prefix}{key}.", depth + 1)
 
     for _ in range(SAMPLED_LINES):
@@ -169,7 +169,7 @@ def canonical_sql(table: Table, mapping: RecordMap) -> str:
         "prompt_key": _value(reader, mapping.prompt),
     }
     columns = ",\n  ".join(f"{selected[name]} AS {_name(name)}" for name in CANONICAL)
-    return f"SELECT {columns}\nFROM ({reader.relation()})"  # noqa: S608 - quoted by _text and _name
+    return f"SELECT {columns}\nFROM ({reader.relation()})"
 
 
 def scan(connection: duckdb.DuckDBPyConnection, table: Table, mapping: RecordMap) -> TableScan:
@@ -243,7 +243,7 @@ def _unmapped(
         raw = reader.text(translated[0].from_ or "")
         known = " AND ".join(f"{_value(reader, rule)} IS NULL" for rule in translated)
         found = connection.execute(
-            f"SELECT {raw}, count(*) FROM ({reader.relation()})"  # noqa: S608
+            f"SELECT {raw}, count(*) FROM ({reader.relation()})"
             f" WHERE {raw} IS NOT NULL AND {known} GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT 20"
         ).fetchall()
         if found:
@@ -312,7 +312,7 @@ def _reject_table(table: Table) -> str:
 
 
 def _lines(table: Table) -> str:
-    """A JSONL file as numbered lines; \\x01 cannot stand unescaped in JSON, so it splits nothing."""
+    r"""A JSONL file as numbered lines; \\x01 cannot stand unescaped in JSON, so it splits nothing."""
     return (
         "SELECT row_number() OVER () AS row, line FROM read_csv("
         f"{sql_text(str(table.path))}, columns = {{'line': 'VARCHAR'}}, header = false,"

@@ -162,7 +162,7 @@ def sliced(
     inside, inside_parameters = _selected(indicator.denominator)
     hit, hit_parameters = _selected(indicator.numerator)
     rows = evidence.count(
-        f"SELECT coalesce({column}, ''), count(*) FILTER (WHERE {hit}), count(*) FROM observation"  # noqa: S608
+        f"SELECT coalesce({column}, ''), count(*) FILTER (WHERE {hit}), count(*) FROM observation"
         f" WHERE {query.sql} AND {inside} GROUP BY 1 ORDER BY 1",
         [*hit_parameters, *query.parameters, *inside_parameters],
     )

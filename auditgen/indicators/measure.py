@@ -143,7 +143,7 @@ def _absent(request: Request, missing: Mapping[str, int]) -> int:
     return sum(missing.get(source, 0) for source in request.sources)
 
 
-def _quantity(  # noqa: PLR0913 - assembles one value from its parts
+def _quantity(
     request: Request,
     arms: tuple[Arm, ...],
     estimate: float,

@@ -207,7 +207,7 @@ def _records(evidence: Evidence) -> tuple[Rows, TableRef]:
     columns = ", ".join(RECORD_COLUMNS)
     total = int(str(evidence.count("SELECT count(*) FROM observation WHERE kind = 'evaluation'")[0][0]))
     found = evidence.count(
-        f"SELECT {columns} FROM observation WHERE kind = 'evaluation'"  # noqa: S608 - our own names
+        f"SELECT {columns} FROM observation WHERE kind = 'evaluation'"
         f" ORDER BY source_id, file_sha256, locator LIMIT {MAX_TABLE_ROWS}"
     )
     rows = tuple(tuple("" if cell is None else cell for cell in row) for row in found)

@@ -119,7 +119,7 @@ def _signer(project: Project, now: datetime) -> Signer:
 
 
 def _refuse_unwritable(order: Order) -> None:
-    """Before any work: can the result be put where it is wanted?"""
+    """Refuse before any work when the result cannot be put where it is wanted."""
     out = order.out
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
@@ -182,7 +182,7 @@ def _render(
             plugin.value(built.document, built.tables, out)
 
 
-def _sign(  # noqa: PLR0913 - everything that is sealed
+def _sign(
     project: Project, inputs: Inputs, built: Built, order: Order, signer: Signer, work: Path
 ) -> None:
     """PDF inside, the others beside, then the pack over the final bytes of everything."""

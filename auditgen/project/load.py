@@ -66,7 +66,10 @@ def criterion_declaration(criterion: Criterion) -> dict[str, object]:
 
 
 def load_project(path: Path, *, needs_signer: bool = True) -> Project:
-    """Load and check. Without `needs_signer` the keys need not exist. Raises InputRefused with every fault of audit.yaml and of its checklists."""
+    """Load and check. Without `needs_signer` the keys need not exist.
+
+    Raises InputRefused with every fault of audit.yaml and of its checklists.
+    """
     document = read_yaml(path)
     diagnostics = list(document.diagnostics)
     audit: Audit | None = None
@@ -171,7 +174,7 @@ def _cross_checks(
     yield from _profile_faults(audit, document, checklists)
 
 
-def _measured_faults(  # noqa: PLR0913 - the parts of one block
+def _measured_faults(
     document: YamlDocument,
     at: KeyPath,
     indicator: str,
@@ -244,7 +247,7 @@ def _unknown(
     document: YamlDocument, what: str, name: str, known: Iterable[str], path: KeyPath
 ) -> Diagnostic:
     words = sorted(known)
-    shown = ", ".join(words[:12]) + (" ..." if len(words) > 12 else "")  # noqa: PLR2004
+    shown = ", ".join(words[:12]) + (" ..." if len(words) > 12 else "")
     helps = did_you_mean(name, words) or ((f"known: {shown}",) if words else ())
     code = f"unknown-{what.replace(' ', '-')}"
     return document.fault(code, f"unknown {what} `{name}`", path, helps=helps)

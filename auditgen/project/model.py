@@ -15,6 +15,7 @@ FROZEN = ConfigDict(
 )
 Text = Annotated[str, StringConstraints(min_length=1, max_length=2000, strip_whitespace=True)]
 Id = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=60)]
+Day = date
 Fraction = Annotated[float, Field(ge=0, le=1)]
 DEFAULT_MIN_N = 30
 DEFAULT_MAX_AGE_DAYS = 180
@@ -164,9 +165,11 @@ class Criterion(BaseModel):
         return self
 
     @property
-    def operator(self) -> str:
-        """at_least, at_most or within."""
-        return next(n for n in ("at_least", "at_most", "within") if getattr(self, n) is not None)
+    def operator(self) -> Literal["at_least", "at_most", "within"]:
+        """Which of the three thresholds is declared."""
+        if self.at_least is not None:
+            return "at_least"
+        return "at_most" if self.at_most is not None else "within"
 
     @property
     def threshold(self) -> float:
@@ -267,13 +270,13 @@ class Attestation(BaseModel):
 
     model_config = FROZEN
     reviewer: Person
-    date: date
+    date: Day
     passage: Text
     """Section or page that satisfies the control."""
     statement: Text
     sha256: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
     """Digest of the version that was reviewed."""
-    expires: date | None = None
+    expires: Day | None = None
 
 
 class DocumentBlock(BaseModel):

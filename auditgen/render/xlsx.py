@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 FILE_NAME = "report.xlsx"
 MAX_CELL_CHARS = 32_000
 """Excel stops at 32,767."""
+MAX_LINES = 12
 CUT = " [cut; see report.json]"
 EPOCH = (1980, 1, 1, 0, 0, 0)
 TONES = {"bad": "A11D2B", "good": "0F6B4F", "comment": "1D5C8F", "gap": "8A5A00", "none": "46505E"}
@@ -140,7 +141,12 @@ def _sheets(document: Document, tables: Mapping[str, Sequence[Row]]) -> Iterator
     yield Sheet("Controls", _CONTROLS, tuple(_controls(document)))
     yield Sheet(
         "Versions",
-        (("Model version", 34, ""), ("Production records", 18, "#,##0"), ("Share", 30, ""), ("Evaluated", 34, "")),
+        (
+            ("Model version", 34, ""),
+            ("Production records", 18, "#,##0"),
+            ("Share", 30, ""),
+            ("Evaluated", 34, ""),
+        ),
         tuple((v.model, v.records, v.share, v.evaluated) for v in document.versions),
     )
     yield Sheet(
@@ -352,8 +358,8 @@ def _write(workbook: Any, sheet: Sheet) -> None:
         headings.append(cell)
     page.append(headings)
     top = Alignment(vertical="top", wrap_text=True)
-    for row in sheet.rows:
-        cells = []
+    for row_number, row in enumerate(sheet.rows, header + 1):
+        cells: list[Any] = []
         for value, (_, _, number_format) in zip(row, sheet.columns, strict=True):
             if value is None or value == "":
                 cells.append(None)
@@ -365,7 +371,18 @@ def _write(workbook: Any, sheet: Sheet) -> None:
                 cell = _cell(WriteOnlyCell, page, value, number_format)
             cell.alignment = top
             cells.append(cell)
+        page.row_dimensions[row_number].height = _height(row, sheet.columns)
         page.append(cells)
+
+
+def _height(row: Row, columns: tuple[tuple[str, int, str], ...]) -> float:
+    """Points for the tallest wrapped cell, up to twelve lines: no program measures rows it did not write."""
+    lines = 1
+    for value, (_, width, _) in zip(row, columns, strict=True):
+        text = value.status.word if isinstance(value, Toned) else str(value)
+        needed = sum(1 + len(part) // max(1, int(width * 1.05)) for part in text[:2000].split("\n"))
+        lines = max(lines, needed)
+    return 14.5 * min(lines, MAX_LINES) + 2
 
 
 def _cell(cell_type: Any, page: Any, value: object, number_format: str) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from auditgen import __version__
 from auditgen.assessment import Conclusion, Verdict
@@ -320,9 +320,11 @@ def _untested(assessment: Assessment) -> tuple[model.Untested, ...]:
                     principle_id=result.principle.id,
                 )
             )
-    for expected in assessment.expected:
-        if not expected.is_received:
-            out.append(model.Untested(title=expected.item.title, detail=expected.detail))
+    out += [
+        model.Untested(title=expected.item.title, detail=expected.detail)
+        for expected in assessment.expected
+        if not expected.is_received
+    ]
     vacuous = [f for f in assessment.findings if f.code in {"all-samples-failed", "no-samples"}]
     out += [
         model.Untested(title=f"{f.source_id}: {f.title.lower()}", detail=f.detail) for f in vacuous
@@ -468,6 +470,7 @@ def _indicator(name: str) -> model.IndicatorView:
 
 def _signature(project: Project, details: Details) -> model.SignatureBlock:
     signer = project.audit.signer
+    state: Literal["draft", "development", "signed"]
     if not details.signer_certificate or signer is None:
         state, foot = "draft", "unsigned draft"
     elif details.is_development_key:

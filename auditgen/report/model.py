@@ -13,7 +13,6 @@ from pydantic import BaseModel, ConfigDict, Field
 FROZEN = ConfigDict(
     frozen=True, extra="forbid", strict=True, allow_inf_nan=False, use_attribute_docstrings=True
 )
-SCHEMA = "auditgen-report-1"
 
 
 class Status(BaseModel):
@@ -440,7 +439,7 @@ class Document(BaseModel):
     """The whole report."""
 
     model_config = FROZEN
-    schema_: Annotated[Literal["auditgen-report-1"], Field(alias="schema")] = SCHEMA
+    schema_: Annotated[Literal["auditgen-report-1"], Field(alias="schema")] = "auditgen-report-1"
     meta: Meta
     headline: str
     """The worst news, in one sentence."""

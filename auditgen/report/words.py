@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from auditgen.assessment import Conclusion, Severity, Verdict
 from auditgen.indicators.intervals import trials_to_show, wilson, zero_event_upper
@@ -50,7 +50,7 @@ SEVERITIES = {
 
 def decimals_for(value: float) -> int:
     """Two decimals near 0 % and 100 %, where one would hide the difference."""
-    return 2 if 0 < abs(value) < 0.01 or 0.99 < value < 1 else 1  # noqa: PLR2004
+    return 2 if 0 < abs(value) < 0.01 or 0.99 < value < 1 else 1
 
 
 def percent(value: float, decimals: int | None = None) -> str:
@@ -59,7 +59,7 @@ def percent(value: float, decimals: int | None = None) -> str:
     smallest = 10.0**-places
     if 0 < value * 100 < smallest / 2:
         return f"<{smallest:.{places}f} %"
-    if 100 - smallest / 2 <= value * 100 < 100:  # noqa: PLR2004
+    if 100 - smallest / 2 <= value * 100 < 100:
         return f">{100 - smallest:.{places}f} %"
     return f"{_number(value * 100, places)} %"
 
@@ -91,8 +91,8 @@ def plural(number: int, one: str, many: str | None = None) -> str:
 
 
 def small_number(number: int) -> str:
-    """Numbers up to twelve as words, for sentences."""
-    words = "no one two three four five six seven eight nine ten eleven twelve".split()
+    """Numbers up to ten as words, for sentences."""
+    words = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
     return words[number] if 0 <= number < len(words) else count(number)
 
 
@@ -143,7 +143,7 @@ def figure(quantity: Quantity) -> Figure:
     interval = quantity.interval
     direction = ""
     caveats = list(indicator.caveats)
-    unit: str
+    unit: Literal["fraction", "difference", "hours"]
     if indicator.shape == "gap":
         assert interval is not None
         unit = "difference"

@@ -29,7 +29,7 @@ def run(work: Coroutine[Any, Any, T]) -> T:
 
 def library_signer(signer: Signer) -> SimpleSigner:
     """A pyHanko signer that signs RSASSA-PKCS1-v1_5 with SHA-256 and embeds our chain."""
-    from asn1crypto import keys, x509  # type: ignore[import-untyped]
+    from asn1crypto import keys, x509
     from cryptography.hazmat.primitives.serialization import (
         Encoding,
         NoEncryption,

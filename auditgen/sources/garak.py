@@ -188,7 +188,7 @@ class _Report:
                 watch=watch,
                 watch_basis=watch_basis,
                 cohort=self.fields.text("cohort", record),
-                category=self.fields.text("category", record) or probe.split(".")[0],
+                category=self.fields.text("category", record) or probe.split(".", maxsplit=1)[0],
                 strategy=self.fields.text("strategy", record) or probe,
                 language=self.fields.text("language", record),
                 prompt=prompt,

@@ -207,7 +207,7 @@ class _Log:
             )
         elif not self.samples:
             yield Anomaly("no-samples", "the log holds no samples", blocks=True)
-        if run.native_status not in {"success"}:
+        if run.native_status != "success":
             status = run.native_status or "absent"
             yield Anomaly("unfinished-run", f"the run did not finish: status `{status}`")
         if self.edited:

@@ -165,7 +165,8 @@ class _Rows:
         """The run, the anomalies and the facts."""
         stats, metadata = as_dict(self.about.get("results.stats")), as_dict(self.about.get("metadata"))
         parts = [stats.get(name) for name in ("successes", "failures", "errors")]
-        planned = sum(parts) if all(isinstance(part, int) for part in parts) else None
+        whole = [part for part in parts if isinstance(part, int)]
+        planned = sum(whole) if len(whole) == len(parts) else None
         created = metadata.get("evaluationCreatedAt") or self.about.get("results.timestamp")
         started, known = parse_time(created)
         models = sorted(model for model in self.models if model)

@@ -6,14 +6,13 @@ import os
 import stat
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from auditgen.canonical import sha256_file
 from auditgen.errors import AuditgenError
 from auditgen.evidence.columnar import TableFault, TableScan, connect, scan
 from auditgen.evidence.mapping import RecordMap
-from auditgen.evidence.model import Anomaly, Counts, Presence, Reading, Run
-from auditgen.evidence.model import DECIDED, ERRORS, Observation
+from auditgen.evidence.model import DECIDED, ERRORS, Anomaly, Counts, Observation, Presence, Reading, Run
 from auditgen.plugins import load_plugins
 from auditgen.sources.interface import Facts, Probe, Recognition
 from auditgen.sources.table import TableSource, table_of
@@ -167,7 +166,7 @@ def _read_records(
                         facts = item
         except (AuditgenError, MemoryError):
             raise
-        except Exception as error:  # noqa: BLE001 - hostile bytes must not stop the other files
+        except Exception as error:
             message = f"the reader failed: {type(error).__name__}: {str(error)[:160]}"
             anomalies.append(Anomaly("reader-failed", message, blocks=True))
         if writer.duplicates:

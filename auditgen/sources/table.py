@@ -75,7 +75,7 @@ def table_of(path: Path, table_format: str) -> Table:
 
 def _is_jsonl(head: bytes, *, is_whole: bool) -> bool:
     lines = [line for line in head.split(b"\n")[:20] if line.strip()]
-    if not is_whole and len(lines) < 2:  # noqa: PLR2004 - one endless line is no JSONL
+    if not is_whole and len(lines) < 2:
         return False
     if not lines or not lines[0].lstrip().startswith(b"{"):
         return False
@@ -88,7 +88,7 @@ def _is_jsonl(head: bytes, *, is_whole: bool) -> bool:
 def csv_delimiter(head: bytes) -> str | None:
     """The delimiter under which the header and the first rows have equally many cells, at least two."""
     lines = head.decode("utf-8-sig", "replace").splitlines()[:6]
-    if len(lines) < 2:  # noqa: PLR2004 - a header alone is no table
+    if len(lines) < 2:
         return None
     best: tuple[int, str] | None = None
     for delimiter in DELIMITERS:
@@ -96,7 +96,7 @@ def csv_delimiter(head: bytes) -> str | None:
             rows = [row for row in csv.reader(lines, delimiter=delimiter) if row]
         except csv.Error:
             continue
-        if len(rows) < 2 or len(rows[0]) < 2:  # noqa: PLR2004
+        if len(rows) < 2 or len(rows[0]) < 2:
             continue
         names = [name.strip() for name in rows[0]]
         fits = len(rows[1]) == len(names) and len(set(names)) == len(names)

@@ -14,7 +14,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 # `tsp` registers the signing-certificate-v2 attribute; without it the name stays a bare number.
-from asn1crypto import (  # type: ignore[import-untyped]
+from asn1crypto import (
     algos,
     cms,
     core,

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from auditgen.verify.model import Policy
 
 
-def judge(  # noqa: PLR0913 - every fact about one signature
+def judge(
     target: str,
     role: str,
     chain: Sequence[bytes],
@@ -39,7 +39,7 @@ def judge(  # noqa: PLR0913 - every fact about one signature
     label = f"{target} ({role})" if role else target
     try:
         identity = identify(chain, anchors, signed_at, policy)
-    except Exception as error:  # noqa: BLE001 - hostile certificates may break any parser
+    except Exception as error:
         reason = f"its certificate is unreadable ({type(error).__name__})"
         return Findings((changed("signature", label, reason),))
     fact = SignatureFact(

@@ -14,7 +14,7 @@ _HASH_BYTES = 32
 _LONGEST_PATH = 64
 
 
-def proves_inclusion(  # noqa: PLR0913 - the six facts of a proof
+def proves_inclusion(
     record: Any, salt: str, *, index: int, size: int, path: Sequence[bytes], root: bytes
 ) -> bool:
     """Whether `record` with `salt` is leaf `index` of the tree of `size` leaves under `root`.

@@ -47,7 +47,7 @@ def check_pdf(
             return _check(data, target, missing, anchors, policy)
     except TookTooLong:
         reason = f"reading it took longer than {SECONDS:.0f} s; its structure is not honest"
-    except Exception as error:  # noqa: BLE001 - hostile bytes may break any parser
+    except Exception as error:
         text = str(error).splitlines()[0][:200] if str(error) else ""
         reason = f"it cannot be read as a signed PDF ({type(error).__name__}: {text})"
     return Findings((changed("signature", target, reason),))
@@ -99,7 +99,7 @@ def _required_roles(findings: Findings, target: str, missing: Exit, policy: Poli
     return Findings(tuple(checks))
 
 
-def _one_signature(  # noqa: PLR0913
+def _one_signature(
     data: bytes,
     signature: Any,
     target: str,

@@ -1,0 +1,53 @@
+# Two commands do everything on a fresh Debian machine: `make demo` and `make test`.
+SHELL := /bin/bash
+VENV ?= .venv
+PYTHON ?= python3
+BIN := $(VENV)/bin
+OUT ?= auditgen-demo
+
+.PHONY: help demo test check lint types contracts lock samples clean
+
+help: ## say what there is
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+
+demo: $(VENV)/.run ## set up, then make a signed report from the sample quarter in $(OUT)
+	$(BIN)/auditgen demo -o $(OUT) --force
+
+test: $(VENV)/.dev ## set up, then run every test
+	$(BIN)/python -m pytest -n auto
+
+check: lint types contracts ## lint, types and the import contract
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff check auditgen tests benchmarks
+types: $(VENV)/.dev
+	$(BIN)/mypy --strict -p auditgen
+contracts: $(VENV)/.dev
+	$(BIN)/lint-imports
+
+$(VENV)/.system: setup/system.sh
+	bash setup/system.sh $(PYTHON)
+	$(PYTHON) -m venv $(VENV)
+	touch $@
+
+$(VENV)/.run: $(VENV)/.system requirements.lock pyproject.toml
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	touch $@
+
+$(VENV)/.dev: $(VENV)/.system requirements-dev.lock pyproject.toml
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	touch $@ $(VENV)/.run
+
+lock: ## resolve the dependencies again (needs uv)
+	uv pip compile pyproject.toml --group install --universal --python-version 3.11 --generate-hashes \
+	  --no-emit-index-url --no-annotate --no-header --quiet --output-file requirements.lock
+	uv pip compile pyproject.toml --group install --group dev --universal --python-version 3.11 --generate-hashes \
+	  --no-emit-index-url --no-annotate --no-header --quiet --output-file requirements-dev.lock
+
+samples: ## run the real tools again to make the sample exports (needs node, faketime and an hour)
+	bash samples/make/make-all.sh
+
+clean: ## remove what the other targets made
+	rm -rf $(VENV) $(OUT) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
