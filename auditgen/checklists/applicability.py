@@ -39,7 +39,7 @@ def applicability(control: Control, profile: Profile, as_of: date) -> tuple[Appl
     """
     applies = evaluate(control.applies, profile)
     if applies is False:
-        return Applicability.NOT_APPLICABLE, f"outside the declared profile ({words(control.applies)})"
+        return Applicability.NOT_APPLICABLE, f"outside the declared profile; it asks for {words(control.applies)}"
     if applies is None:
         return Applicability.UNKNOWN, f"the profile does not say: {words(control.applies)}"
     if not control.effective:
@@ -84,17 +84,17 @@ def evaluate(expression: Expression, profile: Profile) -> bool | None:
     return None if answer is None else answer == expression.equals
 
 
-def words(expression: Expression) -> str:
-    """The condition as a reader would say it."""
+def words(expression: Expression, *, is_inner: bool = False) -> str:
+    """The condition as a reader would say it, with brackets only where they are needed."""
     if expression.always:
         return "always"
     for name, joiner in (("all", " and "), ("any", " or ")):
         parts = getattr(expression, name)
         if parts is not None:
-            inner = joiner.join(words(part) for part in parts)
-            return f"({inner})" if len(parts) > 1 else inner
+            inner = joiner.join(words(part, is_inner=len(parts) > 1) for part in parts)
+            return f"({inner})" if is_inner and len(parts) > 1 else inner
     if expression.none_of is not None:
-        return "none of " + ", ".join(words(part) for part in expression.none_of)
+        return "none of " + ", ".join(words(part, is_inner=True) for part in expression.none_of)
     if expression.role is not None:
         return f"role {expression.role}"
     if expression.risk_class is not None:

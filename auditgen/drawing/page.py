@@ -64,8 +64,16 @@ def _environment() -> jinja2.Environment:
     environment.filters["spaced"] = lambda text: " ".join(text[i : i + 4] for i in range(0, 16, 4))
     environment.filters["anchor"] = lambda text: re.sub(r"[^A-Za-z0-9-]", "-", text)
     environment.filters["size"] = _size
+    environment.filters["ticked"] = _ticked
     environment.filters["minute"] = lambda text: text[:16].replace("T", " ")
     return environment
+
+
+def _ticked(text: str) -> Any:
+    """Names that sentences set between backticks, as code. Everything is escaped first."""
+    from markupsafe import Markup, escape
+
+    return Markup(re.sub(r"`([^`]{1,300})`", r"<code>\1</code>", str(escape(text))))  # noqa: S704
 
 
 def _trusted(text: str) -> Any:

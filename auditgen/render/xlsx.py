@@ -19,6 +19,7 @@ FILE_NAME = "report.xlsx"
 MAX_CELL_CHARS = 32_000
 """Excel stops at 32,767."""
 MAX_LINES = 12
+FONT = "Calibri"
 CUT = " [cut; see report.json]"
 EPOCH = (1980, 1, 1, 0, 0, 0)
 TONES = {"bad": "A11D2B", "good": "0F6B4F", "comment": "1D5C8F", "gap": "8A5A00", "none": "46505E"}
@@ -346,18 +347,19 @@ def _write(workbook: Any, sheet: Sheet) -> None:
     page.auto_filter.ref = f"A{header}:{last}{max(header + len(sheet.rows), header + 1)}"
     if sheet.note:
         note = _cell(WriteOnlyCell, page, sheet.note, "")
-        note.font = Font(italic=True, color="5B6470")
+        note.font = Font(name=FONT, size=10, italic=True, color="5B6470")
         page.append([note])
         page.append([])
     headings = []
     for heading, _, _ in sheet.columns:
         cell = _cell(WriteOnlyCell, page, heading, "")
-        cell.font = Font(bold=True)
+        cell.font = Font(name=FONT, size=10, bold=True)
         cell.fill = PatternFill("solid", fgColor="EEF1F4")
         cell.alignment = Alignment(vertical="center", wrap_text=True)
         headings.append(cell)
     page.append(headings)
     top = Alignment(vertical="top", wrap_text=True)
+    plain = Font(name=FONT, size=10)
     for row_number, row in enumerate(sheet.rows, header + 1):
         cells: list[Any] = []
         for value, (_, _, number_format) in zip(row, sheet.columns, strict=True):
@@ -366,9 +368,10 @@ def _write(workbook: Any, sheet: Sheet) -> None:
                 continue
             if isinstance(value, Toned):
                 cell = _cell(WriteOnlyCell, page, value.status.word, "")
-                cell.font = Font(bold=True, color=TONES[value.status.tone])
+                cell.font = Font(name=FONT, size=10, bold=True, color=TONES[value.status.tone])
             else:
                 cell = _cell(WriteOnlyCell, page, value, number_format)
+                cell.font = plain
             cell.alignment = top
             cells.append(cell)
         page.row_dimensions[row_number].height = _height(row, sheet.columns)

@@ -65,7 +65,7 @@ def test_an_empty_answer_is_an_answer() -> None:
 def test_words_read_like_a_sentence() -> None:
     data = {"all": [YES, {"any": [{"risk_class": "a"}, {"risk_class": "b"}]}, {"none_of": [OPEN]}]}
     said = words(expression(data))
-    assert said == "(role provider and (risk class a or risk class b) and none of asked = yes)"
+    assert said == "role provider and (risk class a or risk class b) and none of asked = yes"
 
 
 def control(applies: object, *effective: tuple[str, object | None]) -> Control:
