@@ -10,7 +10,9 @@ from auditgen.errors import Exit
 from auditgen.verify.model import Status
 
 if TYPE_CHECKING:
-    from auditgen.verify.model import Check, Examination, SignatureFact
+    from collections.abc import Sequence
+
+    from auditgen.verify.model import Examination, SignatureFact
 
 _SYMBOL = {Status.PASSED: "✓", Status.FAILED: "✗", Status.NOT_CHECKED: "–"}
 _WORD = {Status.PASSED: "passed", Status.FAILED: "FAILED", Status.NOT_CHECKED: "not checked"}
@@ -44,8 +46,7 @@ def describe(examination: Examination) -> str:
         ]
     parts += _statement_lines(examination)
     parts += _check_lines(examination)
-    for fact in examination.signatures:
-        parts += _signature_lines(fact)
+    parts += _signature_lines(examination.signatures)
     parts += _meaning(examination)
     return "\n".join(_clean(line) for line in parts) + "\n"
 
@@ -97,34 +98,48 @@ def _statement_lines(examination: Examination) -> list[str]:
 
 
 def _check_lines(examination: Examination) -> list[str]:
-    return ["What was checked", *(_check_line(check) for check in examination.checks), ""]
+    """Every check; the same answer about several things stands once, with all of them named."""
+    groups: dict[tuple[str, Status, str], list[str]] = {}
+    for check in examination.checks:
+        groups.setdefault((check.id, check.status, check.detail or check.reason), []).append(check.target)
+    lines = ["What was checked"]
+    for (id_, status, text), targets in groups.items():
+        state = f"{_SYMBOL[status]} {_WORD[status]:<11}"
+        lines.append(f"  {state} {_QUESTION.get(id_, id_):<18} {', '.join(targets)}")
+        if text:
+            lines.append(f"    {'':<31}{text}")
+    return [*lines, ""]
 
 
-def _check_line(check: Check) -> str:
-    question = _QUESTION.get(check.id, check.id)
-    state = f"{_SYMBOL[check.status]} {_WORD[check.status]:<11}"
-    text = check.detail or check.reason
-    return f"  {state} {question:<18} {check.target}" + (f": {text}" if text else "")
+def _signature_lines(signatures: Sequence[SignatureFact]) -> list[str]:
+    """One block per certificate, with everything it signed."""
+    keys: dict[str, list[SignatureFact]] = {}
+    for fact in signatures:
+        keys.setdefault(fact.sha256_fingerprint, []).append(fact)
+    return [line for facts in keys.values() for line in _key_lines(facts)]
 
 
-def _signature_lines(fact: SignatureFact) -> list[str]:
-    trusted = fact.anchor or f"{_WORD[fact.chain]} ({fact.chain_reason})"
-    now = "valid now" if fact.valid_now else "NOT valid now"
-    mark = "  [DEVELOPMENT key]" if fact.is_development else ""
-    return [
-        f"Signature: {fact.target} ({fact.role}){mark}",
-        f"  signer       {fact.subject}",
-        f"  issuer       {fact.issuer}",
-        f"  fingerprint  SHA-256 {fact.sha256_fingerprint}",
-        f"  algorithm    {fact.algorithm}",
-        f"  signed at    {fact.signed_at or 'not stated'} ({fact.time_source})",
-        f"  certificate  {fact.not_before} to {fact.not_after}; {now}",
+def _key_lines(facts: Sequence[SignatureFact]) -> list[str]:
+    first = facts[0]
+    trusted = first.anchor or f"{_WORD[first.chain]} ({first.chain_reason})"
+    now = "valid now" if first.valid_now else "NOT valid now"
+    mark = "  [DEVELOPMENT key]" if first.is_development else ""
+    lines = [
+        f"Signer{mark}",
+        f"  subject      {first.subject}",
+        f"  issuer       {first.issuer}",
+        f"  fingerprint  SHA-256 {first.sha256_fingerprint}",
+        f"  certificate  {first.not_before} to {first.not_after}; {now}",
         f"  trust        {trusted}",
-        f"  coverage     {fact.coverage}",
-        f"  time stamp   {fact.timestamp}",
-        f"  revocation   {fact.revocation}",
-        "",
     ]
+    for number, fact in enumerate(facts):
+        label = "signed" if not number else ""
+        when = f"{fact.signed_at or 'time not stated'} ({fact.time_source})"
+        lines.append(f"  {label:<12} {fact.target} ({fact.role}): {fact.algorithm}, {when}")
+    for name in ("timestamp", "revocation"):
+        label = {"timestamp": "time stamp"}.get(name, name)
+        lines += [f"  {label:<12} {value}" for value in dict.fromkeys(getattr(f, name) for f in facts)]
+    return [*lines, ""]
 
 
 def _meaning(examination: Examination) -> list[str]:
