@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from auditgen.assessment.controls import judge_controls
+from auditgen.assessment.doubts import DAMAGE
 from auditgen.assessment.doubts import findings as find_doubts
 from auditgen.assessment.judge import Context, judge
 from auditgen.assessment.model import (
@@ -43,6 +44,7 @@ def assess(
         if reading.last_at is not None:
             known = last_at.get(reading.source_id)
             last_at[reading.source_id] = max(known or reading.last_at, reading.last_at)
+    damaged = _damaged(register)
     principles = []
     for principle in audit.principles:
         results = []
@@ -56,6 +58,7 @@ def assess(
                 expected=expected,
                 previous=register.previous,
                 other_models={k: n for k, n in others.items() if k not in bound and n},
+                damaged=damaged,
             )
             results.append(judge(criterion, principle.id, measured[criterion.id], context))
         principles.append(conclude(principle, results, doubts))
@@ -71,6 +74,17 @@ def assess(
         also_measured={item.id: measured[item.id] for item in audit.also_measured},
         register=register,
     )
+
+
+def _damaged(register: Register) -> dict[str, tuple[str, ...]]:
+    """Files not read in full, by source; a second copy of a file that was read is no damage."""
+    out: dict[str, list[str]] = {}
+    for reading in register.readings:
+        codes = [a.code for a in reading.anomalies if a.code in DAMAGE]
+        if codes:
+            text = f"`{reading.path}` could not be read in full ({', '.join(codes)})"
+            out.setdefault(reading.source_id, []).append(text)
+    return {source: tuple(texts) for source, texts in out.items()}
 
 
 def conclude(

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import date
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from auditgen.assessment.model import ControlResult, NeedResult, Verdict
 from auditgen.checklists import EVIDENCE_CODES, Applicability, EvidenceKind, Profile, applicability
-from auditgen.indicators import core_indicators
+from auditgen.indicators import Quantity, core_indicators
+from auditgen.project.model import Independence
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
+    from datetime import date
 
     from auditgen.assessment.model import CriterionResult, DocumentRecord, PrincipleResult
     from auditgen.checklists import Checklist, Control, EvidenceNeed
@@ -46,7 +48,7 @@ def judge_controls(
         facts=audit.profile.facts,
     )
     return tuple(
-        _judge(checklist.framework.id, control, profile, principles, documents, as_of)
+        _judge(checklist.framework.id, control, audit, profile, principles, documents, as_of)
         for checklist in checklists
         for control in checklist.controls
     )
@@ -55,6 +57,7 @@ def judge_controls(
 def _judge(
     framework_id: str,
     control: Control,
+    audit: Audit,
     profile: Profile,
     principles: Sequence[PrincipleResult],
     documents: Sequence[DocumentRecord],
@@ -68,24 +71,37 @@ def _judge(
         return ControlResult(framework_id, control, _OUTSIDE[answer], why, (), ids)
     criteria = [c for p in answering for c in p.criteria]
     unclaimed = [c for p in principles if p not in answering for c in p.criteria]
-    needs = tuple(_need(need, criteria, unclaimed, documents, as_of) for need in control.evidence)
+    wanted = Independence(control.independence) if control.independence != "none" else None
+    distances = {source.id: source.provider.independence for source in audit.sources}
+    needs = tuple(
+        _need(need, _Claims(criteria, unclaimed, wanted, distances), documents, as_of)
+        for need in control.evidence
+    )
     verdict = min((n.verdict for n in needs), key=_WORST_FIRST.index)
     decisive = [n for n in needs if n.verdict is verdict]
     reason = f"{why}; " + "; ".join(n.reason for n in decisive)
     return ControlResult(framework_id, control, verdict, reason, needs, ids)
 
 
+@dataclass(frozen=True, slots=True)
+class _Claims:
+    """Criteria that may speak to a control, and how far from the developers their makers must stand."""
+
+    claimed: Sequence[CriterionResult]
+    """Of principles that declare to answer it."""
+    unclaimed: Sequence[CriterionResult]
+    wanted: Independence | None
+    distances: Mapping[str, Independence]
+    """By source."""
+
+
 def _need(
-    need: EvidenceNeed,
-    criteria: Sequence[CriterionResult],
-    unclaimed: Sequence[CriterionResult],
-    documents: Sequence[DocumentRecord],
-    as_of: date,
+    need: EvidenceNeed, claims: _Claims, documents: Sequence[DocumentRecord], as_of: date
 ) -> NeedResult:
     found: list[tuple[Verdict, str, str]] = []
     for code in need.any_of:
         if EVIDENCE_CODES[code][0] is EvidenceKind.INDICATOR:
-            found += [(c.verdict, c.criterion.id, _said(c)) for c in criteria if _gives(c, code)]
+            found += [_claimed(c, need, claims, as_of) for c in claims.claimed if _gives(c, code)]
         else:
             found += [
                 _document(d, need.max_age_days, as_of) for d in documents if d.block.kind == code
@@ -93,7 +109,7 @@ def _need(
     wanted = " or ".join(f"{EVIDENCE_CODES[code][1]} ({code})" for code in need.any_of)
     if not found:
         others = sorted(
-            {c.criterion.id for c in unclaimed for code in need.any_of if _gives(c, code)}
+            {c.criterion.id for c in claims.unclaimed for code in need.any_of if _gives(c, code)}
         )
         hint = (
             f"; {', '.join(others)} measures this, but its principle does not declare to answer here"
@@ -119,8 +135,24 @@ def _gives(result: CriterionResult, code: str) -> bool:
     return indicator is not None and code in indicator.codes
 
 
-def _said(result: CriterionResult) -> str:
-    return f"criterion {result.criterion.id}: {result.reasons[0]}"
+def _claimed(
+    result: CriterionResult, need: EvidenceNeed, claims: _Claims, as_of: date
+) -> tuple[Verdict, str, str]:
+    """What a criterion gives a control. The control may ask for fresher or more distant evidence."""
+    name, measured = result.criterion.id, result.measured
+    said = f"criterion {name}: {result.reasons[0]}"
+    if result.verdict is not Verdict.MET or not isinstance(measured, Quantity):
+        return result.verdict, name, said
+    age = None if measured.last_at is None else (as_of - measured.last_at.date()).days
+    if need.max_age_days is not None and (age is None or age > need.max_age_days):
+        spoken = "undated" if age is None else f"{age} days old"
+        return Verdict.STALE, name, f"criterion {name} is {spoken}, at most {need.max_age_days} here"
+    near = [s for s in measured.sources if claims.wanted and claims.distances[s].rank < claims.wanted.rank]
+    if claims.wanted is not None and near:
+        wanted = claims.wanted.value.replace("_", " ")
+        reason = f"criterion {name} is met, but {', '.join(near)} is not {wanted} evidence"
+        return Verdict.NEEDS_REVIEW, name, reason
+    return Verdict.MET, name, said
 
 
 def _document(
@@ -131,6 +163,9 @@ def _document(
     if document.sha256 is None:
         return Verdict.INSUFFICIENT, block.id, f"{block.title}: {document.fault}"
     age = (as_of - block.dated).days
+    if age < 0:
+        reason = f"{block.title} is dated {block.dated.isoformat()}, after the day of judgement"
+        return Verdict.INSUFFICIENT, block.id, reason
     if max_age_days is not None and age > max_age_days:
         reason = f"{block.title} is {age} days old, at most {max_age_days}"
         return Verdict.STALE, block.id, reason

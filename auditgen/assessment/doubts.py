@@ -44,6 +44,7 @@ CODES: dict[str, tuple[Severity, str, str]] = {
     "nonfinite-json": (M, "Numbers that are none", "Why did the grader write NaN?"),
     "not-a-file": (H, "Not a regular file", "What was meant to lie here?"),
     "outcome-undecided": (M, "Samples without an outcome", "Which score says whether the model refused?"),
+    "period-without-data": (H, "Nothing from the period", "Where are the records of the period?"),
     "plugin-broken": (M, "A reader could not be loaded", "Is the extension installed for this version?"),
     "reader-failed": (H, "A file broke its reader", "Can the file be exported again?"),
     "redacted-by-tool": (L, "Prompts withheld by the tool", "Can the original prompts be handed in separately?"),
@@ -66,6 +67,14 @@ CODES: dict[str, tuple[Severity, str, str]] = {
     "value-not-mapped": (M, "Values the mapping does not know", "What do these values mean?"),
 }  # fmt: skip
 """Code to (severity, title, what to ask)."""
+
+DAMAGE = frozenset(
+    {
+        "ambiguous-format", "lines-unreadable", "mapping-missing", "not-a-file", "reader-failed",
+        "samples-unreadable", "truncated", "unreadable", "unrecognised",
+    }
+)  # fmt: skip
+"""Codes that say a file was not read in full: criteria that use its source cannot be met."""
 
 
 def findings(
@@ -206,6 +215,7 @@ def _runs(
                 files=[reading.path],
                 principles=users.get(reading.source_id, ()),
             )
+    yield from _outside(register, users)
     for (source, suite), runs in sorted(by_task.items()):
         if len({key for _, key in runs}) > 1:
             yield _finding(
@@ -216,6 +226,35 @@ def _runs(
                 principles=users.get(source, ()),
                 count=len(runs),
             )
+
+
+def _outside(register: Register, users: Mapping[str, tuple[str, ...]]) -> Iterator[Finding]:
+    """Monitoring records that the period leaves out."""
+    for reading in register.readings:
+        if reading.kind != "monitoring" or not reading.counts.observations:
+            continue
+        inside = register.in_period.get(reading.sha256, 0)
+        set_aside = sum(
+            a.count for a in reading.anomalies if a.code in {"undated-rows", "duplicate-rows"}
+        )
+        outside = reading.counts.observations - inside - set_aside
+        touched = users.get(reading.source_id, ())
+        if not inside:
+            detail = f"none of its {reading.counts.observations:,} records lies in the period"
+            code = "period-without-data"
+        elif outside > 0:
+            detail = f"{outside:,} of {reading.counts.observations:,} records lie outside the period"
+            code = "evidence-outside-period"
+        else:
+            continue
+        yield _finding(
+            code,
+            detail,
+            source_id=reading.source_id,
+            files=[reading.path],
+            principles=touched,
+            count=max(outside, 1),
+        )
 
 
 def _versions(

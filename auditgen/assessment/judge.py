@@ -42,6 +42,8 @@ class Context:
     previous: PreviousReport | None
     other_models: Mapping[str, int]
     """Decided records on versions the criterion is not bound to."""
+    damaged: Mapping[str, tuple[str, ...]]
+    """By source: files that could not be read, or not in full."""
 
 
 def judge(
@@ -59,7 +61,7 @@ def judge(
     more: int | None = None
     match measured:
         case Unmeasured():
-            reasons = [*missing, f"not measured: {measured.reason}; wanted: {measured.wanted}"]
+            reasons = [*missing, *_damage(criterion, context), f"not measured: {measured.reason}; wanted: {measured.wanted}"]
             reasons += _other_models(context)
             verdict = Verdict.INSUFFICIENT
         case Quantity():
@@ -86,10 +88,14 @@ def _decide(
     criterion: Criterion, quantity: Quantity, context: Context, missing: list[str]
 ) -> tuple[Verdict, list[str], int | None]:
     holds, fails = _bounds(criterion, quantity)
+    damage = _damage(criterion, context)
+    if damage and quantity.interval is None:
+        # a complete count over incomplete files: what is missing may be in the unread part
+        fails = False
     stale = _staleness(criterion, quantity, context)
     if fails and not stale:
         return Verdict.NOT_MET, [_failure(criterion, quantity), *missing], None
-    short = _shortcomings(criterion, quantity, context)
+    short = [*damage, *_shortcomings(criterion, quantity, context)]
     if missing or short:
         return Verdict.INSUFFICIENT, [*missing, *short, *stale], _more(criterion, quantity)
     if stale:
@@ -134,6 +140,13 @@ def _shortcomings(criterion: Criterion, quantity: Quantity, context: Context) ->
         day = quantity.last_at.date().isoformat()
         out.append(f"the records reach {day}, after the day of judgement")
     return out
+
+
+def _damage(criterion: Criterion, context: Context) -> list[str]:
+    """A file that was handed in and could not be read in full: nobody knows what the rest says."""
+    return [
+        f"{source}: {text}" for source in criterion.sources for text in context.damaged.get(source, ())
+    ]
 
 
 def _staleness(criterion: Criterion, quantity: Quantity, context: Context) -> list[str]:

@@ -98,6 +98,8 @@ class Register:
     criterion_models: Mapping[str, Mapping[str, int]]
     """Decided records by model version that a criterion would count but for its model binding."""
     silent_windows: tuple[SilentWindow, ...]
+    in_period: Mapping[str, int] = field(default_factory=dict)
+    """Monitoring records within the period, by file digest; each record once."""
     previous: PreviousReport | None = None
     broken_plugins: tuple[str, ...] = ()
 

@@ -10,13 +10,16 @@ from __future__ import annotations
 import csv
 import gzip
 import io
-from dataclasses import dataclass
+import zlib
+from dataclasses import dataclass, field
+from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
 from auditgen.errors import AuditgenError
 from auditgen.evidence.model import Basis, Outcome, Watch
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     import duckdb
@@ -25,12 +28,15 @@ if TYPE_CHECKING:
 
 MAX_LINE_BYTES = 64 * 1024 * 1024
 SAMPLED_LINES = 200
+MAX_KEY_PARTS = 5
 CANONICAL = (
     "row", "record", "observed_at", "zone_written", "model", "outcome", "basis", "expected", "watch",
     "watch_basis", "cohort", "category", "strategy", "language", "guardrail_verdict",
     "guardrail_action", "prompt_key",
 )  # fmt: skip
 """Columns of every table view; `observed_at` is TIMESTAMP in UTC, `row` counts records from 1."""
+_ROW = "auditgen_row"
+"""The row number inside a relation: a name that no column of the file should have."""
 
 
 class TableFault(AuditgenError):
@@ -48,6 +54,8 @@ class Table:
     delimiter: str = ","
     columns: tuple[str, ...] = ()
     """Names in file order; for JSONL the keys (dotted) of its first lines."""
+    steps: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Parquet: the way into a struct behind a dotted name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +66,8 @@ class TableScan:
     rejected: int
     rejected_lines: tuple[int, ...]
     undated: int
+    undated_values: tuple[str, ...]
+    """The first few texts that are no time."""
     duplicates: int
     zone_unknown: int
     first_us: int | None
@@ -83,14 +93,11 @@ def connect() -> duckdb.DuckDBPyConnection:
 def describe(path: Path, table_format: str, *, is_gzip: bool, delimiter: str = ",") -> Table:
     """The table with its column names. Raises TableFault when it cannot be read as that format."""
     columns: tuple[str, ...]
+    steps: dict[str, tuple[str, ...]] = {}
     try:
         if table_format == "parquet":
-            import pyarrow.parquet as pq
-
-            names: list[str] = []
-            for field in pq.read_schema(path):
-                names += _struct_names(field, "")
-            columns = tuple(names)
+            steps = _parquet_columns(path)
+            columns = tuple(steps)
         else:
             with (gzip.open(path) if is_gzip else path.open("rb")) as stream:
                 text = io.TextIOWrapper(stream, "utf-8-sig", "replace", newline="")
@@ -98,22 +105,42 @@ def describe(path: Path, table_format: str, *, is_gzip: bool, delimiter: str = "
                     columns = tuple(next(csv.reader(text, delimiter=delimiter), []))
                 else:
                     columns = _json_keys(text)
-    except (OSError, ValueError, EOFError, csv.Error) as error:
+    except (OSError, ValueError, EOFError, zlib.error, csv.Error) as error:
         message = f"not readable as {table_format}: {str(error)[:200]}"
         raise TableFault(message) from error
     if not columns:
         message = f"no columns found in this {table_format} file"
         raise TableFault(message)
-    return Table(path, table_format, is_gzip, delimiter, columns)
+    if table_format != "jsonl" and len({name.lower() for name in columns}) < len(columns):
+        message = "two columns differ only in upper and lower case, or not at all"
+        raise TableFault(message)  # the engine could not tell them apart
+    return Table(path, table_format, is_gzip, delimiter, columns, steps)
 
 
-def _struct_names(field: Any, prefix: str) -> list[str]:
+def _parquet_columns(path: Path) -> dict[str, tuple[str, ...]]:
+    """Every column, and every field of a struct by its dotted name, with the way to it."""
     import pyarrow as pa
+    import pyarrow.parquet as pq
 
-    name = f"{prefix}{field.name}"
-    if pa.types.is_struct(field.type):
-        return [name] + [n for child in field.type for n in _struct_names(child, f"{name}.")]
-    return [name]
+    out: dict[str, tuple[str, ...]] = {}
+
+    def collect(column: Any, above: tuple[str, ...]) -> None:
+        steps = (*above, column.name)
+        out.setdefault(".".join(steps), steps)
+        if pa.types.is_struct(column.type):
+            for child in column.type:
+                collect(child, steps)
+
+    try:
+        schema = pq.read_schema(path)
+    except (pa.ArrowException, RuntimeError) as error:
+        message = f"not readable as parquet: {str(error)[:200]}"
+        raise TableFault(message) from error
+    for column in schema:
+        out.setdefault(column.name, (column.name,))
+    for column in schema:
+        collect(column, ())
+    return out
 
 
 def _json_keys(text: io.TextIOWrapper) -> tuple[str, ...]:
@@ -148,7 +175,7 @@ def canonical_sql(table: Table, mapping: RecordMap) -> str:
     watch = mapping.watch
     watch_value = _value(reader, watch) if watch else "NULL"
     selected = {
-        "row": "row",
+        "row": _ROW,
         "record": _value(reader, mapping.record),
         "observed_at": time_sql,
         "zone_written": zone_sql,
@@ -176,12 +203,13 @@ def scan(connection: duckdb.DuckDBPyConnection, table: Table, mapping: RecordMap
     """Read the table once for its identity: counts, faults, times, what the mapping did not know."""
     import duckdb
 
+    _check_gzip(table)
     sql = canonical_sql(table, mapping)
     try:
         connection.execute(f"CREATE OR REPLACE TEMP TABLE scanned AS {sql}")
         row = connection.execute(
             "SELECT count(*), count(*) FILTER (WHERE observed_at IS NULL),"
-            " count(record) - count(DISTINCT record), count(*) FILTER (WHERE NOT zone_written),"
+            " count(record) - count(DISTINCT record), count(*) FILTER (WHERE NOT zone_written AND observed_at IS NOT NULL),"
             " epoch_us(min(observed_at)), epoch_us(max(observed_at)) FROM scanned"
         ).fetchone()
         assert row is not None
@@ -193,8 +221,12 @@ def scan(connection: duckdb.DuckDBPyConnection, table: Table, mapping: RecordMap
         ).fetchall()
         rejected, lines = _rejected(connection, table)
         unmapped = _unmapped(connection, table, mapping)
+        undated = _undated(connection, table, mapping) if row[1] else ()
     except duckdb.Error as error:
         message = f"the engine cannot read it: {str(error).splitlines()[0][:200]}"
+        raise TableFault(message) from error
+    except (RuntimeError, UnicodeError) as error:  # a file name that is no Unicode text
+        message = f"the engine cannot take it: {str(error)[:100]}; is its name plain text?"
         raise TableFault(message) from error
     finally:
         connection.execute("DROP TABLE IF EXISTS scanned")
@@ -203,6 +235,7 @@ def scan(connection: duckdb.DuckDBPyConnection, table: Table, mapping: RecordMap
         rejected=rejected,
         rejected_lines=lines,
         undated=row[1],
+        undated_values=undated,
         duplicates=row[2],
         zone_unknown=row[3],
         first_us=row[4],
@@ -211,6 +244,48 @@ def scan(connection: duckdb.DuckDBPyConnection, table: Table, mapping: RecordMap
         models=tuple(m[0] for m in models),
         unmapped=unmapped,
     )
+
+
+def _check_gzip(table: Table) -> None:
+    """Read a gzip file to its end: the engine does not compare checksums, so damage would be data."""
+    if not table.is_gzip:
+        return
+    try:
+        with gzip.open(table.path) as stream:
+            while stream.read(1 << 20):
+                pass
+    except (OSError, EOFError, zlib.error) as error:
+        message = f"the compressed file is damaged or cut off: {str(error)[:100]}"
+        raise TableFault(message) from error
+
+
+def holds(table: Table, name: str) -> bool:
+    """Whether any record of a JSONL file has the key: rare keys need not stand in the first lines."""
+    import duckdb
+
+    if table.format != "jsonl":
+        return name in table.columns
+    reader = _Columns(table)
+    query = f"SELECT 1 FROM ({reader.relation()}) WHERE {reader.text(name)} IS NOT NULL LIMIT 1"  # noqa: S608
+    try:
+        return connect().execute(query).fetchone() is not None
+    except (duckdb.Error, RuntimeError, UnicodeError):
+        return False
+
+
+def _undated(
+    connection: duckdb.DuckDBPyConnection, table: Table, mapping: RecordMap
+) -> tuple[str, ...]:
+    """A few of the texts that were found where a time should be."""
+    if mapping.time is None or mapping.time.from_ is None:
+        return ()
+    reader = _Columns(table)
+    text, (time_sql, _) = reader.text(mapping.time.from_), _time(reader, mapping)
+    query = (
+        f"SELECT DISTINCT {text} FROM ({reader.relation()})"  # noqa: S608
+        f" WHERE {text} IS NOT NULL AND {time_sql} IS NULL ORDER BY 1 LIMIT 3"
+    )
+    return tuple(str(found)[:60] for (found,) in connection.execute(query).fetchall())
 
 
 def _rejected(
@@ -224,7 +299,8 @@ def _rejected(
     else:
         query = (
             f"SELECT row FROM ({_lines(table)}) WHERE line IS NOT NULL"
-            " AND TRY(json_type(line)) IS DISTINCT FROM 'OBJECT' ORDER BY 1"
+            " AND trim(line, ' \t\r') != '' AND TRY(json_type(line)) IS DISTINCT FROM 'OBJECT'"
+            " ORDER BY 1"
         )
     lines = [r[0] for r in connection.execute(query).fetchall()]
     return len(lines), tuple(lines[:10])
@@ -260,33 +336,32 @@ class _Columns:
     def relation(self) -> str:
         """One row per readable record, with `row` and whatever `text` refers to."""
         table = self._table
-        path = sql_text(str(table.path))
+        path = sql_file(table.path)
         if table.format == "parquet":
             return (
-                f"SELECT file_row_number + 1 AS row, * "
-                f"FROM read_parquet({path}, file_row_number = true)"
+                f"SELECT file_row_number + 1 AS {_ROW}, * "
+                f"FROM read_parquet({path}, file_row_number = true, hive_partitioning = false)"
             )
         if table.format == "csv":
             columns = ", ".join(f"{sql_text(name)}: 'VARCHAR'" for name in table.columns)
             rejects = _reject_table(table)
             return (
-                f"SELECT row_number() OVER () AS row, * FROM read_csv({path}, header = true,"
-                f" columns = {{{columns}}}, auto_detect = false, delim = {sql_text(table.delimiter)},"
+                f"SELECT row_number() OVER () AS {_ROW}, * FROM read_csv({path}, header = true,"
+                f" columns = {{{columns}}}, auto_detect = false, hive_partitioning = false,"
+                f" delim = {sql_text(table.delimiter)},"
                 f" quote = '\"', escape = '\"', compression = '{_compression(table)}',"
                 f" max_line_size = {MAX_LINE_BYTES}, store_rejects = true,"
                 f" rejects_table = {sql_text(rejects)}, rejects_scan = {sql_text(rejects + '_scan')})"
             )
         return (
-            f"SELECT row, line FROM ({_lines(table)})"
+            f"SELECT row AS {_ROW}, line FROM ({_lines(table)})"
             " WHERE TRY(json_type(line)) = 'OBJECT'"
         )
 
     def text(self, field: str) -> str:
         """The field as VARCHAR, NULL where absent."""
         if self._table.format == "jsonl":
-            paths = [f'$."{field}"']
-            if "." in field:
-                paths.append("$." + ".".join(f'"{part}"' for part in field.split(".")))
+            paths = _pointers(field)
             # TRY: the planner may look into a broken line before the filter has dropped it
             values = ", ".join(f"TRY(json_extract_string(line, {sql_text(p)}))" for p in paths)
             return f"coalesce({values})" if len(paths) > 1 else values
@@ -294,11 +369,26 @@ class _Columns:
 
     def column(self, field: str) -> str:
         """The column reference itself, for typed times in Parquet."""
-        top = {name for name in self._table.columns if "." not in name}
-        if field in top or self._table.format == "csv":
-            return _name(field)
-        head, _, rest = field.partition(".")
-        return f"{_name(head)}" + "".join(f".{_name(part)}" for part in rest.split(".") if part)
+        return ".".join(_name(step) for step in self._table.steps.get(field, (field,)))
+
+
+def _pointers(field: str) -> list[str]:
+    """Every way a dotted name can lead into an object, as JSON Pointers; keys may hold dots themselves.
+
+    The undivided name comes first and then longer heads before shorter ones, so that the key as
+    written wins. A name with very many dots is taken whole or fully divided.
+    """
+    parts = field.split(".")
+    inner = range(1, len(parts))
+    cuts: list[tuple[int, ...]] = [(), tuple(inner)]
+    if len(parts) <= MAX_KEY_PARTS:
+        cuts = [c for size in range(len(parts)) for c in combinations(reversed(inner), size)]
+    out = []
+    for cut in cuts:
+        ends = [0, *sorted(cut), len(parts)]
+        steps = [".".join(parts[a:b]) for a, b in zip(ends, ends[1:], strict=False)]
+        out.append("".join("/" + s.replace("~", "~0").replace("/", "~1") for s in steps))
+    return list(dict.fromkeys(out))
 
 
 def _compression(table: Table) -> str:
@@ -315,8 +405,8 @@ def _lines(table: Table) -> str:
     r"""A JSONL file as numbered lines; \\x01 cannot stand unescaped in JSON, so it splits nothing."""
     return (
         "SELECT row_number() OVER () AS row, line FROM read_csv("
-        f"{sql_text(str(table.path))}, columns = {{'line': 'VARCHAR'}}, header = false,"
-        f" auto_detect = false, delim = '\x01', quote = '', escape = '', null_padding = true,"
+        f"{sql_file(table.path)}, columns = {{'line': 'VARCHAR'}}, header = false,"
+        f" auto_detect = false, hive_partitioning = false, delim = '\x01', quote = '', escape = '', null_padding = true,"
         f" compression = '{_compression(table)}', max_line_size = {MAX_LINE_BYTES})"
     )
 
@@ -349,15 +439,20 @@ def _time(reader: _Columns, mapping: RecordMap) -> tuple[str, str]:
     text = reader.text(mapping.time.from_ or "")
     if mapping.time.is_ is not None:
         text = sql_text(mapping.time.is_)
-    offset = f"regexp_matches({text}, '(Z|[+-][0-9]{{2}}(:?[0-9]{{2}})?)$')"
+    text = f"upper({text})"  # RFC 3339 allows `t` and `z`
+    # the offset stands after a time of day: the `-01` of a bare date is none
+    offset = f"regexp_matches({text}, '[T ][0-9].*(Z|UTC|GMT|[+-][0-9]{{2}}(:?[0-9]{{2}})?)$')"
     zone = sql_text(mapping.time_zone or "UTC")
     with_offset = f"timezone('UTC', TRY_CAST({text} AS TIMESTAMPTZ))"
     without = f"timezone('UTC', timezone({zone}, TRY_CAST({text} AS TIMESTAMP)))"
     known = offset if mapping.time_zone is None else "true"
-    return (
-        f"CASE WHEN {offset} THEN {with_offset} ELSE {without} END",
-        f"coalesce({known}, true)",
-    )
+    at = f"CASE WHEN {offset} THEN {with_offset} ELSE {without} END"
+    return f"CASE WHEN isfinite({at}) THEN {at} END", f"coalesce({known}, true)"
+
+
+def sql_file(path: Path) -> str:
+    """The path of one file as a SQL literal: `*`, `?` and `[` in it are letters, not wildcards."""
+    return sql_text("".join(f"[{char}]" if char in "*?[" else char for char in str(path)))
 
 
 def sql_text(value: str) -> str:

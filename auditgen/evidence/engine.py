@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from auditgen.evidence.columnar import canonical_sql, connect, sql_text
+from auditgen.evidence.columnar import canonical_sql, connect, sql_file, sql_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -71,7 +71,10 @@ class Evidence:
 def open_evidence(parts: Sequence[Part], period: Period) -> Evidence:
     """The view `observation` over all parts; monitoring rows outside the period are left out of it."""
     connection = connect()
-    selects = [_select(part, period) for part in parts if part.records or part.table]
+    selects = [_records_sql(part) for part in parts if part.records]
+    tables = [part for part in parts if part.table and not part.records]
+    for source in dict.fromkeys(part.source_id for part in tables):
+        selects.append(_tables_sql([p for p in tables if p.source_id == source], period))
     if not selects:
         nothing = ", ".join(f"NULL::VARCHAR AS {name}" for name in VIEW_COLUMNS)
         nothing = nothing.replace("NULL::VARCHAR AS observed_at", "NULL::TIMESTAMP AS observed_at")
@@ -81,30 +84,47 @@ def open_evidence(parts: Sequence[Part], period: Period) -> Evidence:
     return Evidence(connection, period)
 
 
-def _select(part: Part, period: Period) -> str:
+def _constants(part: Part) -> dict[str, str]:
     model = "model"
     if part.aliases:
         cases = " ".join(f"WHEN {sql_text(k)} THEN {sql_text(v)}" for k, v in part.aliases.items())
         model = f"CASE model {cases} ELSE model END"
-    constants = {
+    return {
         "source_id": sql_text(part.source_id),
         "file_sha256": sql_text(part.file_sha256),
         "model": model,
         "recorded_model": "model",
     }
-    if part.records is not None:
-        constants |= {"kind": "'evaluation'", "observed_at": "timezone('UTC', observed_at)"}
-        origin = f"read_parquet({sql_text(str(part.records))})"
-        condition = "true"
-    else:
+
+
+def _records_sql(part: Part) -> str:
+    """The records of one evaluation log."""
+    assert part.records is not None
+    constants = _constants(part) | {
+        "kind": "'evaluation'",
+        "observed_at": "timezone('UTC', observed_at)",
+    }
+    origin = f"read_parquet({sql_file(part.records)}, hive_partitioning = false)"
+    return f"SELECT {_columns(constants)} FROM {origin} AS part"
+
+
+def _tables_sql(parts: Sequence[Part], period: Period) -> str:
+    """The rows of one source's tables that lie in the period, each record once.
+
+    Exports overlap: a record that was logged twice, in one file or in two, happened once, and its
+    first row in the period counts.
+    """
+    selects = []
+    for number, part in enumerate(parts):
         assert part.table is not None
         assert part.mapping is not None
-        constants |= {
+        row = sql_text(f"row:{part.file_sha256[:12]}:") + " || row"
+        constants = _constants(part) | {
             "kind": "'monitoring'",
             "run_key": sql_text(part.file_sha256),
             "locator": "'row:' || row",
             "suite": "'production'",
-            "prompt_key": "coalesce(prompt_key, record, 'row:' || row)",
+            "prompt_key": f"coalesce(prompt_key, record, {row})",
             "sample_id": "coalesce(record, 'row:' || row)",
             "epoch": "1",
             "prompt": "NULL::VARCHAR",
@@ -112,16 +132,22 @@ def _select(part: Part, period: Period) -> str:
             "prompt_state": "'absent'",
             "response": "NULL::VARCHAR",
         }
-        origin = f"({canonical_sql(part.table, part.mapping)})"
-        if part.mapping.record is not None:
-            # a record that was logged twice happened once: the first row counts
-            origin = (
-                f"(SELECT * FROM {origin} QUALIFY record IS NULL"
-                " OR row_number() OVER (PARTITION BY record ORDER BY row) = 1)"
-            )
-        condition = in_period_sql(period)
-    columns = ", ".join(f"{constants.get(name, name)} AS {name}" for name in VIEW_COLUMNS)
-    return f"SELECT {columns} FROM {origin} AS part WHERE {condition}"
+        selects.append(
+            f"SELECT {_columns(constants)}, record AS part_record, {number} AS part_number,"
+            f" row AS part_row FROM ({canonical_sql(part.table, part.mapping)}) AS part"
+            f" WHERE {in_period_sql(period)}"
+        )
+    query = f"SELECT {', '.join(VIEW_COLUMNS)} FROM ({' UNION ALL '.join(selects)})"
+    if any(part.mapping and part.mapping.record for part in parts):
+        query += (
+            " QUALIFY part_record IS NULL OR row_number()"
+            " OVER (PARTITION BY part_record ORDER BY part_number, part_row) = 1"
+        )
+    return query
+
+
+def _columns(constants: Mapping[str, str]) -> str:
+    return ", ".join(f"{constants.get(name, name)} AS {name}" for name in VIEW_COLUMNS)
 
 
 def in_period_sql(period: Period) -> str:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from auditgen.evidence.engine import utc
 from auditgen.evidence.model import ERRORS, UNDECIDED
-from auditgen.indicators.intervals import ClusterSums
+from auditgen.indicators.intervals import ClusterShape, ClusterSums
+from auditgen.indicators.model import FILTER_FIELDS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,6 +23,8 @@ class Counters:
     """Everything counted for one arm of one request."""
 
     sums: ClusterSums
+    shapes: tuple[ClusterShape, ...]
+    """The clusters behind `sums`, and those of which nothing was decided."""
     undecided: int
     errors: int
     outcomes: dict[str, int]
@@ -66,6 +69,9 @@ def population(request: Request, watch: str | None = None) -> _Query:
     if watch is not None:
         query.within("watch", (watch,))
     for name, values in sorted(request.where.items()):
+        if name not in FILTER_FIELDS:  # names stand in the SQL text; only values are parameters
+            message = f"`{name}` is no filter; known: {', '.join(FILTER_FIELDS)}"
+            raise ValueError(message)
         query.within(name, values)
     return query
 
@@ -78,22 +84,33 @@ def count(evidence: Evidence, request: Request, watch: str | None = None) -> Cou
     base = f"FROM observation WHERE {where}"
     inside, inside_parameters = _selected(indicator.denominator)
     hit, hit_parameters = _selected(indicator.numerator)
-    sums = evidence.count(
-        "SELECT coalesce(sum(k), 0)::BIGINT, coalesce(sum(n), 0)::BIGINT, count(*)::BIGINT,"
-        " coalesce(sum(k * k), 0)::BIGINT, coalesce(sum(k * n), 0)::BIGINT,"
-        " coalesce(sum(n * n), 0)::BIGINT FROM ("
-        f"SELECT count(*) FILTER (WHERE {hit})::BIGINT AS k, count(*)::BIGINT AS n {base}"
-        f" AND {inside} GROUP BY source_id, run_key, suite, prompt_key)",
-        [*hit_parameters, *parameters, *inside_parameters],
-    )[0]
+    unsure, unsure_parameters = _undetermined(indicator.denominator)
+    # a prompt's repeats share a cluster whichever run they stand in: a new seed is no new prompt
+    rows = evidence.count(
+        "SELECT h, n, u, count(*) FROM ("
+        f"SELECT count(*) FILTER (WHERE {inside} AND {hit}) AS h,"
+        f" count(*) FILTER (WHERE {inside}) AS n, count(*) FILTER (WHERE {unsure}) AS u {base}"
+        " GROUP BY source_id, suite, prompt_key) WHERE n + u > 0 GROUP BY 1, 2, 3 ORDER BY 1, 2, 3",
+        [
+            *inside_parameters,
+            *hit_parameters,
+            *inside_parameters,
+            *unsure_parameters,
+            *parameters,
+        ],
+    )
+    shapes = tuple(ClusterShape(*(int(str(value)) for value in row)) for row in rows)
     outcomes = _tally(evidence, "outcome", base, parameters)
     decided = f"{base} AND {inside}"
     with_inside = [*parameters, *inside_parameters]
     times = evidence.count(f"SELECT min(observed_at), max(observed_at) {base}", parameters)[0]
     counts_outcomes = indicator.counts_outcomes
     return Counters(
-        sums=ClusterSums(*(int(str(value)) for value in sums)),
-        undecided=sum(outcomes.get(o, 0) for o in UNDECIDED) if counts_outcomes else 0,
+        sums=ClusterSums.of(shapes),
+        shapes=shapes,
+        undecided=sum(outcomes.get(o, 0) for o in UNDECIDED)
+        if counts_outcomes
+        else sum(shape.undetermined * shape.clusters for shape in shapes),
         errors=sum(outcomes.get(o, 0) for o in ERRORS) if counts_outcomes else 0,
         outcomes=outcomes,
         models=_tally(evidence, "coalesce(model, '')", decided, with_inside),
@@ -118,6 +135,7 @@ def hours_with_records(evidence: Evidence, request: Request) -> Counters:
     hours, total = int(str(row[0])), evidence.period.hours
     return Counters(
         sums=ClusterSums(hours, total, total, hours, hours, total),
+        shapes=(),
         undecided=0,
         errors=0,
         outcomes={"records": int(str(row[1]))},
@@ -151,6 +169,11 @@ def hourly_counts(evidence: Evidence, sources: Sequence[str]) -> dict[tuple[str,
 def model_shares(evidence: Evidence, kind: str) -> dict[str, int]:
     """Records by model version, after declared aliases; the empty name where none was recorded."""
     return _tally(evidence, "coalesce(model, '')", "FROM observation WHERE kind = ?", [kind])
+
+
+def records_by_file(evidence: Evidence, kind: str) -> dict[str, int]:
+    """Records in the view by the digest of their file."""
+    return _tally(evidence, "file_sha256", "FROM observation WHERE kind = ?", [kind])
 
 
 def sliced(
@@ -210,6 +233,22 @@ def adverse_records(evidence: Evidence, request: Request, limit: int) -> list[Ad
 def _tally(evidence: Evidence, column: str, base: str, parameters: list[Any]) -> dict[str, int]:
     rows = evidence.count(f"SELECT {column}, count(*) {base} GROUP BY 1 ORDER BY 1", parameters)
     return {str(name): int(str(number)) for name, number in rows if name is not None}
+
+
+def _undetermined(selection: Selection) -> tuple[str, list[str]]:
+    """Records that may belong to the selection, if only it were known what became of them."""
+    query = _Query()
+    if selection.outcomes:
+        query.within("outcome", [o.value for o in (*UNDECIDED, *ERRORS)])
+        return query.sql, query.parameters
+    if not selection.guardrail_action:
+        return "false", []
+    if selection.guardrail_verdict:
+        query.within("guardrail_verdict", selection.guardrail_verdict)
+    known = _Query()
+    known.within("guardrail_action", selection.guardrail_action)
+    query.conditions.append(f"({known.sql}) IS NOT TRUE")
+    return query.sql, [*query.parameters, *known.parameters]
 
 
 def _selected(selection: Selection) -> tuple[str, list[str]]:

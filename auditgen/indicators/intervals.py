@@ -10,6 +10,10 @@ import math
 from dataclasses import dataclass
 from functools import lru_cache
 from statistics import NormalDist
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
 
 MAX_ITERATIONS = 400
 EPSILON = 1e-15
@@ -23,6 +27,18 @@ class Interval:
     upper: float
     confidence: float
     method: str
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterShape:
+    """Clusters (all repeats of one prompt) that look alike."""
+
+    hits: int
+    decided: int
+    undetermined: int
+    """Undecided and failed ones: hit or miss, nobody knows."""
+    clusters: int = 1
+    """How many look so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,15 +56,20 @@ class ClusterSums:
     sum_kn: int
     sum_nn: int
 
-    def __add__(self, other: ClusterSums) -> ClusterSums:
-        return ClusterSums(
-            self.successes + other.successes,
-            self.total + other.total,
-            self.clusters + other.clusters,
-            self.sum_kk + other.sum_kk,
-            self.sum_kn + other.sum_kn,
-            self.sum_nn + other.sum_nn,
-        )
+    @classmethod
+    def of(cls, shapes: Iterable[ClusterShape]) -> ClusterSums:
+        """The sums over what was decided."""
+        k = n = g = kk = kn = nn = 0
+        for shape in shapes:
+            if not shape.decided:
+                continue
+            k += shape.clusters * shape.hits
+            n += shape.clusters * shape.decided
+            g += shape.clusters
+            kk += shape.clusters * shape.hits**2
+            kn += shape.clusters * shape.hits * shape.decided
+            nn += shape.clusters * shape.decided**2
+        return cls(k, n, g, kk, kn, nn)
 
 
 def normal_quantile(confidence: float) -> float:
@@ -118,6 +139,73 @@ def effective_size(sums: ClusterSums) -> float:
     variance = g / (g - 1) * between / (n * n)
     deff = variance / (p * (1 - p) / n)
     return n / min(max(deff, 1.0), largest)
+
+
+def extremes(
+    shapes: Sequence[ClusterShape], absent: int, *, hits: bool
+) -> tuple[tuple[float, float], ...]:
+    """(successes, size) pairs, one of which bounds every way the unknown can turn out to be.
+
+    Unknown are the undetermined results of the clusters and up to `absent` results that are missing
+    altogether and could belong to any cluster, or to none of these. `hits` asks for the end where all
+    of them are hits, otherwise where none is. The fraction is the extreme one; the size is a lower
+    bound of `effective_size` over all completions. Both are taken over a set that can only grow when
+    a decided result becomes undetermined or absent: so such a change never improves the bound.
+    With nothing unknown this is the plain fraction and `effective_size`.
+    """
+    total = sum(s.clusters * (s.decided + s.undetermined) for s in shapes)
+    found = sum(s.clusters * s.hits for s in shapes)
+    open_ = sum(s.clusters * s.undetermined for s in shapes)
+    misses = total - found - open_
+    size, floor = _smallest_size(shapes, absent)
+    extreme = found + open_ + absent if hits else found
+    out = [(extreme / (total + absent), size)]
+    if hits and not found:
+        out.append((0.0, floor))  # perhaps all are alike, the other way
+    if not hits and not misses:
+        out.append((1.0, floor))
+    return tuple((fraction * n, n) for fraction, n in out)
+
+
+def _smallest_size(shapes: Sequence[ClusterShape], absent: int) -> tuple[float, float]:
+    """A lower bound of `effective_size` over all completions, and the same where all results agree.
+
+    For hits k of n in g clusters `effective_size` is (g-1)/g k (n-k) / V, V = sum (k_c - k/n n_c)^2.
+    k (n-k) is least at an end of the range of k; V is convex in every unknown and in k/n, so it is
+    greatest at corners: each cluster's unknowns all hit or all miss, all absent ones in the cluster
+    that deviates most.
+    """
+    total = sum(s.clusters * (s.decided + s.undetermined) for s in shapes)
+    found = sum(s.clusters * s.hits for s in shapes)
+    open_ = sum(s.clusters * s.undetermined for s in shapes)
+    groups = sum(s.clusters for s in shapes)
+    squares = sum(s.clusters * (s.decided + s.undetermined) ** 2 for s in shapes)
+    largest = max(s.decided + s.undetermined for s in shapes)
+    floor = total * total / (squares - largest**2 + (largest + absent) ** 2)
+    if not open_ and not absent:
+        return effective_size(ClusterSums.of(shapes)), floor
+    if groups < 2:  # noqa: PLR2004 - one cluster has no variance between
+        return floor, floor
+    misses = total - found - open_
+    ends = (found * (misses + open_) or total - 1, (found + open_) * misses or total - 1)
+    spread = max(
+        _largest_spread(shapes, fraction / (total + absent), absent)
+        for fraction in (found, found + open_ + absent)
+    )
+    size = (groups - 1) / groups * min(ends) / spread
+    return max(floor, min(size, total)), floor
+
+
+def _largest_spread(shapes: Sequence[ClusterShape], fraction: float, absent: int) -> float:
+    """The greatest sum of squared deviations of clusters from `fraction`, over all completions."""
+    out = furthest = 0.0
+    for shape in shapes:
+        expected = fraction * (shape.decided + shape.undetermined)
+        away = max(abs(shape.hits - expected), abs(shape.hits + shape.undetermined - expected))
+        out += shape.clusters * away * away
+        furthest = max(furthest, away)
+    added = absent * max(fraction, 1 - fraction)
+    return out + 2 * added * furthest + added * added
 
 
 def zero_event_upper(total: int, confidence: float = 0.95) -> float:

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 from auditgen.evidence.model import Watch
 from auditgen.indicators.counters import count, hours_with_records
 from auditgen.indicators.intervals import (
-    ClusterSums,
     Interval,
     clopper_pearson,
     effective_size,
+    extremes,
     newcombe,
     wilson,
 )
@@ -52,9 +52,8 @@ def _rate(evidence: Evidence, request: Request, missing: Mapping[str, int]) -> M
     if counters.sums.total == 0:
         return _unmeasured(request, [counters])
     arm = _arm("all", request, counters)
-    undetermined = counters.undecided + counters.errors + absent
-    high = _shifted(request, counters.sums, undetermined, undetermined)
-    low = _shifted(request, counters.sums, 0, undetermined)
+    high = _extreme(request, counters, absent, hits=True)
+    low = _extreme(request, counters, absent, hits=False)
     worst, best = (low, high) if request.indicator.better == "higher" else (high, low)
     return _quantity(request, (arm,), arm.estimate, arm.interval, worst, best, [counters], absent)
 
@@ -69,16 +68,19 @@ def _gap(evidence: Evidence, request: Request, missing: Mapping[str, int]) -> Me
     difference = arms[0].estimate - arms[1].estimate
     interval = newcombe(_effective(arms[0]), _effective(arms[1]), request.confidence)
     # a missing sample could belong to either arm, so both extremes take all of them
-    u1, u2 = (c.undecided + c.errors + absent for c in (watched, unwatched))
-    highest = newcombe(
-        _moved(watched.sums, u1, u1), _moved(unwatched.sums, 0, u2), request.confidence
-    )
-    lowest = newcombe(
-        _moved(watched.sums, 0, u1), _moved(unwatched.sums, u2, u2), request.confidence
-    )
+    highest = [
+        newcombe(first, second, request.confidence).upper
+        for first in extremes(watched.shapes, absent, hits=True)
+        for second in extremes(unwatched.shapes, absent, hits=False)
+    ]
+    lowest = [
+        newcombe(first, second, request.confidence).lower
+        for first in extremes(watched.shapes, absent, hits=False)
+        for second in extremes(unwatched.shapes, absent, hits=True)
+    ]
     worst = Interval(
-        min(lowest.lower, interval.lower),
-        max(highest.upper, interval.upper),
+        min(interval.lower, *lowest),
+        max(interval.upper, *highest),
         request.confidence,
         "Newcombe over both extremes",
     )
@@ -121,18 +123,13 @@ def _interval(request: Request, successes: float, total: float) -> Interval:
     return method(min(successes, total), total, request.confidence)
 
 
-def _shifted(request: Request, sums: ClusterSums, added_hits: int, added: int) -> Interval:
-    return _interval(request, *_moved(sums, added_hits, added))
-
-
-def _moved(sums: ClusterSums, added_hits: int, added: int) -> tuple[float, float]:
-    """(successes, size) after `added` more results of which `added_hits` succeed, each its own cluster."""
-    moved = sums + ClusterSums(added_hits, added, added, added_hits, added_hits, added)
-    # adding determined results must never look like information lost: keep the smaller fraction of
-    # effective to nominal size of the two, so that the bound is monotone in what is missing
-    ratio = min(effective_size(sums) / sums.total, effective_size(moved) / moved.total)
-    size = moved.total * ratio
-    return moved.successes / moved.total * size, size
+def _extreme(request: Request, counters: Counters, absent: int, *, hits: bool) -> Interval:
+    """The interval when all that is unknown were hits, or none of it; wide enough for both ends."""
+    pairs = extremes(counters.shapes, absent, hits=hits)
+    main, *others = [_interval(request, successes, size) for successes, size in pairs]
+    lower = main.lower if hits else min([main.lower, *(i.lower for i in others)])
+    upper = max([main.upper, *(i.upper for i in others)]) if hits else main.upper
+    return Interval(lower, upper, main.confidence, main.method)
 
 
 def _effective(arm: Arm) -> tuple[float, float]:

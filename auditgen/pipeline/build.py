@@ -17,6 +17,7 @@ from auditgen.indicators.counters import (
     adverse_records,
     hourly_counts,
     model_shares,
+    records_by_file,
     sliced,
 )
 from auditgen.report import Details, Document, TableRef, compose
@@ -83,6 +84,7 @@ def build(
         evaluated_models=model_shares(evidence, "evaluation"),
         criterion_models=_criterion_models(project, evidence, requests),
         silent_windows=tuple(_silent(hourly, monitoring, period)),
+        in_period=records_by_file(evidence, "monitoring"),
         previous=previous,
         broken_plugins=inputs.broken_plugins,
     )

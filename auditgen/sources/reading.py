@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import stat
+import zlib
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from auditgen.canonical import sha256_file
 from auditgen.errors import AuditgenError
-from auditgen.evidence.columnar import TableFault, TableScan, connect, scan
+from auditgen.evidence.columnar import TableFault, TableScan, connect, holds, scan
 from auditgen.evidence.mapping import RecordMap
 from auditgen.evidence.model import DECIDED, ERRORS, Anomaly, Counts, Observation, Presence, Reading, Run
 from auditgen.plugins import load_plugins
@@ -203,7 +204,7 @@ def _read_table(path: Path, base: Reading, mapping: RecordMap | None) -> ReadFil
     base = replace(base, kind="monitoring", tool="table")
     try:
         table = table_of(path, base.format)
-    except (TableFault, OSError, EOFError) as error:
+    except (TableFault, OSError, EOFError, zlib.error) as error:
         message = getattr(error, "message", str(error))
         anomaly = Anomaly("unreadable", message, blocks=True)
         return ReadFile(replace(base, anomalies=(anomaly,)))
@@ -259,6 +260,9 @@ def _table_anomalies(found: TableScan) -> list[Anomaly]:
         out.append(Anomaly("no-samples", "the table holds no rows", blocks=True))
     if found.undated:
         message = "rows without a readable time, left out of the period"
+        if found.undated_values:
+            shown = ", ".join(f"`{value}`" for value in found.undated_values)
+            message += f"; not read as a time: {shown} (wanted: ISO 8601)"
         out.append(Anomaly("undated-rows", message, found.undated))
     if found.duplicates:
         message = "rows that repeat a record's id; each record counts once"
@@ -283,8 +287,9 @@ def missing_columns(table: Table, mapping: RecordMap) -> dict[str, str]:
     out = {}
     for field, rules in mapping.rules().items():
         for rule in rules:
-            if rule.from_ is not None and rule.from_ not in known:
-                out[field] = rule.from_
+            name = rule.from_
+            if name is not None and name not in known and not holds(table, name):
+                out[field] = name
     return out
 
 

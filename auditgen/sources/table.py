@@ -91,7 +91,7 @@ def csv_delimiter(head: bytes) -> str | None:
     if len(lines) < 2:
         return None
     best: tuple[int, str] | None = None
-    for delimiter in DELIMITERS:
+    for delimiter in DELIMITERS:  # of equally good ones the first wins
         try:
             rows = [row for row in csv.reader(lines, delimiter=delimiter) if row]
         except csv.Error:
@@ -100,6 +100,6 @@ def csv_delimiter(head: bytes) -> str | None:
             continue
         names = [name.strip() for name in rows[0]]
         fits = len(rows[1]) == len(names) and len(set(names)) == len(names)
-        if fits and all(_COLUMN.match(name) for name in names):
-            best = max(best or (0, ""), (len(names), delimiter))
+        if fits and all(_COLUMN.match(name) for name in names) and len(names) > (best or (0,))[0]:
+            best = (len(names), delimiter)
     return best[1] if best else None
