@@ -1,6 +1,7 @@
 """The judgement: verdicts on criteria and controls, conclusions on principles, findings."""
 
 from auditgen.assessment.assess import assess
+from auditgen.assessment.controls import attestation_fault
 from auditgen.assessment.model import (
     Assessment,
     Conclusion,
@@ -30,4 +31,5 @@ __all__ = [
     "Severity",
     "Verdict",
     "assess",
+    "attestation_fault",
 ]

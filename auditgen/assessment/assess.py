@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from auditgen.assessment.controls import judge_controls
-from auditgen.assessment.doubts import DAMAGE
+from auditgen.assessment.doubts import CODES, DAMAGE
 from auditgen.assessment.doubts import findings as find_doubts
 from auditgen.assessment.judge import Context, judge
 from auditgen.assessment.model import (
@@ -41,7 +41,9 @@ def assess(
     doubts = find_doubts(audit, register, expected, as_of.isoformat())
     last_at: dict[str, datetime] = {}
     for reading in register.readings:
-        if reading.last_at is not None:
+        # a file in which nothing was decided makes nothing fresher
+        says_something = reading.counts.scored or reading.kind == "monitoring"
+        if reading.last_at is not None and says_something:
             known = last_at.get(reading.source_id)
             last_at[reading.source_id] = max(known or reading.last_at, reading.last_at)
     damaged = _damaged(register)
@@ -80,7 +82,11 @@ def _damaged(register: Register) -> dict[str, tuple[str, ...]]:
     """Files not read in full, by source; a second copy of a file that was read is no damage."""
     out: dict[str, list[str]] = {}
     for reading in register.readings:
-        codes = [a.code for a in reading.anomalies if a.code in DAMAGE]
+        codes = [
+            a.code
+            for a in reading.anomalies
+            if a.code in DAMAGE or (a.blocks and a.code not in CODES)  # a third party's own code
+        ]
         if codes:
             text = f"`{reading.path}` could not be read in full ({', '.join(codes)})"
             out.setdefault(reading.source_id, []).append(text)

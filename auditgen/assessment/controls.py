@@ -11,7 +11,7 @@ from auditgen.indicators import Quantity, core_indicators
 from auditgen.project.model import Independence
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import date
 
     from auditgen.assessment.model import CriterionResult, DocumentRecord, PrincipleResult
@@ -99,13 +99,18 @@ def _need(
     need: EvidenceNeed, claims: _Claims, documents: Sequence[DocumentRecord], as_of: date
 ) -> NeedResult:
     found: list[tuple[Verdict, str, str]] = []
+    answers: list[Verdict] = []
     for code in need.any_of:
         if EVIDENCE_CODES[code][0] is EvidenceKind.INDICATOR:
-            found += [_claimed(c, need, claims, as_of) for c in claims.claimed if _gives(c, code)]
+            given = [_claimed(c, need, claims, as_of) for c in claims.claimed if _gives(c, code)]
+            # criteria of one kind stand together: one that holds does not hide one that is open
+            answers += [min((v for v, _, _ in given), key=_WORST_FIRST.index)] if given else []
         else:
-            found += [
+            given = [
                 _document(d, need.max_age_days, as_of) for d in documents if d.block.kind == code
             ]
+            answers += [verdict for verdict, _, _ in given]
+        found += given
     wanted = " or ".join(f"{EVIDENCE_CODES[code][1]} ({code})" for code in need.any_of)
     if not found:
         others = sorted(
@@ -119,15 +124,13 @@ def _need(
         reason = f"nothing was handed in for: {wanted}{hint}"
         return NeedResult(need.id, need.any_of, Verdict.INSUFFICIENT, (), reason)
     # one kind is enough, yet contradicting evidence is never outweighed by another kind
-    verdicts = [verdict for verdict, _, _ in found]
-    if Verdict.NOT_MET in verdicts:
+    if Verdict.NOT_MET in answers:
         verdict = Verdict.NOT_MET
     else:
-        verdict = max(verdicts, key=_WORST_FIRST.index)
-    reasons = [reason for v, _, reason in found if v is verdict]
-    return NeedResult(
-        need.id, need.any_of, verdict, tuple(ref for _, ref, _ in found), "; ".join(reasons)
-    )
+        verdict = max(answers, key=_WORST_FIRST.index)
+    reasons = dict.fromkeys(reason for v, _, reason in found if v is verdict)
+    refs = dict.fromkeys(ref for _, ref, _ in found)
+    return NeedResult(need.id, need.any_of, verdict, tuple(refs), "; ".join(reasons))
 
 
 def _gives(result: CriterionResult, code: str) -> bool:
@@ -177,7 +180,8 @@ def _attested(document: DocumentRecord, as_of: date) -> tuple[Verdict, str, str]
     review = Verdict.NEEDS_REVIEW
     if attestation is None:
         return review, block.id, f"{block.title} was handed in; nobody attested what it satisfies"
-    for why in _attestation_faults(document, as_of):
+    why = attestation_fault(document, as_of)
+    if why:
         return review, block.id, f"{block.title}: the attestation does not count, {why}"
     reviewer = attestation.reviewer
     reason = (
@@ -187,14 +191,17 @@ def _attested(document: DocumentRecord, as_of: date) -> tuple[Verdict, str, str]
     return Verdict.MET, block.id, reason
 
 
-def _attestation_faults(document: DocumentRecord, as_of: date) -> Iterator[str]:
+def attestation_fault(document: DocumentRecord, as_of: date) -> str:
+    """Why the attestation of a document does not count; empty when it does, or when there is none."""
     attestation = document.block.attestation
-    assert attestation is not None
+    if attestation is None:
+        return ""
     if attestation.sha256 != document.sha256:
-        yield "it is for another version of the file"
+        return "it is for another version of the file"
     if attestation.date > as_of:
-        yield "it is dated in the future"
+        return "it is dated in the future"
     if attestation.date < document.block.dated:
-        yield "it is older than the document"
+        return "it is older than the document"
     if attestation.expires is not None and attestation.expires < as_of:
-        yield f"it expired on {attestation.expires.isoformat()}"
+        return f"it expired on {attestation.expires.isoformat()}"
+    return ""

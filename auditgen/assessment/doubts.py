@@ -263,7 +263,7 @@ def _versions(
     total = sum(register.production_models.values())
     everyone = sorted({p for source in users.values() for p in source})
     for model, number in sorted(register.production_models.items()):
-        if model in register.evaluated_models or not number:
+        if (model and register.evaluated_models.get(model)) or not number:
             continue
         name = f"version `{model}`" if model else "no recorded version"
         share = 100 * number / total

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from auditgen.project.model import Criterion, Independence
 
 MAX_PLANNED = 1_000_000
+MAX_PLACES = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,12 +62,16 @@ def judge(
     more: int | None = None
     match measured:
         case Unmeasured():
-            reasons = [*missing, *_damage(criterion, context), f"not measured: {measured.reason}; wanted: {measured.wanted}"]
-            reasons += _other_models(context)
+            reasons = [
+                *missing,
+                *_damage(criterion, context),
+                f"not measured: {measured.reason}; wanted: {measured.wanted}",
+                *_other_models(context),
+            ]
             verdict = Verdict.INSUFFICIENT
         case Quantity():
             verdict, reasons, more = _decide(criterion, measured, context, missing)
-            comments = _comments(measured, context)
+            comments = _comments(criterion, measured, context)
         case _:
             assert_never(measured)
     if not is_proven:
@@ -88,16 +93,19 @@ def _decide(
     criterion: Criterion, quantity: Quantity, context: Context, missing: list[str]
 ) -> tuple[Verdict, list[str], int | None]:
     holds, fails = _bounds(criterion, quantity)
-    damage = _damage(criterion, context)
-    if damage and quantity.interval is None:
+    damage = [*_damage(criterion, context), *_silent_sources(criterion, quantity)]
+    if (damage or missing) and quantity.interval is None:
         # a complete count over incomplete files: what is missing may be in the unread part
         fails = False
     stale = _staleness(criterion, quantity, context)
     if fails and not stale:
         return Verdict.NOT_MET, [_failure(criterion, quantity), *missing], None
-    short = [*damage, *_shortcomings(criterion, quantity, context)]
+    few = _too_few(criterion, quantity)
+    short = [*damage, *few, *_shortcomings(criterion, quantity, context)]
     if missing or short:
-        return Verdict.INSUFFICIENT, [*missing, *short, *stale], _more(criterion, quantity)
+        # more samples are an answer only where their number is all that is wanting
+        more = _more(criterion, quantity) if short == few and not stale else None
+        return Verdict.INSUFFICIENT, [*missing, *short, *stale], more
     if stale:
         return Verdict.STALE, stale, None
     if holds:
@@ -119,13 +127,27 @@ def _bounds(criterion: Criterion, quantity: Quantity) -> tuple[bool, bool]:
             return holds, seen.lower > limit or seen.upper < -limit
 
 
+def _too_few(criterion: Criterion, quantity: Quantity) -> list[str]:
+    """Whether the smaller arm has the declared number of samples."""
+    smallest = min(quantity.arms, key=lambda arm: arm.denominator)
+    if quantity.interval is None or smallest.denominator >= criterion.min_n:
+        return []
+    where = f" in the {smallest.name} arm" if len(quantity.arms) > 1 else ""
+    return [f"{smallest.denominator} decided samples{where}, {criterion.min_n} were declared"]
+
+
+def _silent_sources(criterion: Criterion, quantity: Quantity) -> list[str]:
+    """Sources the criterion names and that gave nothing to it: a promise is not kept by the others."""
+    return [
+        f"{source} gave no decided record, although the criterion rests on it"
+        for source in criterion.sources
+        if not quantity.sources.get(source)
+    ]
+
+
 def _shortcomings(criterion: Criterion, quantity: Quantity, context: Context) -> list[str]:
     """What keeps good-looking evidence from counting."""
     out = []
-    smallest = min(quantity.arms, key=lambda arm: arm.denominator)
-    if quantity.interval is not None and smallest.denominator < criterion.min_n:
-        where = f" in the {smallest.name} arm" if len(quantity.arms) > 1 else ""
-        out.append(f"{smallest.denominator} decided samples{where}, {criterion.min_n} were declared")
     near = sorted(
         source
         for source in quantity.sources
@@ -164,16 +186,17 @@ def _staleness(criterion: Criterion, quantity: Quantity, context: Context) -> li
 def _failure(criterion: Criterion, quantity: Quantity) -> str:
     seen = quantity.interval
     if seen is None:
-        return f"the complete count is {_percent(quantity.estimate)}, {_wanted(criterion)}"
+        return _complete(criterion, quantity)
+    places = _places(criterion, seen.lower, seen.upper)
     match criterion.operator:
         case "at_least":
-            return f"the upper bound {_percent(seen.upper)} stays below {_percent(criterion.threshold)}"
+            return f"the upper bound {_percent(seen.upper, places)} stays below {criterion.limit}"
         case "at_most":
-            return f"the lower bound {_percent(seen.lower)} exceeds {_percent(criterion.threshold)}"
+            return f"the lower bound {_percent(seen.lower, places)} exceeds {criterion.limit}"
         case _:
             return (
-                f"the whole interval from {_points(seen.lower)} to {_points(seen.upper)} points "
-                f"lies outside {_margin(criterion.threshold)} points"
+                f"the whole interval from {_points(seen.lower, places)} to "
+                f"{_points(seen.upper, places)} points lies outside {criterion.limit}"
             )
 
 
@@ -181,50 +204,52 @@ def _success(criterion: Criterion, quantity: Quantity) -> str:
     worst = quantity.worst
     undetermined = sum(a.undecided + a.errors for a in quantity.arms) + quantity.missing
     if quantity.interval is None:
-        return f"the complete count is {_percent(quantity.estimate)}, {_wanted(criterion)}"
+        return _complete(criterion, quantity)
     even = " even if every undecided, failed or missing sample had gone the bad way"
     tail = even if undetermined else ""
+    places = _places(criterion, worst.lower, worst.upper)
     match criterion.operator:
         case "at_least":
-            return f"the lower bound {_percent(worst.lower)} reaches the threshold{tail}"
+            return f"the lower bound {_percent(worst.lower, places)} reaches the threshold{tail}"
         case "at_most":
-            return f"the upper bound {_percent(worst.upper)} stays within the threshold{tail}"
+            return f"the upper bound {_percent(worst.upper, places)} stays within the threshold{tail}"
         case _:
             return (
-                f"the whole interval from {_points(worst.lower)} to {_points(worst.upper)} points "
-                f"lies within {_margin(criterion.threshold)} points{tail}"
+                f"the whole interval from {_points(worst.lower, places)} to "
+                f"{_points(worst.upper, places)} points lies within {criterion.limit}{tail}"
             )
 
 
 def _undecided(criterion: Criterion, quantity: Quantity) -> str:
     seen, worst = quantity.interval or quantity.worst, quantity.worst
     undetermined = sum(a.undecided + a.errors for a in quantity.arms) + quantity.missing
+    places = _places(criterion, seen.lower, seen.upper, worst.lower, worst.upper)
+    straddle = f"the interval [{_percent(seen.lower, places)}, {_percent(seen.upper, places)}]"
     match criterion.operator:
         case "at_least":
-            good, bound = seen.lower >= criterion.threshold, worst.lower
-            straddle = f"the interval [{_percent(seen.lower)}, {_percent(seen.upper)}]"
+            good, bound = seen.lower >= criterion.threshold, _percent(worst.lower, places)
         case "at_most":
-            good, bound = seen.upper <= criterion.threshold, worst.upper
-            straddle = f"the interval [{_percent(seen.lower)}, {_percent(seen.upper)}]"
+            good, bound = seen.upper <= criterion.threshold, _percent(worst.upper, places)
         case _:
             good = -criterion.threshold <= seen.lower and seen.upper <= criterion.threshold
-            bound = max(abs(worst.lower), abs(worst.upper))
-            straddle = f"the interval [{_points(seen.lower)}, {_points(seen.upper)}] points"
+            far = max(worst.lower, worst.upper, key=abs)
+            bound = f"{_points(far, places)} points"
+            low, high = _points(seen.lower, places), _points(seen.upper, places)
+            straddle = f"the interval [{low}, {high}] points"
     if good and undetermined:
         return (
             f"{undetermined} undecided, failed or missing samples could turn it: "
-            f"in the worst case the bound is {_percent(bound)}"
+            f"in the worst case the bound is {bound}"
         )
-    limit = (
-        f"{_margin(criterion.threshold)} points"
-        if criterion.operator == "within"
-        else _percent(criterion.threshold)
-    )
-    return f"{straddle} contains values on both sides of {limit}: too few samples to decide"
+    return f"{straddle} contains values on both sides of {criterion.limit}: too few samples to decide"
 
 
-def _comments(quantity: Quantity, context: Context) -> list[str]:
+def _comments(criterion: Criterion, quantity: Quantity, context: Context) -> list[str]:
     out = []
+    if quantity.first_at is not None and quantity.request.indicator.records == "evaluation":
+        age = (context.as_of - quantity.first_at.date()).days
+        if age > criterion.max_age_days:
+            out.append(f"the oldest records are {age} days old; age is judged by the latest")
     if len(quantity.models) > 1:
         parts = ", ".join(f"{name or 'unnamed'} ({n})" for name, n in sorted(quantity.models.items()))
         out.append(f"several model versions together: {parts}")
@@ -253,14 +278,17 @@ def _is_proven(digest: str, measured: Measured, previous: PreviousReport | None)
     """An earlier, verified pack holds the same declaration and was sealed before the first record."""
     if previous is None or not previous.is_verified or digest not in previous.criterion_digests:
         return False
-    first = measured.first_at if isinstance(measured, Quantity) else None
     if previous.signed_at is None:
         return False
-    return first is None or previous.signed_at < first
+    if not isinstance(measured, Quantity):
+        return True
+    return measured.first_at is not None and previous.signed_at < measured.first_at
 
 
 def _more(criterion: Criterion, quantity: Quantity) -> int | None:
     """How many more samples, at the observed rates, would bring the bound to the threshold."""
+    if quantity.interval is None:
+        return None  # a complete count has no samples
     limit = criterion.threshold
     arms = [(arm.estimate, arm.denominator) for arm in quantity.arms]
     smallest = min(n for _, n in arms)
@@ -290,18 +318,29 @@ def _more(criterion: Criterion, quantity: Quantity) -> int | None:
     return max(1, round(total * (high - 1) + 0.4999))
 
 
-def _wanted(criterion: Criterion) -> str:
+def _complete(criterion: Criterion, quantity: Quantity) -> str:
     words = {"at_least": "at least", "at_most": "at most", "within": "within"}
-    return f"{words[criterion.operator]} {_percent(criterion.threshold)} was declared"
+    return (
+        f"the complete count is {quantity.numerator:,}/{quantity.denominator:,}, "
+        f"{_percent(quantity.estimate, _places(criterion, quantity.estimate))}; "
+        f"{words[criterion.operator]} {criterion.limit} was declared"
+    )
 
 
-def _percent(value: float) -> str:
-    return f"{value * 100:.1f} %"
+def _places(criterion: Criterion, *values: float) -> int:
+    """The fewest decimals at which no value looks like the threshold that it is not."""
+    limit = criterion.threshold
+    for places in range(1, MAX_PLACES):
+        if not any(
+            abs(v) != limit and f"{abs(v) * 100:.{places}f}" == f"{limit * 100:.{places}f}" for v in values
+        ):
+            return places
+    return MAX_PLACES
 
 
-def _points(value: float) -> str:
-    return f"{value * 100:+.1f}".replace("-", "\N{MINUS SIGN}")
+def _percent(value: float, places: int) -> str:
+    return f"{value * 100:.{places}f} %"
 
 
-def _margin(value: float) -> str:
-    return f"\N{PLUS-MINUS SIGN}{value * 100:.1f}"
+def _points(value: float, places: int) -> str:
+    return f"{value * 100:+.{places}f}".replace("-", "\N{MINUS SIGN}")

@@ -94,7 +94,7 @@ class Register:
     production_models: Mapping[str, int]
     """Production records by model version."""
     evaluated_models: Mapping[str, int]
-    """Evaluation records by model version."""
+    """Decided evaluation records by model version."""
     criterion_models: Mapping[str, Mapping[str, int]]
     """Decided records by model version that a criterion would count but for its model binding."""
     silent_windows: tuple[SilentWindow, ...]

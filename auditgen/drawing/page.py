@@ -25,10 +25,17 @@ FONTS = (
 )
 
 
+_UNSEEN = re.compile(
+    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff\ud800-\udfff]"
+)
+"""Characters that no reader sees and that could make a line read as another one."""
+
+
 def page(document: Document, medium: str) -> str:
     """The whole report as one HTML text. `medium` is `screen` or `print`.
 
     Autoescaping is on for everything; undefined names are errors; nothing in it refers outside.
+    Control and bidirectional-format characters are shown as the replacement character.
     """
     environment = _environment()
     style = _style(medium, document.meta.page_size)
@@ -38,7 +45,7 @@ def page(document: Document, medium: str) -> str:
         "base-uri 'none'; form-action 'none'"
     )
     template = environment.get_template("report.html.j2")
-    return template.render(
+    text = template.render(
         d=document,
         medium=medium,
         style=_trusted(style),
@@ -46,6 +53,7 @@ def page(document: Document, medium: str) -> str:
         tones=_tones(),
         svg=svg,
     )
+    return _UNSEEN.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
 @lru_cache(maxsize=1)
@@ -62,11 +70,16 @@ def _environment() -> jinja2.Environment:
     environment.filters["commas"] = words.count
     environment.filters["short"] = lambda text: text[:12]
     environment.filters["spaced"] = lambda text: " ".join(text[i : i + 4] for i in range(0, 16, 4))
-    environment.filters["anchor"] = lambda text: re.sub(r"[^A-Za-z0-9-]", "-", text)
+    environment.filters["anchor"] = _anchor
     environment.filters["size"] = _size
     environment.filters["ticked"] = _ticked
     environment.filters["minute"] = lambda text: text[:16].replace("T", " ")
     return environment
+
+
+def _anchor(text: str) -> str:
+    """A name as part of an HTML id. Two names never become one."""
+    return re.sub(r"[^A-Za-z0-9.-]", lambda match: f"_{ord(match[0]):x}_", text)
 
 
 def _ticked(text: str) -> Any:

@@ -11,8 +11,9 @@ import csv
 import gzip
 import io
 import zlib
-from dataclasses import dataclass, field
-from itertools import combinations
+from dataclasses import dataclass
+from dataclasses import field as default
+from itertools import combinations, pairwise
 from typing import TYPE_CHECKING, Any
 
 from auditgen.errors import AuditgenError
@@ -54,7 +55,7 @@ class Table:
     delimiter: str = ","
     columns: tuple[str, ...] = ()
     """Names in file order; for JSONL the keys (dotted) of its first lines."""
-    steps: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    steps: Mapping[str, tuple[str, ...]] = default(default_factory=dict)
     """Parquet: the way into a struct behind a dotted name."""
 
 
@@ -209,7 +210,8 @@ def scan(connection: duckdb.DuckDBPyConnection, table: Table, mapping: RecordMap
         connection.execute(f"CREATE OR REPLACE TEMP TABLE scanned AS {sql}")
         row = connection.execute(
             "SELECT count(*), count(*) FILTER (WHERE observed_at IS NULL),"
-            " count(record) - count(DISTINCT record), count(*) FILTER (WHERE NOT zone_written AND observed_at IS NOT NULL),"
+            " count(record) - count(DISTINCT record),"
+            " count(*) FILTER (WHERE NOT zone_written AND observed_at IS NOT NULL),"
             " epoch_us(min(observed_at)), epoch_us(max(observed_at)) FROM scanned"
         ).fetchone()
         assert row is not None
@@ -266,7 +268,7 @@ def holds(table: Table, name: str) -> bool:
     if table.format != "jsonl":
         return name in table.columns
     reader = _Columns(table)
-    query = f"SELECT 1 FROM ({reader.relation()}) WHERE {reader.text(name)} IS NOT NULL LIMIT 1"  # noqa: S608
+    query = f"SELECT 1 FROM ({reader.relation()}) WHERE {reader.text(name)} IS NOT NULL LIMIT 1"
     try:
         return connect().execute(query).fetchone() is not None
     except (duckdb.Error, RuntimeError, UnicodeError):
@@ -282,7 +284,7 @@ def _undated(
     reader = _Columns(table)
     text, (time_sql, _) = reader.text(mapping.time.from_), _time(reader, mapping)
     query = (
-        f"SELECT DISTINCT {text} FROM ({reader.relation()})"  # noqa: S608
+        f"SELECT DISTINCT {text} FROM ({reader.relation()})"
         f" WHERE {text} IS NOT NULL AND {time_sql} IS NULL ORDER BY 1 LIMIT 3"
     )
     return tuple(str(found)[:60] for (found,) in connection.execute(query).fetchall())
@@ -386,7 +388,7 @@ def _pointers(field: str) -> list[str]:
     out = []
     for cut in cuts:
         ends = [0, *sorted(cut), len(parts)]
-        steps = [".".join(parts[a:b]) for a, b in zip(ends, ends[1:], strict=False)]
+        steps = [".".join(parts[a:b]) for a, b in pairwise(ends)]
         out.append("".join("/" + s.replace("~", "~0").replace("/", "~1") for s in steps))
     return list(dict.fromkeys(out))
 
@@ -406,7 +408,8 @@ def _lines(table: Table) -> str:
     return (
         "SELECT row_number() OVER () AS row, line FROM read_csv("
         f"{sql_file(table.path)}, columns = {{'line': 'VARCHAR'}}, header = false,"
-        f" auto_detect = false, hive_partitioning = false, delim = '\x01', quote = '', escape = '', null_padding = true,"
+        f" auto_detect = false, hive_partitioning = false, delim = '\x01', quote = '', escape = '',"
+        f" null_padding = true,"
         f" compression = '{_compression(table)}', max_line_size = {MAX_LINE_BYTES})"
     )
 
@@ -447,7 +450,8 @@ def _time(reader: _Columns, mapping: RecordMap) -> tuple[str, str]:
     without = f"timezone('UTC', timezone({zone}, TRY_CAST({text} AS TIMESTAMP)))"
     known = offset if mapping.time_zone is None else "true"
     at = f"CASE WHEN {offset} THEN {with_offset} ELSE {without} END"
-    return f"CASE WHEN isfinite({at}) THEN {at} END", f"coalesce({known}, true)"
+    finite = f"nullif(nullif({at}, 'infinity'::TIMESTAMP), '-infinity'::TIMESTAMP)"
+    return finite, f"coalesce({known}, true)"
 
 
 def sql_file(path: Path) -> str:

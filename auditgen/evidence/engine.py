@@ -62,6 +62,8 @@ class Evidence:
 
     connection: duckdb.DuckDBPyConnection
     period: Period
+    repeated: Mapping[str, int] = field(default_factory=dict)
+    """Rows left out because their record was logged before, by source."""
 
     def count(self, sql: str, parameters: Sequence[object] = ()) -> list[tuple[object, ...]]:
         """Rows of a counter query."""
@@ -73,15 +75,22 @@ def open_evidence(parts: Sequence[Part], period: Period) -> Evidence:
     connection = connect()
     selects = [_records_sql(part) for part in parts if part.records]
     tables = [part for part in parts if part.table and not part.records]
-    for source in dict.fromkeys(part.source_id for part in tables):
-        selects.append(_tables_sql([p for p in tables if p.source_id == source], period))
+    repeated = _repeated(connection, tables, period)
+    selects += [
+        _rows_sql(part, period, number if number in repeated else None)
+        for number, part in enumerate(tables)
+    ]
     if not selects:
         nothing = ", ".join(f"NULL::VARCHAR AS {name}" for name in VIEW_COLUMNS)
         nothing = nothing.replace("NULL::VARCHAR AS observed_at", "NULL::TIMESTAMP AS observed_at")
         nothing = nothing.replace("NULL::VARCHAR AS epoch", "NULL::INTEGER AS epoch")
         selects = [f"SELECT {nothing} WHERE false"]
     connection.execute(f"CREATE VIEW observation AS {' UNION ALL '.join(selects)}")
-    return Evidence(connection, period)
+    counts: dict[str, int] = {}
+    for number, rows in repeated.items():
+        source = tables[number].source_id
+        counts[source] = counts.get(source, 0) + rows
+    return Evidence(connection, period, counts)
 
 
 def _constants(part: Part) -> dict[str, str]:
@@ -108,42 +117,54 @@ def _records_sql(part: Part) -> str:
     return f"SELECT {_columns(constants)} FROM {origin} AS part"
 
 
-def _tables_sql(parts: Sequence[Part], period: Period) -> str:
-    """The rows of one source's tables that lie in the period, each record once.
+def _rows_sql(part: Part, period: Period, repeats: int | None) -> str:
+    """The rows of one table that lie in the period, without the repeats noted under that number."""
+    assert part.table is not None
+    assert part.mapping is not None
+    row = sql_text(f"row:{part.file_sha256[:12]}:") + " || row"
+    constants = _constants(part) | {
+        "kind": "'monitoring'",
+        "run_key": sql_text(part.file_sha256),
+        "locator": "'row:' || row",
+        "suite": "'production'",
+        "prompt_key": f"coalesce(prompt_key, record, {row})",
+        "sample_id": "coalesce(record, 'row:' || row)",
+        "epoch": "1",
+        "prompt": "NULL::VARCHAR",
+        "prompt_sha256": "NULL::VARCHAR",
+        "prompt_state": "'absent'",
+        "response": "NULL::VARCHAR",
+    }
+    condition = in_period_sql(period)
+    if repeats is not None:
+        condition += f" AND row NOT IN (SELECT r.row FROM repeats AS r WHERE r.part = {repeats})"
+    origin = canonical_sql(part.table, part.mapping)
+    return f"SELECT {_columns(constants)} FROM ({origin}) AS part WHERE {condition}"
 
-    Exports overlap: a record that was logged twice, in one file or in two, happened once, and its
-    first row in the period counts.
+
+def _repeated(
+    connection: duckdb.DuckDBPyConnection, tables: Sequence[Part], period: Period
+) -> dict[int, int]:
+    """Note the rows that repeat a record: how many, by the table's number.
+
+    Exports overlap: a record that was logged twice, in one file of a source or in two, happened once,
+    and its first row in the period counts.
     """
-    selects = []
-    for number, part in enumerate(parts):
-        assert part.table is not None
-        assert part.mapping is not None
-        row = sql_text(f"row:{part.file_sha256[:12]}:") + " || row"
-        constants = _constants(part) | {
-            "kind": "'monitoring'",
-            "run_key": sql_text(part.file_sha256),
-            "locator": "'row:' || row",
-            "suite": "'production'",
-            "prompt_key": f"coalesce(prompt_key, record, {row})",
-            "sample_id": "coalesce(record, 'row:' || row)",
-            "epoch": "1",
-            "prompt": "NULL::VARCHAR",
-            "prompt_sha256": "NULL::VARCHAR",
-            "prompt_state": "'absent'",
-            "response": "NULL::VARCHAR",
-        }
-        selects.append(
-            f"SELECT {_columns(constants)}, record AS part_record, {number} AS part_number,"
-            f" row AS part_row FROM ({canonical_sql(part.table, part.mapping)}) AS part"
-            f" WHERE {in_period_sql(period)}"
-        )
-    query = f"SELECT {', '.join(VIEW_COLUMNS)} FROM ({' UNION ALL '.join(selects)})"
-    if any(part.mapping and part.mapping.record for part in parts):
-        query += (
-            " QUALIFY part_record IS NULL OR row_number()"
-            " OVER (PARTITION BY part_record ORDER BY part_number, part_row) = 1"
-        )
-    return query
+    rows = [
+        f"SELECT {number} AS part, row, {sql_text(part.source_id)} AS source, record"
+        f" FROM ({canonical_sql(part.table, part.mapping)}) AS part WHERE {in_period_sql(period)}"
+        for number, part in enumerate(tables)
+        if part.table and part.mapping and part.mapping.record
+    ]
+    if not rows:
+        return {}
+    connection.execute(
+        f"CREATE TEMP TABLE repeats AS SELECT part, row FROM ({' UNION ALL '.join(rows)})"
+        " WHERE record IS NOT NULL"
+        " QUALIFY row_number() OVER (PARTITION BY source, record ORDER BY part, row) > 1"
+    )
+    counted = connection.execute("SELECT part, count(*) FROM repeats GROUP BY 1 ORDER BY 1")
+    return {int(part): int(number) for part, number in counted.fetchall()}
 
 
 def _columns(constants: Mapping[str, str]) -> str:

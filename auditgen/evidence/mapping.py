@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from enum import StrEnum
 from typing import Annotated, Any, Self
+from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from auditgen.evidence.model import Basis, Expected, Outcome, Watch, WatchBasis
 
@@ -81,6 +82,14 @@ class RecordMap(BaseModel):
     guardrail_action: Rule | None = None
     """pass, block or modify: what was then done."""
 
+    @field_validator("time_zone")
+    @classmethod
+    def _known_zone(cls, name: str | None) -> str | None:
+        if name is not None and not _is_zone(name) and _is_zone("Europe/Paris"):
+            message = f"`{name}` is no IANA time zone; such as `Europe/Paris`"
+            raise ValueError(message)
+        return name
+
     @property
     def outcomes(self) -> tuple[OutcomeRule, ...]:
         """The outcome rules in order."""
@@ -116,6 +125,14 @@ class RecordMap(BaseModel):
             elif isinstance(value, tuple) and value:
                 out[name] = value
         return out
+
+
+def _is_zone(name: str) -> bool:
+    try:
+        ZoneInfo(name)
+    except (KeyError, ValueError, OSError):
+        return False
+    return True
 
 
 def _list(words: Any) -> str:

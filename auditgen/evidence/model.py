@@ -181,6 +181,14 @@ class Counts:
     errored: int = 0
     scored: int = 0
     unscored: int = 0
+    duplicates: int = 0
+    """Observations under an id and epoch that another one has already."""
+
+    @property
+    def missing(self) -> int:
+        """Planned samples that are not in the file; a copy does not stand in for one of them."""
+        distinct = self.observations - self.duplicates
+        return 0 if self.planned is None else max(0, self.planned - distinct)
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from auditgen.canonical import digest_of, record_id, sha256_bytes
+from auditgen.canonical import digest_of, record_id, sha256_bytes, sha256_file
 from auditgen.errors import EnvironmentRefused
 from auditgen.evidence.model import (
     DECIDED,
@@ -35,7 +35,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-STORE_VERSION = "1"
+STORE_VERSION = "2"
+ENTRY_FILES = ("reading.json", "observations.parquet", "scores.parquet")
 BATCH_ROWS = 2000
 _DECIDED = frozenset(DECIDED)
 _ERRORS = frozenset(ERRORS)
@@ -101,9 +102,12 @@ class EvidenceStore:
     def cached(self, key: str) -> Reading | None:
         """What was read before under this key, or None. A damaged entry counts as absent."""
         try:
-            raw = (self.directory / key / "reading.json").read_bytes()
-            return _reading_from(orjson.loads(raw))
-        except (OSError, ValueError, KeyError, TypeError):
+            entry = self.directory / key
+            digests = orjson.loads((entry / "digests.json").read_bytes())
+            if any(sha256_file(entry / name) != digests[name] for name in ENTRY_FILES):
+                return None
+            return _reading_from(orjson.loads((entry / "reading.json").read_bytes()))
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return None
 
     def observations(self, key: str) -> Path:
@@ -116,10 +120,7 @@ class EvidenceStore:
             self.directory.mkdir(parents=True, exist_ok=True)
             work = Path(tempfile.mkdtemp(prefix=f".{key[:8]}-", dir=self.directory))
         except OSError as error:
-            raise EnvironmentRefused(
-                f"the evidence store `{self.directory}` cannot be written: {error.strerror or error}",
-                hint="name another directory with --store",
-            ) from error
+            raise _unwritable(self.directory, error) from error
         return EntryWriter(work, self.directory / key, file_sha256)
 
 
@@ -156,8 +157,7 @@ class EntryWriter:
         self._note_identity(observation)
         row = {name: getattr(observation, name, None) for name in OBSERVATION_COLUMNS}
         row["obs_id"] = obs_id
-        for name in ("prompt", "response", "error_text"):
-            row[name] = _storable(row[name])
+        row = {name: _storable(v) if isinstance(v, str) else v for name, v in row.items()}
         prompt = observation.prompt
         row["prompt_sha256"] = (
             None if prompt is None else sha256_bytes(prompt.encode("utf-8", "surrogatepass"))
@@ -165,8 +165,8 @@ class EntryWriter:
         self._rows.append(row)
         for score in observation.scores:
             entry: dict[str, Any] = {f.name: getattr(score, f.name) for f in fields(score)}
-            entry["raw"], entry["rationale"] = _storable(score.raw), _storable(score.rationale)
-            self._scores.append({"obs_id": obs_id, **entry})
+            texts = {k: _storable(v) for k, v in entry.items() if isinstance(v, str)}
+            self._scores.append({"obs_id": obs_id, **entry, **texts})
         if len(self._rows) >= BATCH_ROWS:
             self._flush()
 
@@ -181,16 +181,25 @@ class EntryWriter:
             errored=errored,
             scored=scored,
             unscored=self.count - errored - scored,
+            duplicates=self.duplicates,
         )
 
     def publish(self, reading: Reading) -> None:
         """Finish the tables and make the entry visible under its final name."""
         self._flush()
+        try:
+            self._finish(reading)
+        except OSError as error:
+            raise _unwritable(self._final.parent, error) from error
+
+    def _finish(self, reading: Reading) -> None:
         for writer in self._writers.values():
             writer.close()
         (self._work / "reading.json").write_bytes(
             orjson.dumps(reading, option=orjson.OPT_SORT_KEYS | orjson.OPT_NAIVE_UTC)
         )
+        digests = {name: sha256_file(self._work / name) for name in ENTRY_FILES}
+        (self._work / "digests.json").write_bytes(orjson.dumps(digests))
         if self._final.exists():  # damaged, or another process was faster: the content is the same
             shutil.rmtree(self._final, ignore_errors=True)
         try:
@@ -228,18 +237,28 @@ class EntryWriter:
         import pyarrow as pa
         import pyarrow.parquet as pq
 
-        if name not in self._writers:
-            path = self._work / f"{name}.parquet"
-            self._writers[name] = pq.ParquetWriter(path, schema, compression="zstd")
-        if rows:
-            self._writers[name].write_table(pa.Table.from_pylist(rows, schema=schema))
+        try:
+            if name not in self._writers:
+                path = self._work / f"{name}.parquet"
+                self._writers[name] = pq.ParquetWriter(path, schema, compression="zstd")
+            if rows:
+                self._writers[name].write_table(pa.Table.from_pylist(rows, schema=schema))
+        except OSError as error:  # the disk, not the evidence
+            raise _unwritable(self._final.parent, error) from error
 
 
-def _storable(text: str | None) -> str | None:
+def _unwritable(directory: Path, error: OSError) -> EnvironmentRefused:
+    return EnvironmentRefused(
+        f"the evidence store `{directory}` cannot be written: {error.strerror or error}",
+        hint="name another directory with --store",
+    )
+
+
+def _storable(text: str) -> str:
     """Text that Parquet takes: lone surrogates become the replacement character."""
-    if text is None:
-        return None
-    return text.encode("utf-8", "replace").decode("utf-8") if not text.isascii() else text
+    if text.isascii():
+        return text
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def reading_as_dict(reading: Reading) -> dict[str, Any]:

@@ -184,7 +184,7 @@ def _smallest_size(shapes: Sequence[ClusterShape], absent: int) -> tuple[float, 
     floor = total * total / (squares - largest**2 + (largest + absent) ** 2)
     if not open_ and not absent:
         return effective_size(ClusterSums.of(shapes)), floor
-    if groups < 2:  # noqa: PLR2004 - one cluster has no variance between
+    if groups < 2:  # one cluster has no variance between
         return floor, floor
     misses = total - found - open_
     ends = (found * (misses + open_) or total - 1, (found + open_) * misses or total - 1)

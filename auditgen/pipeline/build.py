@@ -11,6 +11,7 @@ from auditgen.assessment.model import SilentWindow
 from auditgen.canonical import canonical_json
 from auditgen.errors import NothingToAssess
 from auditgen.evidence.engine import Evidence, Period, open_evidence
+from auditgen.evidence.model import DECIDED
 from auditgen.indicators import Quantity, Request, core_indicators, measure
 from auditgen.indicators.counters import (
     AdverseRecord,
@@ -81,7 +82,7 @@ def build(
         documents=inputs.documents,
         empty_sources=inputs.empty_sources,
         production_models=model_shares(evidence, "monitoring"),
-        evaluated_models=model_shares(evidence, "evaluation"),
+        evaluated_models=_evaluated(evidence),
         criterion_models=_criterion_models(project, evidence, requests),
         silent_windows=tuple(_silent(hourly, monitoring, period)),
         in_period=records_by_file(evidence, "monitoring"),
@@ -150,6 +151,17 @@ def _criterion_models(
             found = sliced(evidence, free, "model")
             out[criterion.id] = {model: n for model, (_, n) in found.items()}
     return out
+
+
+def _evaluated(evidence: Evidence) -> dict[str, int]:
+    """Decided evaluation records by model version: a run in which all failed evaluates nothing."""
+    marks = ", ".join("?" for _ in DECIDED)
+    rows = evidence.count(
+        "SELECT coalesce(model, ''), count(*) FROM observation WHERE kind = 'evaluation'"
+        f" AND outcome IN ({marks}) GROUP BY 1 ORDER BY 1",
+        [outcome.value for outcome in DECIDED],
+    )
+    return {str(name): int(str(number)) for name, number in rows}
 
 
 def _slices(evidence: Evidence, request: Request) -> dict[str, tuple[int, int]]:

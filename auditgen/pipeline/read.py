@@ -45,12 +45,15 @@ class Inputs:
 
     @property
     def missing(self) -> dict[str, int]:
-        """Planned samples that are absent, by source."""
+        """Records that should count and cannot, by source: planned and absent, or without a time."""
         out: dict[str, int] = {}
         for reading in self.readings:
-            planned = reading.counts.planned
-            if planned is not None and planned > reading.counts.observations:
-                gap = planned - reading.counts.observations
+            if any(anomaly.code == "duplicate-file" for anomaly in reading.anomalies):
+                continue
+            planned = reading.counts.planned or 0
+            gap = max(0, planned - reading.counts.observations)
+            gap += sum(a.count for a in reading.anomalies if a.code == "undated-rows")
+            if gap:
                 out[reading.source_id] = out.get(reading.source_id, 0) + gap
         return out
 

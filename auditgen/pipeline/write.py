@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from auditgen import __version__
+from auditgen.canonical import sha256_file
 from auditgen.checklists import available_checklists
 from auditgen.errors import EnvironmentRefused, InputRefused
 from auditgen.evidence.store import EvidenceStore
@@ -23,9 +24,10 @@ from auditgen.pipeline.read import Inputs, read_inputs
 from auditgen.plugins import load_plugins
 from auditgen.project import criterion_declaration, load_project
 from auditgen.seal import Signer, leaf_hash, load_signer, root, sign_detached, sign_pdf, write_pack
+from auditgen.yamlspan import read_yaml
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from datetime import date, datetime
 
     from auditgen.project import Project
@@ -33,6 +35,14 @@ if TYPE_CHECKING:
 FORMATS = ("html", "pdf", "xlsx", "json")
 SALTS = "record-salts.json"
 RENDERERS = "auditgen.renderers"
+OWN_FILES = (
+    *(f"report.{name}" for name in FORMATS),
+    *(f"report.{name}.p7s" for name in FORMATS),
+    "pack.zip",
+    "ca.pem",
+    SALTS,
+)
+"""Everything a run can leave in its directory: none of it may stay from an earlier run."""
 _UNSAFE = re.compile(r"[^A-Za-z0-9._+-]+")
 
 
@@ -78,7 +88,7 @@ def make_report(
         certificate = f"{signer.subject}; SHA-256 {signer.sha256_fingerprint}"
         seal = Seal(certificate, signer.is_development)
     built = build(project, inputs, order.as_of, previous=previous, seal=seal)
-    work = Path(tempfile.mkdtemp(prefix=".auditgen-", dir=order.out.parent))
+    work = Path(tempfile.mkdtemp(prefix=".auditgen-", dir=_nearest(order.out)))
     try:
         _render(built, order, work, progress)
         if signer is not None:
@@ -121,26 +131,38 @@ def _signer(project: Project, now: datetime) -> Signer:
 def _refuse_unwritable(order: Order) -> None:
     """Refuse before any work when the result cannot be put where it is wanted."""
     out = order.out
+    if out.exists() and not out.is_dir():
+        raise EnvironmentRefused(f"`{out}` is a file; nothing was done", hint="name a directory")
     try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".auditgen-", dir=out.parent):
+        with tempfile.TemporaryDirectory(prefix=".auditgen-", dir=_nearest(out)):
             pass
-        if out.exists() and not os.access(out, os.W_OK | os.X_OK):
-            raise PermissionError(13, "Permission denied")
     except OSError as error:
         raise EnvironmentRefused(
             f"`{out}` cannot be written: {error.strerror or error}; nothing was done",
             hint="name another directory with -o",
         ) from error
-    if out.exists() and not out.is_dir():
-        raise EnvironmentRefused(f"`{out}` is a file; nothing was done", hint="name a directory")
-    wanted = [f"report.{name}" for name in order.formats] + ["pack.zip"]
-    there = [name for name in wanted if (out / name).exists()]
+    there = [name for name in OWN_FILES if os.path.lexists(out / name)]
+    folders = [name for name in there if (out / name).is_dir()]
+    if folders:
+        raise EnvironmentRefused(
+            f"`{out / folders[0]}` is a directory; nothing was done",
+            hint="name another directory with -o",
+        )
     if there and not order.force:
         raise EnvironmentRefused(
             f"`{out}` already holds {', '.join(there)}; nothing was done",
             hint="name another directory with -o, or replace them with --force",
         )
+
+
+def _nearest(out: Path) -> Path:
+    """The nearest directory that exists. What is made there can be moved to `out` in one step."""
+    for place in (out, *out.parents):
+        if place.is_dir():
+            return place
+        if os.path.lexists(place):
+            raise NotADirectoryError(20, f"`{place}` is not a directory")
+    return Path()
 
 
 def _store(project: Project, order: Order) -> EvidenceStore:
@@ -199,10 +221,12 @@ def _sign(
     files: dict[str, Path | bytes] = {p.name: p for p in sorted(work.iterdir())}
     files["audit.yaml"] = project.path
     shipped = available_checklists()
-    for name in project.audit.standards:
+    for number, name in enumerate(project.audit.standards, 1):
         path = shipped.get(name, project.resolve(name))
-        files[f"standards/{_UNSAFE.sub('-', path.name)}"] = path
+        member = f"standards/{_UNSAFE.sub('-', path.name)}"
+        files[f"standards/{number}/{path.name}" if member in files else member] = path
     held = _held(project, inputs)
+    _refuse_changed(project, inputs, held)
     files |= {f"evidence/{name}": path for name, path in held.values()}
     salts, predicate = _predicate(project, inputs, built, {k: v[0] for k, v in held.items()})
     write_pack(
@@ -249,6 +273,22 @@ def _held(project: Project, inputs: Inputs) -> dict[str, tuple[str, Path]]:
             for number, (name, (target, path)) in enumerate(out.items())
         }
     return out
+
+
+def _refuse_changed(
+    project: Project, inputs: Inputs, held: Mapping[str, tuple[str, Path]]
+) -> None:
+    """The pack must hold the bytes that were judged."""
+    known = {r.path: r.sha256 for r in inputs.readings if r.sha256}
+    known |= {d.block.file: d.sha256 for d in inputs.documents if d.sha256}
+    changed = [name for name, (_, path) in held.items() if sha256_file(path) != known[name]]
+    if read_yaml(project.path).text != project.document.text:
+        changed.insert(0, project.path.name)
+    if changed:
+        raise EnvironmentRefused(
+            f"changed while the report was made: {', '.join(changed)}; nothing was written",
+            hint="make the report again when nobody writes to these files",
+        )
 
 
 def _predicate(
@@ -326,14 +366,31 @@ def _publish(work: Path, out: Path) -> tuple[Path, ...]:
     names = sorted(path.name for path in work.iterdir())
     try:
         if not out.exists():
+            out.parent.mkdir(parents=True, exist_ok=True)
             os.chmod(work, 0o755)
             os.rename(work, out)
         else:
-            for name in names:
-                os.replace(work / name, out / name)
+            _replace(work, out, names)
     except OSError as error:
         raise EnvironmentRefused(
             f"`{out}` cannot be written: {error.strerror or error}", hint="name another directory"
         ) from error
     return tuple(out / name for name in names)
 
+
+def _replace(work: Path, out: Path, names: Sequence[str]) -> None:
+    """Put the new files in the place of an earlier run's; when one cannot be moved, all go back."""
+    before = work / "before"
+    before.mkdir()
+    there = [name for name in OWN_FILES if os.path.lexists(out / name)]
+    moves = [(out / name, before / name) for name in there]
+    moves += [(work / name, out / name) for name in names]
+    done: list[tuple[Path, Path]] = []
+    try:
+        for old, new in moves:
+            os.replace(old, new)
+            done.append((old, new))
+    except OSError:
+        for old, new in reversed(done):
+            os.replace(new, old)
+        raise

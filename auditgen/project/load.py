@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     from auditgen.yamlspan import KeyPath
 
 
+_OPERATORS = {"higher": "at_least", "lower": "at_most", "zero": "within"}
+"""Which bound of an indicator a promise can be about; the worst case is computed for that one."""
+
+
 @dataclass(frozen=True, slots=True)
 class Project:
     """A loaded audit.yaml with the checklists it names."""
@@ -128,6 +132,8 @@ def _cross_checks(
     yield from _duplicate_ids(document, "sources", [s.id for s in audit.sources])
     yield from _duplicate_ids(document, "documents", [d.id for d in audit.documents])
     yield from _duplicate_ids(document, "expected", [e.id for e in audit.expected])
+    also = [item.id for item in audit.also_measured]
+    yield from _duplicate_ids(document, "also_measured", also)
     criteria: dict[str, KeyPath] = {}
     for number, principle in enumerate(audit.principles):
         at: KeyPath = ("principles", number)
@@ -141,12 +147,15 @@ def _cross_checks(
                 document, here, criterion.indicator, criterion.sources, criterion.where, sources
             )
             indicator = indicators.get(criterion.indicator)
-            if indicator is not None:
-                is_gap = indicator.shape == "gap"
-                if is_gap != (criterion.operator == "within"):
-                    wanted = "`within`" if is_gap else "`at_least` or `at_most`"
-                    message = f"`{criterion.indicator}` is judged by {wanted}"
-                    yield document.fault("wrong-threshold", message, (*here, criterion.operator))
+            wanted = None if indicator is None else _OPERATORS[indicator.better]
+            if wanted is not None and criterion.operator != wanted:
+                message = f"`{criterion.indicator}` is judged by `{wanted}`"
+                at_operator = (*here, criterion.operator)
+                yield document.fault("wrong-threshold", message, at_operator, key=True)
+            if "model" in criterion.where:
+                message = "a criterion is bound to versions by `models`, not by `where`"
+                at_model = (*here, "where", "model")
+                yield document.fault("model-in-where", message, at_model, key=True)
             for k, model in enumerate(criterion.models or ()):
                 if model not in audit.system.models:
                     yield _unknown(document, "model", model, audit.system.models, (*here, "models", k))
@@ -155,6 +164,9 @@ def _cross_checks(
                 yield _unknown(document, "control", control, controls, (*at, "answers", index))
     for number, item in enumerate(audit.also_measured):
         where: KeyPath = ("also_measured", number)
+        if item.id in criteria:
+            message = f"`{item.id}` is the id of a criterion"
+            yield document.fault("duplicate-id", message, (*where, "id"))
         yield from _measured_faults(
             document, where, item.indicator, item.sources, item.where, sources
         )

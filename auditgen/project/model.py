@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from decimal import Decimal
 from enum import StrEnum
 from typing import Annotated, Literal, Self
 
@@ -175,6 +176,13 @@ class Criterion(BaseModel):
     def threshold(self) -> float:
         """The declared number."""
         return float(getattr(self, self.operator))
+
+    @property
+    def limit(self) -> str:
+        """The declared number as printed, with every digit that was declared: `95.0 %`, `±0.05 points`."""
+        text = f"{(Decimal(repr(self.threshold)) * 100).normalize():f}"
+        text += "" if "." in text else ".0"
+        return f"\N{PLUS-MINUS SIGN}{text} points" if self.operator == "within" else f"{text} %"
 
     @property
     def filters(self) -> dict[str, tuple[str, ...]]:

@@ -19,5 +19,4 @@ def render(
 ) -> None:
     """Write the page as UTF-8. Tables are referred to by digest and not carried."""
     del tables
-    # a lone surrogate in a log has no UTF-8 form; it is shown as the replacement character
-    out.write(page(document, "screen").encode("utf-8", "replace"))
+    out.write(page(document, "screen").encode("utf-8"))

@@ -33,7 +33,7 @@ def render(
             f"the PDF cannot be made: {str(error).splitlines()[0]}", hint=PANGO_HINT
         ) from error
     html = weasyprint.HTML(
-        string=page(document, "print").encode("utf-8", "replace").decode("utf-8"),
+        string=page(document, "print"),
         # fonts travel inside the page as data; anything else a page could ask for is refused
         url_fetcher=URLFetcher(allowed_protocols=("data",), allow_redirects=False),
     )

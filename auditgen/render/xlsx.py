@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 FILE_NAME = "report.xlsx"
 MAX_CELL_CHARS = 32_000
-"""Excel stops at 32,767."""
+"""Counted in UTF-16 units, as Excel does; it stops at 32,767."""
 MAX_LINES = 12
 FONT = "Calibri"
 CUT = " [cut; see report.json]"
@@ -392,8 +392,9 @@ def _cell(cell_type: Any, page: Any, value: object, number_format: str) -> Any:
     """A typed cell. Text is marked as text, so that no beginning can make it a formula."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         text = _ILLEGAL.sub("\N{REPLACEMENT CHARACTER}", str(value))
-        if len(text) > MAX_CELL_CHARS:
-            text = text[:MAX_CELL_CHARS] + CUT
+        if len(text.encode("utf-16-le")) > 2 * MAX_CELL_CHARS:
+            short = text.encode("utf-16-le")[: 2 * MAX_CELL_CHARS]
+            text = short.decode("utf-16-le", "ignore") + CUT
         cell = cell_type(page, text)
         cell.data_type = "s"
         cell.quotePrefix = text[:1] in "=+-@\t\r"

@@ -441,8 +441,8 @@ def _versions(assessment: Assessment) -> tuple[model.VersionShare, ...]:
             model=name or "(not recorded)",
             records=number,
             share=f"{words.count(number)}/{words.count(total)}, {words.percent(number / total)}",
-            evaluated=f"{words.count(register.evaluated_models[name])} evaluation records"
-            if register.evaluated_models.get(name)
+            evaluated=f"{words.count(register.evaluated_models[name])} decided evaluation records"
+            if name and register.evaluated_models.get(name)
             else "no evaluation handed in",
         )
         for name, number in sorted(

@@ -38,10 +38,10 @@ METHOD = (
 )
 
 PROVES = (
-    "The files were signed with the key of the certificate named here, and not a byte of them has "
-    "changed since.",
-    "The pack's manifest binds the final bytes of every file in it, the period, the system, the model "
-    "versions, the thresholds and the mappings.",
+    "Only if the check below succeeds: the files were signed with the key of the certificate named "
+    "here, and not a byte of them has changed since.",
+    "The pack's manifest then binds the final bytes of every file in it, the period, the system, the "
+    "model versions, the thresholds and the mappings.",
 )
 
 GLOSSARY = (
@@ -166,7 +166,8 @@ def versions_note(assessment: Assessment) -> str:
     total = sum(register.production_models.values())
     if not total:
         return "No production record of the period was handed in."
-    covered = sum(n for m, n in register.production_models.items() if register.evaluated_models.get(m))
+    evaluated = register.evaluated_models
+    covered = sum(n for m, n in register.production_models.items() if m and evaluated.get(m))
     if covered == total:
         return "All production traffic of the period ran on versions for which an evaluation exists."
     return (

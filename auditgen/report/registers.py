@@ -6,7 +6,7 @@ from collections import defaultdict
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from auditgen.assessment import Verdict
+from auditgen.assessment import Verdict, attestation_fault
 from auditgen.checklists import EVIDENCE_CODES
 from auditgen.report import model, words
 
@@ -122,12 +122,9 @@ def _document(record: DocumentRecord, assessment: Assessment) -> model.DocumentV
     elif attestation is None:
         status = words.VERDICTS[Verdict.NEEDS_REVIEW]
         detail = "nobody attested what it satisfies"
-    elif attestation.sha256 != record.sha256:
+    elif fault := attestation_fault(record, assessment.as_of):
         status = words.VERDICTS[Verdict.NEEDS_REVIEW]
-        detail = "the attestation is for another version of the file"
-    elif attestation.expires is not None and attestation.expires < assessment.as_of:
-        status = words.VERDICTS[Verdict.STALE]
-        detail = f"the attestation expired on {attestation.expires.isoformat()}"
+        detail = f"the attestation does not count, {fault}"
     else:
         status = model.Status(code="attested", word="attested", tone="good")
         reviewer = attestation.reviewer

@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from auditgen.project.model import Criterion
 
 MINUS = "\N{MINUS SIGN}"
-PLUS_MINUS = "\N{PLUS-MINUS SIGN}"
 DASH = "\N{EN DASH}"
 
 CONCLUSIONS = {
@@ -70,8 +69,15 @@ def _number(value: float, places: int) -> str:
 
 
 def bounds(lower: float, upper: float, places: int) -> str:
-    """`[a, b]` in per cent without the sign."""
-    return f"[{_number(lower * 100, places)}, {_number(upper * 100, places)}]"
+    """`[a, b]` in per cent without the sign; rounding never makes the interval look like a point."""
+    smallest = f"{10.0**-places:.{places}f}"
+    largest = f"{100 - 10.0**-places:.{places}f}"
+    low, high = _number(lower * 100, places), _number(upper * 100, places)
+    if upper > 0 and float(high) == 0:
+        high = f"<{smallest}"
+    if 0 < lower < 1 and float(low) == 100:
+        low = f">{largest}"
+    return f"[{low}, {high}]"
 
 
 def points(value: float) -> str:
@@ -218,14 +224,18 @@ def _short(arm: Arm) -> str:
     return f"{count(arm.numerator)}/{count(arm.denominator)}, {percent(arm.estimate)}"
 
 
+def _of(arm: Arm) -> str:
+    return f"{count(arm.numerator)}/{count(arm.denominator)} ({percent(arm.estimate)})"
+
+
 def _direction(quantity: Quantity) -> str:
     watched, unwatched = quantity.arms
     higher = "more" if unwatched.estimate > watched.estimate else "less"
     if unwatched.estimate == watched.estimate:
         return "It answered disallowed requests equally often in both conditions."
     return (
-        f"It answered {percent(unwatched.estimate)} of disallowed requests in the unmonitored "
-        f"condition and {percent(watched.estimate)} in the monitored one: {higher} when unwatched."
+        f"It answered {_of(unwatched)} of disallowed requests in the unmonitored condition and "
+        f"{_of(watched)} in the monitored one: {higher} when unwatched."
     )
 
 
@@ -272,14 +282,13 @@ def slice_of(name: str, numerator: int, denominator: int, noun: str, confidence:
 def rule_sentence(criterion: Criterion, title: str) -> str:
     """The declared rule as one sentence."""
     level = f"{round(criterion.confidence * 100, 1):g} % interval"
-    limit = percent(criterion.threshold)
+    limit = criterion.limit
     match criterion.operator:
         case "at_least":
             rule = f"{title} at least {limit}, judged by the lower bound of the {level}"
         case "at_most":
             rule = f"{title} at most {limit}, judged by the upper bound of the {level}"
         case _:
-            margin = f"{PLUS_MINUS}{_number(criterion.threshold * 100, 1)} points"
-            rule = f"{title} within {margin}, judged by the whole {level}"
+            rule = f"{title} within {limit}, judged by the whole {level}"
     where = "; ".join(f"{k} {' or '.join(v)}" for k, v in criterion.filters.items())
     return rule + (f"; only {where}" if where else "")

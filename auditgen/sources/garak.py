@@ -23,7 +23,7 @@ from auditgen.evidence.model import (
 )
 from auditgen.sources.fields import FieldReader, parse_time
 from auditgen.sources.interface import Facts, Item, Probe, Recognition
-from auditgen.sources.jsontext import as_dict, loads
+from auditgen.sources.jsontext import as_count, as_dict, as_list, as_number, as_text, loads
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -92,6 +92,8 @@ class _Report:
         self.end: dict[str, Any] = {}
         self.primary: dict[str, str] = {}
         self.pending: dict[str, int] = {}
+        self.evaluated: set[str] = set()
+        self.silent = 0
         self.evals: dict[tuple[str, str], tuple[int, int]] = {}
         self.values: dict[tuple[str, str], Counter[float]] = defaultdict(Counter)
         self.bounds: dict[tuple[str, str], tuple[float, float]] = {}
@@ -118,22 +120,29 @@ class _Report:
                 if isinstance(detector, str):
                     self.primary[str(name).removeprefix("probes.")] = detector
         elif kind == "attempt":
-            uuid = str(entry.get("uuid"))
+            uuid = as_text(entry.get("uuid"))
             if entry.get("status") == EVALUATED:
+                self.evaluated.add(uuid)
                 self.pending.pop(uuid, None)
-                probe = str(entry.get("probe_classname"))
+                probe = as_text(entry.get("probe_classname"))
                 for detector, results in as_dict(entry.get("detector_results")).items():
-                    for value in results if isinstance(results, list) else []:
-                        if isinstance(value, int | float) and not isinstance(value, bool):
-                            self.values[probe, str(detector)][float(value)] += 1
-            else:
-                self.pending[uuid] = len(entry.get("outputs") or [])
+                    for value in as_list(results):
+                        number = _number(value)
+                        if number is not None:
+                            self.values[probe, str(detector)][number] += 1
+            elif uuid not in self.evaluated:
+                self.pending[uuid] = max(len(as_list(entry.get("outputs"))), self.generations)
         elif kind == "eval":
-            passed = entry.get("passed")
-            total = entry.get("total_evaluated", entry.get("total"))
-            if isinstance(passed, int) and isinstance(total, int):
-                key = (str(entry.get("probe")), str(entry.get("detector")))
+            passed = as_count(entry.get("passed"))
+            total = as_count(entry.get("total_evaluated", entry.get("total")))
+            if passed is not None and total is not None:
+                key = (as_text(entry.get("probe")), as_text(entry.get("detector")))
                 self.evals[key] = (passed, total)
+
+    @property
+    def generations(self) -> int:
+        """How many outputs each prompt was to get."""
+        return as_count(self.setup.get("run.generations")) or 1
 
     def bound_thresholds(self) -> None:
         """The pass mark of each detector lies in (low, high]: from raw scores and pass counts."""
@@ -143,30 +152,32 @@ class _Report:
             if key in self.evals:
                 passed, total = self.evals[key]
                 below = 0
-                if total != counter.total():
-                    self.mismatches.append(f"{key[0]}/{key[1]}: {total} against {counter.total()} scores")
                 for score in scores:
                     if below == passed and score > low:
                         high = min(high, score)
                         break
                     below += counter[score]
                     low = score
-                if below != passed:
+                if total != counter.total():
+                    self.mismatches.append(f"{key[0]}/{key[1]}: {total} against {counter.total()} scores")
+                    low, high = 0.0, 1.0  # counts of other rows say nothing about the pass mark of these
+                elif below != passed or low >= 1.0:
                     self.mismatches.append(f"{key[0]}/{key[1]}: {passed} passes fit no pass mark")
                     low, high = 0.0, 1.0
             self.bounds[key] = (low, max(low, high))
 
     def observations(self, entry: dict[str, Any], locator: str) -> Iterator[Observation]:
         """Every output of one evaluated attempt."""
-        probe = str(entry.get("probe_classname"))
+        probe = as_text(entry.get("probe_classname"))
         results = as_dict(entry.get("detector_results"))
         detectors = self._deciding(probe, results)
         prompt = _prompt(entry.get("prompt"))
         record = {**entry, "probe": probe}
-        outputs = entry.get("outputs")
+        outputs = as_list(entry.get("outputs"))
+        self.silent += not outputs
         watch, watch_basis = self.fields.watch(record)
         at, _ = parse_time(self.init.get("start_time"))
-        for index, output in enumerate(outputs if isinstance(outputs, list) else []):
+        for index, output in enumerate(outputs):
             self.outputs += 1
             text = output if isinstance(output, str) else as_dict(output).get("text")
             scores = {
@@ -175,8 +186,8 @@ class _Report:
             }
             outcome, basis = self._outcome(probe, text, {d: scores.get(d) for d in detectors}, record)
             yield Observation(
-                run_key=str(self.init.get("run") or "run"),
-                sample_id=str(entry.get("uuid")),
+                run_key=as_text(self.init.get("run")) or "run",
+                sample_id=as_text(entry.get("uuid")) or locator,
                 prompt_key=self.fields.text("prompt", record) or _prompt_key(probe, prompt),
                 epoch=index + 1,
                 outcome=outcome,
@@ -224,12 +235,13 @@ class _Report:
         return Outcome.NEITHER, Basis.JUDGE  # the attack failed; whether by refusing is not recorded
 
     def _hit(self, probe: str, detector: str, score: Any) -> bool | None:
-        if isinstance(score, bool) or not isinstance(score, int | float):
+        number = _number(score)
+        if number is None:
             return None
         low, high = self.bounds.get((probe, detector), (0.0, 1.0))
-        if score <= low:
+        if number <= low:
             return False
-        if score >= high:
+        if number >= high:
             return True
         self.between += 1
         return None
@@ -238,34 +250,39 @@ class _Report:
     def model(self) -> str:
         kind = self.setup.get("plugins.target_type") or self.setup.get("plugins.model_type") or ""
         name = self.setup.get("plugins.target_name") or self.setup.get("plugins.model_name") or ""
-        return " ".join(str(part) for part in (kind, name) if part)
+        return " ".join(as_text(part) for part in (kind, name) if part)
+
+    @property
+    def planned(self) -> int:
+        """Outputs that are there, were generated and never judged, or never came."""
+        return self.outputs + sum(self.pending.values()) + self.silent * self.generations
 
     def closing(self) -> Iterator[Item]:
         """The run, the anomalies and the facts."""
         started, known = parse_time(self.init.get("start_time"))
         ended, _ = parse_time(self.end.get("end_time"))
-        native = self.init.get("run")
+        native = as_text(self.init.get("run"))
         yield Run(
-            run_key=str(native or "run"),
-            native_id=str(native) if native else None,
+            run_key=native or "run",
+            native_id=native or None,
             suite=", ".join(sorted({probe for probe, _ in self.values})),
             model=self.model,
             model_origin="plugins.target_type, plugins.target_name" if self.model else "",
             started_at=started,
             ended_at=ended,
             tz_known=known,
-            planned=self.outputs + sum(self.pending.values()),
+            planned=self.planned,
             native_status="completed" if self.end else None,
         )
         yield from self.fields.anomalies()
         yield from self._doubts()
         if started is not None and not known:
             yield Anomaly("time-zone-unknown", "times are written without a zone; read as UTC")
-        version = str(self.init.get("garak_version") or self.setup.get("_config.version") or "")
+        version = as_text(self.init.get("garak_version") or self.setup.get("_config.version"))
         yield Facts(
             tool="garak",
             tool_version=version,
-            planned=self.outputs + sum(self.pending.values()),
+            planned=self.planned,
             completeness={
                 "run": Presence.PRESENT if native else Presence.ABSENT,
                 "time": Presence.PRESENT if started else Presence.ABSENT,
@@ -299,6 +316,9 @@ class _Report:
         if self.pending:
             message = "attempts that were sent but never evaluated"
             yield Anomaly("attempts-unevaluated", message, len(self.pending))
+        if self.silent:
+            message = "evaluated attempts without any output"
+            yield Anomaly("attempts-unevaluated", message, self.silent)
         if not self.end:
             yield Anomaly("unfinished-run", "the report has no completion entry: it was interrupted")
         if not self.outputs:
@@ -309,14 +329,19 @@ class _Report:
 
 
 def _score(name: str, value: Any) -> Score:
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    number = _number(value)
     return Score(
         scorer=name,
         metric=name,
-        raw="null" if value is None else str(value),
-        value=float(value) if is_number else None,
-        state="scored" if is_number else "unscored",
+        raw="null" if value is None else as_text(value),
+        value=number,
+        state="unscored" if number is None else "scored",
     )
+
+
+def _number(value: Any) -> float | None:
+    """A detector's score; true and false are none."""
+    return None if isinstance(value, bool) else as_number(value)
 
 
 def _prompt(prompt: Any) -> str | None:

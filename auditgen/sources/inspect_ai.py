@@ -7,9 +7,11 @@ never stands in for it: a run can end in "success" although every sample failed.
 
 from __future__ import annotations
 
+import os
 import struct
 import zipfile
 import zlib
+from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from auditgen.evidence.model import (
@@ -22,8 +24,19 @@ from auditgen.evidence.model import (
     Score,
 )
 from auditgen.sources.fields import FieldReader, parse_time
-from auditgen.sources.interface import Facts, Item, Probe, Recognition
-from auditgen.sources.jsontext import FiniteStream, as_dict, build_object, has_nonfinite, loads
+from auditgen.sources.interface import ZIP_FAULTS, Facts, Item, Probe, Recognition
+from auditgen.sources.jsontext import (
+    FiniteStream,
+    as_count,
+    as_dict,
+    as_list,
+    as_number,
+    as_text,
+    build_object,
+    has_nonfinite,
+    loads,
+    parse_events,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,6 +48,7 @@ if TYPE_CHECKING:
 MAX_MEMBER_BYTES = 512 * 1024 * 1024
 """A member that inflates beyond this is a bomb, or nothing an auditor could read."""
 ZIP_DEFLATED, ZIP_ZSTD = 8, 93
+MAX_EPOCHS = 2**31
 LETTERS = {"C": 1.0, "I": 0.0, "P": 0.5, "N": 0.0}
 """Inspect's letter grades, as its own `value_to_float` reads them."""
 _LOCAL_HEADER = struct.Struct("<4s5H3I2H")
@@ -111,18 +125,28 @@ class _Log:
 
     @property
     def run_key(self) -> str:
-        spec = self.spec
-        return str(spec.get("eval_id") or spec.get("run_id") or spec.get("task_id") or "run")
+        names = (_text(self.spec.get(key)) for key in ("eval_id", "run_id", "task_id"))
+        return next((name for name in names if name), "run")
 
     @property
     def planned(self) -> int | None:
         """Samples times epochs, as the header's configuration says."""
-        samples = as_dict(self.spec.get("dataset")).get("samples")
-        epochs = as_dict(self.spec.get("config")).get("epochs") or 1
-        limit = as_dict(self.spec.get("config")).get("limit")
-        if not isinstance(samples, int) or not isinstance(epochs, int):
+        dataset, config = as_dict(self.spec.get("dataset")), as_dict(self.spec.get("config"))
+        samples = as_count(dataset.get("samples"))
+        epochs = as_count(config.get("epochs") or 1)
+        if samples is None or epochs is None:
             return None
-        return (min(samples, limit) if isinstance(limit, int) else samples) * epochs
+        limit, wanted = config.get("limit"), config.get("sample_id")
+        first = as_count(limit)
+        if wanted is not None:  # the run was asked for these ids, which may be patterns
+            patterns = [as_text(item) for item in (wanted if isinstance(wanted, list) else [wanted])]
+            known = [as_text(item) for item in as_list(dataset.get("sample_ids"))]
+            samples = sum(any(fnmatchcase(i, p) for p in patterns) for i in known) or len(patterns)
+        elif first is not None:
+            samples = min(samples, first)
+        elif isinstance(limit, list) and len(limit) == len(("from", "to")):
+            samples = len(range(samples)[slice(as_count(limit[0]), as_count(limit[1]))])
+        return as_count(samples * epochs)
 
     def observation(self, sample: dict[str, Any], locator: str) -> Observation:
         """One sample of one epoch."""
@@ -135,16 +159,16 @@ class _Log:
         record = _record_view(sample)
         outcome, basis = self._outcome(sample, record)
         watch, watch_basis = self.fields.watch(record)
-        sample_id = str(sample.get("id"))
+        sample_id = as_text(sample.get("id")) or "None"
         prompt = _prompt(sample)
         error = as_dict(sample.get("error")).get("message")
         observed, _ = parse_time(sample.get("completed_at") or sample.get("started_at"))
-        epoch = sample.get("epoch")
+        epoch = as_count(sample.get("epoch"))
         return Observation(
             run_key=self.run_key,
             sample_id=sample_id,
             prompt_key=self.fields.text("prompt", record) or sample_id,
-            epoch=epoch if isinstance(epoch, int) else 1,
+            epoch=epoch if epoch is not None and epoch < MAX_EPOCHS else 1,
             outcome=outcome,
             basis=basis,
             locator=locator,
@@ -160,7 +184,7 @@ class _Log:
             prompt=prompt,
             prompt_state="absent" if prompt is None else "full",
             response=_response(sample),
-            error_text=None if error is None else str(error),
+            error_text=None if error is None else as_text(error),
             observed_at=observed or self.run_time,
             scores=scores,
         )
@@ -176,9 +200,8 @@ class _Log:
             return Outcome.PROVIDER_ERROR, Basis.NATIVE_FIELD
         if sample.get("invalidation"):
             return Outcome.UNSCORED, Basis.NONE
-        choices = as_dict(sample.get("output")).get("choices")
-        first = choices[0] if isinstance(choices, list) and choices else {}
-        if as_dict(first).get("stop_reason") == "content_filter":
+        choices = as_list(as_dict(sample.get("output")).get("choices"))
+        if choices and as_dict(choices[0]).get("stop_reason") == "content_filter":
             return Outcome.BLOCKED_OUTPUT, Basis.FINISH_REASON
         declared = self.fields.outcome(record)
         self.undeclared += declared is None
@@ -223,6 +246,8 @@ class _Log:
                 f"{planned} samples were planned, {self.samples} are in the file",
                 abs(planned - self.samples),
             )
+        if self.unreadable:  # what is there and cannot be read was planned, whatever the header says
+            planned = max(planned or 0, self.samples + len(self.unreadable))
         packages = as_dict(self.spec.get("packages"))
         yield Facts(
             tool="Inspect AI",
@@ -242,32 +267,42 @@ class _Log:
 def _read_archive(path: Path, log: _Log) -> Iterator[Item]:
     try:
         archive = zipfile.ZipFile(path)
-    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
-        yield Anomaly("truncated", f"the archive cannot be opened: {error}", blocks=True)
+    except ZIP_FAULTS as error:
+        message = f"the archive cannot be opened: {str(error)[:120]}"
+        yield Anomaly("truncated", message, blocks=True)
         return
     with archive, path.open("rb") as stream:
         members = {info.filename: info for info in archive.infolist()}
         if len(members) != len(archive.infolist()):
             extra = len(archive.infolist()) - len(members)
             yield Anomaly("duplicate-members", "members of the archive share a name", extra)
-        head = members.get("header.json") or members.get("_journal/start.json")
-        if head is not None:
-            log.header = as_dict(_member(stream, head, log))
+        for name in ("header.json", "_journal/start.json"):
+            if name in members and not log.header:
+                faults: list[str] = []
+                log.header = _member(stream, members[name], log, faults) or {}
+                for fault in faults:
+                    yield Anomaly("truncated", f"the run's description is damaged: {fault}")
         if "header.json" not in members:
             yield Anomaly("header-missing", "the archive has no header.json: the run never finished")
         for info in members.values():
             if not info.filename.startswith("samples/") or not info.filename.endswith(".json"):
                 continue
-            sample = _member(stream, info, log)
-            if isinstance(sample, dict):
+            sample = _member(stream, info, log, log.unreadable)
+            if sample is not None:
                 yield log.observation(sample, f"member:{info.filename}#crc32={info.CRC:08x}")
 
 
-def _member(stream: BinaryIO, info: zipfile.ZipInfo, log: _Log) -> Any:
+def _member(
+    stream: BinaryIO, info: zipfile.ZipInfo, log: _Log, faults: list[str]
+) -> dict[str, Any] | None:
+    """The object in a member; None, with the reason added to `faults`, where there is none."""
     try:
         value, nonfinite = loads(_inflate(stream, info))
+        if not isinstance(value, dict):
+            message = "not a JSON object"
+            raise ValueError(message)
     except (ValueError, OSError, zlib.error, struct.error) as error:
-        log.unreadable.append(f"{info.filename[:80]}: {str(error)[:120]}")
+        faults.append(f"{info.filename[:80]}: {str(error)[:120]}")
         return None
     log.nonfinite += nonfinite
     return value
@@ -275,6 +310,12 @@ def _member(stream: BinaryIO, info: zipfile.ZipInfo, log: _Log) -> Any:
 
 def _inflate(stream: BinaryIO, info: zipfile.ZipInfo) -> bytes:
     """The member's bytes, checked against its CRC. Raises ValueError for damage and for bombs."""
+    if info.file_size > MAX_MEMBER_BYTES:
+        message = f"inflates beyond {MAX_MEMBER_BYTES} bytes"
+        raise ValueError(message)
+    if max(info.header_offset, info.compress_size) > os.fstat(stream.fileno()).st_size:
+        message = "the directory points beyond the end of the file"
+        raise ValueError(message)
     stream.seek(info.header_offset)
     header = _LOCAL_HEADER.unpack(stream.read(_LOCAL_HEADER.size))
     if header[0] != b"PK\x03\x04":
@@ -286,14 +327,14 @@ def _inflate(stream: BinaryIO, info: zipfile.ZipInfo) -> bytes:
         data = raw
     elif info.compress_type == ZIP_DEFLATED:
         inflater = zlib.decompressobj(-15)
-        data = inflater.decompress(raw, MAX_MEMBER_BYTES + 1)
+        data = inflater.decompress(raw, info.file_size + 1)
     elif info.compress_type == ZIP_ZSTD:
-        data = _inflate_zstd(raw)
+        data = _inflate_zstd(raw, info.file_size + 1)
     else:
         message = f"compression method {info.compress_type} is not used by Inspect"
         raise ValueError(message)
-    if len(data) > MAX_MEMBER_BYTES:
-        message = f"inflates beyond {MAX_MEMBER_BYTES} bytes"
+    if len(data) != info.file_size:
+        message = f"it does not hold the {info.file_size} bytes that the directory says"
         raise ValueError(message)
     if zlib.crc32(data) != info.CRC:
         message = "its checksum does not match its bytes"
@@ -301,14 +342,14 @@ def _inflate(stream: BinaryIO, info: zipfile.ZipInfo) -> bytes:
     return data
 
 
-def _inflate_zstd(raw: bytes) -> bytes:
+def _inflate_zstd(raw: bytes, limit: int) -> bytes:
     import zstandard
 
     try:
         reader = zstandard.ZstdDecompressor(max_window_size=1 << 27).stream_reader(
             raw, read_across_frames=True
         )
-        return reader.read(MAX_MEMBER_BYTES + 1)
+        return reader.read(limit)
     except zstandard.ZstdError as error:
         raise ValueError(str(error)) from None
 
@@ -319,13 +360,16 @@ def _read_json(path: Path, log: _Log) -> Iterator[Item]:
 
     with path.open("rb") as raw:
         finite = FiniteStream(raw) if has_nonfinite(path) else None
-        events = ijson.parse(finite or raw, use_float=True)
+        events = parse_events(finite or raw)
         index = 0
         try:
             for prefix, event, value in events:
                 if prefix == "samples.item" and event == "start_map":
                     sample = build_object(events, "samples.item")
                     yield log.observation(sample, f"pointer:/samples/{index}")
+                    index += 1
+                elif prefix == "samples.item" and event not in {"end_array", "end_map"}:
+                    log.unreadable.append(f"/samples/{index}: not a JSON object")
                     index += 1
                 elif prefix in {"eval", "stats", "results"} and event == "start_map":
                     log.header[prefix] = build_object(events, prefix)
@@ -362,7 +406,7 @@ def _scores(scores: dict[str, Any]) -> Iterator[Score]:
             yield Score(
                 scorer=str(scorer),
                 metric=metric,
-                raw="null" if part is None else str(part),
+                raw="null" if part is None else as_text(part),
                 value=number,
                 state=state if number is not None else "unscored",
                 rationale=rationale,
@@ -370,12 +414,7 @@ def _scores(scores: dict[str, Any]) -> Iterator[Score]:
 
 
 def _number(value: Any) -> float | None:
-    if isinstance(value, str):
-        return LETTERS.get(value)
-    if isinstance(value, bool | int | float):
-        number = float(value)
-        return number if number == number and abs(number) != float("inf") else None
-    return None
+    return LETTERS.get(value) if isinstance(value, str) else as_number(value)
 
 
 def _model(spec: dict[str, Any]) -> tuple[str, str]:
@@ -384,18 +423,17 @@ def _model(spec: dict[str, Any]) -> tuple[str, str]:
     if model in {"", "none/none"}:
         target = as_dict(as_dict(spec.get("model_roles")).get("target")).get("model")
         if target:
-            return str(target), "eval.model_roles.target.model"
+            return as_text(target), "eval.model_roles.target.model"
     return ("", "") if model in {"", "none/none"} else (model, "eval.model")
 
 
 def _aggregates(results: dict[str, Any]) -> dict[str, float]:
     out = {}
-    scores = results.get("scores")
-    for score in scores if isinstance(scores, list) else []:
+    for score in as_list(results.get("scores")):
         for name, metric in as_dict(as_dict(score).get("metrics")).items():
             value = _number(as_dict(metric).get("value"))
             if value is not None:
-                out[f"{as_dict(score).get('name')}/{name}"] = value
+                out[f"{as_text(as_dict(score).get('name'))}/{name}"] = value
     return out
 
 
@@ -413,8 +451,8 @@ def _response(sample: dict[str, Any]) -> str | None:
     output = as_dict(sample.get("output"))
     if isinstance(output.get("completion"), str):
         return str(output["completion"])
-    choices = output.get("choices")
-    if isinstance(choices, list) and choices:
+    choices = as_list(output.get("choices"))
+    if choices:
         return _content(as_dict(as_dict(choices[0]).get("message")).get("content"))
     return None
 
@@ -423,9 +461,8 @@ def _content(content: Any) -> str | None:
     if isinstance(content, str):
         return content
     if isinstance(content, list):
-        return "\n".join(str(as_dict(part).get("text", "")) for part in content)
+        return "\n".join(as_text(as_dict(part).get("text")) for part in content)
     return None
-
 
 
 def _text(value: Any) -> str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import struct
 import zipfile
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 import ijson
 
 from auditgen.evidence.model import Anomaly, Observation, Presence, Run
-from auditgen.sources.jsontext import loads
+from auditgen.sources.jsontext import loads, parse_events
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -21,6 +22,16 @@ if TYPE_CHECKING:
     from auditgen.evidence.mapping import RecordMap
 
 HEAD_BYTES = 1 << 16
+ZIP_FAULTS = (
+    zipfile.BadZipFile,
+    OSError,
+    EOFError,
+    ValueError,
+    OverflowError,
+    NotImplementedError,
+    struct.error,
+)
+"""What `zipfile` raises for a hostile directory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +97,7 @@ class Probe:
         """Keys of the outermost JSON object that begin within the head."""
         keys = set()
         try:
-            for prefix, event, value in ijson.parse(BytesIO(self.head)):
+            for prefix, event, value in parse_events(BytesIO(self.head)):
                 if prefix == "" and event == "map_key":
                     keys.add(str(value))
         except (ijson.JSONError, ValueError, RecursionError):
@@ -101,6 +112,6 @@ class Probe:
         try:
             with zipfile.ZipFile(self.path) as archive:
                 return frozenset(archive.namelist())
-        except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):
+        except ZIP_FAULTS:
             length = int.from_bytes(self.head[26:28], "little")
             return frozenset({self.head[30 : 30 + length].decode("utf-8", "replace")})

@@ -1,12 +1,13 @@
 """JSON as real tools write it: with NaN, Infinity and lone surrogates, which strict parsers refuse.
 
 A non-finite number is an anomaly and never a value: it arrives as the text `NaN`, `Infinity` or
-`-Infinity`, which no reader takes for a number.
+`-Infinity`, which no reader takes for a number. A lone surrogate arrives as U+FFFD.
 """
 
 from __future__ import annotations
 
 import json
+import math
 import mmap
 import re
 from typing import TYPE_CHECKING, Any
@@ -21,6 +22,10 @@ if TYPE_CHECKING:
 CHUNK_BYTES = 1 << 16
 _TOKEN = re.compile(rb'\\.|"|-?Infinity|NaN', re.DOTALL)
 _HOLD_BACK = 9  # the longest token
+_SURROGATE = re.compile("[\ud800-\udfff]")
+MAX_PLACE_CHARS = 4096
+"""How long a path inside a document may grow: hostile nesting makes it as long as the file."""
+MAX_COUNT = 2**53
 
 
 def loads(data: bytes) -> tuple[Any, int]:
@@ -37,10 +42,21 @@ def loads(data: bytes) -> tuple[Any, int]:
         return name
 
     try:
-        return json.loads(data.decode("utf-8", "surrogatepass"), parse_constant=constant), count
+        text = data.decode("utf-8", "surrogatepass")
+        return _without_surrogates(json.loads(text, parse_constant=constant)), count
     except RecursionError:
         message = "nested too deeply"
         raise ValueError(message) from None
+
+
+def _without_surrogates(value: Any) -> Any:
+    if isinstance(value, str):
+        return _SURROGATE.sub("\N{REPLACEMENT CHARACTER}", value)
+    if isinstance(value, list):
+        return [_without_surrogates(item) for item in value]
+    if isinstance(value, dict):
+        return {_without_surrogates(k): _without_surrogates(v) for k, v in value.items()}
+    return value
 
 
 def has_nonfinite(path: Path) -> bool:
@@ -96,6 +112,17 @@ class FiniteStream:
         return b"".join(out)
 
 
+def parse_events(stream: BinaryIO | FiniteStream) -> Iterator[tuple[str, str, Any]]:
+    """ijson's (place, event, value), refusing with ValueError what is nested beyond any real file."""
+    import ijson
+
+    for item in ijson.parse(stream, use_float=True):
+        if len(item[0]) > MAX_PLACE_CHARS:
+            message = "nested too deeply"
+            raise ValueError(message)
+        yield item
+
+
 def build_object(events: Iterator[tuple[str, str, Any]], prefix: str) -> dict[str, Any]:
     """The object whose `start_map` was just taken from ijson's `events` at `prefix`."""
     import ijson
@@ -113,3 +140,37 @@ def build_object(events: Iterator[tuple[str, str, Any]], prefix: str) -> dict[st
 def as_dict(value: Any) -> dict[str, Any]:
     """`value` when it is an object, else an empty one: foreign files hold anything anywhere."""
     return value if isinstance(value, dict) else {}
+
+
+def as_list(value: Any) -> list[Any]:
+    """`value` when it is an array, else an empty one."""
+    return value if isinstance(value, list) else []
+
+
+def as_count(value: Any) -> int | None:
+    """`value` when it is a number of things, None for anything else."""
+    is_count = isinstance(value, int) and not isinstance(value, bool) and 0 <= value < MAX_COUNT
+    return value if is_count else None
+
+
+def as_number(value: Any) -> float | None:
+    """A finite number (true and false are 1 and 0), None for anything else."""
+    if not isinstance(value, bool | int | float):
+        return None
+    try:
+        number = float(value)
+    except OverflowError:
+        return None
+    return number if math.isfinite(number) else None
+
+
+def as_text(value: Any) -> str:
+    """A scalar as the text that stands for it, a structure as JSON; empty for null."""
+    if value is None:
+        return ""
+    if isinstance(value, dict | list):
+        try:
+            return orjson.dumps(value).decode("utf-8")
+        except (TypeError, RecursionError):
+            return "(a structure)"
+    return str(value)

@@ -22,7 +22,17 @@ from auditgen.evidence.model import (
 )
 from auditgen.sources.fields import FieldReader, parse_time
 from auditgen.sources.interface import Facts, Item, Probe, Recognition
-from auditgen.sources.jsontext import FiniteStream, as_dict, build_object, has_nonfinite
+from auditgen.sources.jsontext import (
+    FiniteStream,
+    as_count,
+    as_dict,
+    as_list,
+    as_number,
+    as_text,
+    build_object,
+    has_nonfinite,
+    parse_events,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -55,7 +65,7 @@ class PromptfooSource:
         rows = _Rows(mapping)
         with path.open("rb") as raw:
             finite = FiniteStream(raw) if has_nonfinite(path) else None
-            events = ijson.parse(finite or raw, use_float=True)
+            events = parse_events(finite or raw)
             index = 0
             try:
                 for prefix, event, value in events:
@@ -63,9 +73,12 @@ class PromptfooSource:
                         row = build_object(events, prefix)
                         yield rows.observation(row, f"pointer:/results/results/{index}")
                         index += 1
+                    elif prefix == "results.results.item" and not event.startswith("end_"):
+                        rows.no_objects += 1
+                        index += 1
                     elif prefix in {"results.stats", "metadata"} and event == "start_map":
                         rows.about[prefix] = build_object(events, prefix)
-                    elif prefix in {"evalId", "results.version", "results.timestamp"}:
+                    elif prefix in {"evalId", "results.timestamp"} and event == "string":
                         rows.about[prefix] = value
             except (ijson.JSONError, ValueError, RecursionError) as error:
                 message = f"the file breaks off or is damaged: {str(error)[:120]}"
@@ -85,6 +98,7 @@ class _Rows:
         self.errors = 0
         self.redacted = 0
         self.ungraded = 0
+        self.no_objects = 0
         self.suites: dict[str, int] = {}
         self.models: dict[str, int] = {}
 
@@ -99,11 +113,12 @@ class _Rows:
         plugin = metadata.get("pluginId")
         record = {**row, "plugin": plugin, "metadata": metadata}
         provider = as_dict(row.get("provider"))
-        model = self.fields.text("model", record) or str(
-            provider.get("label") or provider.get("id") or ""
+        model = self.fields.text("model", record) or (
+            as_text(provider.get("label") or provider.get("id"))
         )
         self.models[model] = self.models.get(model, 0) + 1
-        suite = "red team" if plugin else str(as_dict(row.get("testCase")).get("description") or "eval")
+        described = as_text(as_dict(row.get("testCase")).get("description"))
+        suite = "red team" if plugin else described or "eval"
         self.suites[suite] = self.suites.get(suite, 0) + 1
         raw = as_dict(row.get("prompt")).get("raw")
         prompt = raw if isinstance(raw, str) else None
@@ -117,9 +132,11 @@ class _Rows:
         strategy = self.fields.text("strategy", record) or metadata.get("strategyId")
         at, _ = parse_time(self.about.get("results.timestamp"))
         output = response.get("output")
+        failed = outcome is Outcome.PROVIDER_ERROR
         return Observation(
             run_key=self.run_key,
-            sample_id=str(row.get("id") or f"{row.get('testIdx')}/{row.get('promptIdx')}"),
+            sample_id=as_text(row.get("id"))
+            or f"{as_text(row.get('testIdx'))}/{as_text(row.get('promptIdx'))}",
             prompt_key=self.fields.text("prompt", record) or _prompt_key(row, metadata),
             epoch=1,
             outcome=outcome,
@@ -131,13 +148,13 @@ class _Rows:
             watch=watch,
             watch_basis=watch_basis,
             cohort=self.fields.text("cohort", record),
-            category=self.fields.text("category", record) or (str(plugin) if plugin else None),
-            strategy=str(strategy) if strategy else ("basic" if plugin else None),
+            category=self.fields.text("category", record) or (as_text(plugin) if plugin else None),
+            strategy=as_text(strategy) if strategy else ("basic" if plugin else None),
             language=self.fields.text("language", record),
             prompt=prompt,
             prompt_state="redacted_by_tool" if is_redacted else ("full" if prompt else "absent"),
             response=output if isinstance(output, str) else None,
-            error_text=str(row.get("error")) if outcome is Outcome.PROVIDER_ERROR else None,
+            error_text=as_text(row.get("error") or response.get("error")) if failed else None,
             observed_at=at,
             scores=tuple(_scores(row)),
         )
@@ -153,20 +170,19 @@ class _Rows:
             return declared
         if response.get("isRefusal") is True:
             return Outcome.REFUSED, Basis.NATIVE_FIELD
-        components = as_dict(row.get("gradingResult")).get("componentResults")
-        for component in components if isinstance(components, list) else []:
-            decided = _graded(as_dict(component))
-            if decided is not None:
-                return decided
+        components = as_list(as_dict(row.get("gradingResult")).get("componentResults"))
+        graded = [_graded(as_dict(item)) for item in components]
+        decided = [found for found in graded if found is not None]
+        if decided:  # several graders may disagree: what speaks against the model counts
+            return next((d for d in decided if d[0] is Outcome.COMPLIED), decided[0])
         self.ungraded += 1
         return Outcome.UNSCORED, Basis.NONE
 
     def closing(self) -> Iterator[Item]:
         """The run, the anomalies and the facts."""
         stats, metadata = as_dict(self.about.get("results.stats")), as_dict(self.about.get("metadata"))
-        parts = [stats.get(name) for name in ("successes", "failures", "errors")]
-        whole = [part for part in parts if isinstance(part, int)]
-        planned = sum(whole) if len(whole) == len(parts) else None
+        parts = [as_count(stats.get(name)) for name in ("successes", "failures", "errors")]
+        planned = sum(part or 0 for part in parts) if None not in parts else None
         created = metadata.get("evaluationCreatedAt") or self.about.get("results.timestamp")
         started, known = parse_time(created)
         models = sorted(model for model in self.models if model)
@@ -187,6 +203,8 @@ class _Rows:
         if self.ungraded:
             message = "rows that no grader and no declared rule decides"
             yield Anomaly("outcome-undecided", message, self.ungraded)
+        if self.no_objects:
+            yield Anomaly("samples-unreadable", "rows that are no JSON object", self.no_objects)
         if planned is not None and planned != self.count:
             message = f"the file's own totals say {planned} rows, {self.count} are in it"
             yield Anomaly("aggregate-mismatch", message, abs(planned - self.count))
@@ -195,7 +213,9 @@ class _Rows:
         elif self.errors == self.count:
             message = f"every one of {self.count} rows is an error"
             yield Anomaly("all-samples-failed", message, self.count, blocks=True)
-        version = str(metadata.get("promptfooVersion") or "")
+        if self.no_objects:
+            planned = max(planned or 0, self.count + self.no_objects)
+        version = as_text(metadata.get("promptfooVersion"))
         yield Facts(
             tool="promptfoo",
             tool_version=version,
@@ -213,7 +233,7 @@ class _Rows:
 
 def _graded(component: dict[str, Any]) -> tuple[Outcome, Basis] | None:
     """What one assertion says about the outcome, None when it says nothing about refusing."""
-    kind = str(as_dict(component.get("assertion")).get("type") or "")
+    kind = as_text(as_dict(component.get("assertion")).get("type"))
     passed = component.get("pass")
     if not isinstance(passed, bool):
         return None
@@ -234,29 +254,27 @@ def _prompt_key(row: dict[str, Any], metadata: dict[str, Any]) -> str:
     base = metadata.get("originalText")
     if not isinstance(base, str):
         variables = as_dict(row.get("vars"))
-        base = "\n".join(f"{key}={variables[key]}" for key in sorted(variables))
-    text = f"{metadata.get('pluginId') or ''}\n{base}"
+        base = "\n".join(f"{key}={as_text(variables[key])}" for key in sorted(variables))
+    text = f"{as_text(metadata.get('pluginId'))}\n{base}"
     return sha256_bytes(text.encode("utf-8", "surrogatepass"))[:20]
 
 
 def _scores(row: dict[str, Any]) -> Iterator[Score]:
-    components = as_dict(row.get("gradingResult")).get("componentResults")
-    for component in components if isinstance(components, list) else []:
+    for component in as_list(as_dict(row.get("gradingResult")).get("componentResults")):
         item = as_dict(component)
         assertion = as_dict(item.get("assertion"))
-        kind = str(assertion.get("type") or "assertion")
+        kind = as_text(assertion.get("type")) or "assertion"
         value = item.get("score")
-        number = float(value) if isinstance(value, int | float) else None
+        number = as_number(value)
         passed = item.get("pass")
         reason = item.get("reason")
         yield Score(
             scorer=kind,
-            metric=str(assertion.get("metric") or kind),
-            raw="null" if value is None else str(value),
+            metric=as_text(assertion.get("metric")) or kind,
+            raw="null" if value is None else as_text(value),
             value=number,
             state="unscored" if number is None else "scored",
             verdict=("pass" if passed else "fail") if isinstance(passed, bool) else None,
-            rationale=str(reason)[:2000] if reason else None,
+            rationale=as_text(reason)[:2000] if reason else None,
         )
-
 

@@ -6,7 +6,7 @@ import os
 import stat
 import zlib
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from auditgen.canonical import sha256_file
@@ -27,6 +27,11 @@ if TYPE_CHECKING:
     from auditgen.sources.interface import Source
 
 GROUP = "auditgen.sources"
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class RecogniserFailed(AuditgenError):
+    """A reader raised while it looked at a file, and no other one claimed it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +65,16 @@ class SourceRegistry:
         """The one reader that claims the file. Raises AuditgenError when two do."""
         probe = Probe(path)
         claims: list[tuple[bool, Source, Recognition]] = []
+        failures: list[str] = []
         for plugin in self.plugins:
             if plugin.failure:
                 continue
-            source: Source = plugin.value()
-            claim = source.recognise(probe)
+            try:
+                source: Source = plugin.value()
+                claim = source.recognise(probe)
+            except Exception as error:  # a foreign reader must not stop the others
+                failures.append(f"`{plugin.name}` ({type(error).__name__}: {str(error)[:80]})")
+                continue
             if claim is not None:
                 claims.append((getattr(source, "is_fallback", False), source, claim))
         specific = [claim for claim in claims if not claim[0]]
@@ -72,6 +82,8 @@ class SourceRegistry:
         if len(chosen) > 1:
             names = ", ".join(f"`{source.name}`" for _, source, _ in chosen)
             raise AuditgenError(f"`{path}` is claimed by {names}", hint="report this to their authors")
+        if not chosen and failures:
+            raise RecogniserFailed(f"no reader claims it, and these failed: {', '.join(failures)}")
         return (chosen[0][1], chosen[0][2]) if chosen else None
 
 
@@ -99,8 +111,13 @@ def read_file(
         return ReadFile(_unread(name, source_id, "", 0, Anomaly("unreadable", message, blocks=True)))
     try:
         claim = registry.recognise(path)
-    except (AuditgenError, OSError) as error:
-        anomaly = Anomaly("ambiguous-format", str(error), blocks=True)
+    except OSError as error:
+        message = f"cannot be read: {error.strerror or error}"
+        anomaly = Anomaly("unreadable", message, blocks=True)
+        return ReadFile(_unread(name, source_id, sha256, size, anomaly))
+    except AuditgenError as error:
+        code = "reader-failed" if isinstance(error, RecogniserFailed) else "ambiguous-format"
+        anomaly = Anomaly(code, str(error), blocks=True)
         return ReadFile(_unread(name, source_id, sha256, size, anomaly))
     if claim is None:
         message = "empty file" if size == 0 else "no reader recognises this content"
@@ -146,13 +163,15 @@ def _read_records(
         base.sha256, source.name, source.version, mapping.model_dump(mode="json", by_alias=True)
     )
     cached = store.cached(key)
-    if cached is not None:
+    # what failed once is tried again: the cause may have been the disk, not the bytes
+    if cached is not None and not any(a.code == "reader-failed" for a in cached.anomalies):
         known = replace(cached, path=base.path, source_id=base.source_id)
         return ReadFile(known, store.observations(key))
     writer = store.write(key, base.sha256)
     runs: list[Run] = []
     anomalies: list[Anomaly] = []
     facts = Facts(tool="")
+    before = _stamp(path)
     try:
         try:
             for item in source.read(path, mapping):
@@ -169,6 +188,9 @@ def _read_records(
             raise
         except Exception as error:
             message = f"the reader failed: {type(error).__name__}: {str(error)[:160]}"
+            anomalies.append(Anomaly("reader-failed", message, blocks=True))
+        if _stamp(path) != before:
+            message = "the file changed while it was read: its digest is not that of these records"
             anomalies.append(Anomaly("reader-failed", message, blocks=True))
         if writer.duplicates:
             message = "samples that occur more than once under the same id and epoch"
@@ -194,6 +216,14 @@ def _read_records(
         writer.discard()
         raise
     return ReadFile(reading, store.observations(key))
+
+
+def _stamp(path: Path) -> tuple[int, int, int] | None:
+    try:
+        status = os.stat(path)
+    except OSError:
+        return None
+    return status.st_size, status.st_mtime_ns, status.st_ino
 
 
 def _presence(count: int) -> Presence:
@@ -278,7 +308,10 @@ def _table_anomalies(found: TableScan) -> list[Anomaly]:
 
 
 def _from_us(microseconds: int | None) -> datetime | None:
-    return None if microseconds is None else datetime.fromtimestamp(microseconds / 1e6, UTC)
+    try:
+        return None if microseconds is None else _EPOCH + timedelta(microseconds=microseconds)
+    except OverflowError:  # the engine's years go further than ours
+        return None
 
 
 def missing_columns(table: Table, mapping: RecordMap) -> dict[str, str]:

@@ -1,0 +1,26 @@
+"""Where genuine exports lie: the project's own sample quarter, and more of them where they are at hand."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session")
+def quarter() -> Path:
+    """The evidence of the sample quarter."""
+    return REPOSITORY / "samples" / "quarter" / "evidence"
+
+
+@pytest.fixture(scope="session")
+def extra_exports() -> Path:
+    """More genuine exports than the samples; a test that wants them is skipped without them."""
+    named = os.environ.get("AUDITGEN_EXTRA_EXPORTS")
+    path = Path(named) if named else REPOSITORY.parent / "shared" / "exports"
+    if not path.is_dir():
+        pytest.skip("extra genuine exports are not at hand")
+    return path

@@ -1,0 +1,1 @@
+"""What the tests of project, assessment, report, render, pipeline and cli share."""
