@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from auditgen.assessment import Assessment, Register, assess
 from auditgen.assessment.model import SilentWindow
 from auditgen.canonical import canonical_json
-from auditgen.errors import NothingToAssess
+from auditgen.errors import InputRefused, NothingToAssess
 from auditgen.evidence.engine import Evidence, Period, open_evidence
 from auditgen.evidence.model import DECIDED
 from auditgen.indicators import Quantity, Request, core_indicators, measure
@@ -70,12 +70,23 @@ def build(
     previous: PreviousReport | None = None,
     seal: Seal | None = None,
 ) -> Built:
-    """Measure, assess, compose. Raises NothingToAssess when there is no evidence at all."""
-    period = Period(project.audit.period.start, project.audit.period.end)
+    """Measure, assess, compose. Raises NothingToAssess when there is no evidence at all.
+
+    Raises InputRefused when the day of judgement lies before the period.
+    """
+    start, end = project.audit.period.start, project.audit.period.end
+    if as_of < start:
+        raise InputRefused(
+            f"the day of judgement {as_of.isoformat()} is before the period begins on {start.isoformat()}",
+            hint="name a later day with --as-of, or correct `period` in audit.yaml",
+        )
+    period = Period(start, min(end, as_of))  # hours that have not happened yet are not silent
     evidence = open_evidence(inputs.parts, period)
     requests = {request.id: request for request in _requests(project)}
     measured = measure(evidence, list(requests.values()), inputs.missing)
-    monitoring = sorted({r.source_id for r in inputs.readings if r.kind == "monitoring"})
+    monitoring = sorted(
+        {r.source_id for r in inputs.readings if r.kind == "monitoring" and r.counts.observations}
+    )
     hourly = hourly_counts(evidence, monitoring) if monitoring else {}
     register = Register(
         readings=inputs.readings,

@@ -50,8 +50,7 @@ class Inputs:
         for reading in self.readings:
             if any(anomaly.code == "duplicate-file" for anomaly in reading.anomalies):
                 continue
-            planned = reading.counts.planned or 0
-            gap = max(0, planned - reading.counts.observations)
+            gap = reading.counts.missing
             gap += sum(a.count for a in reading.anomalies if a.code == "undated-rows")
             if gap:
                 out[reading.source_id] = out.get(reading.source_id, 0) + gap

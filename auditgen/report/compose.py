@@ -87,7 +87,7 @@ def compose(project: Project, assessment: Assessment, details: Details) -> model
             for e in assessment.expected
         ),
         frameworks=_frameworks(project, assessment),
-        coverage=coverage_views(audit, assessment.register, details.hourly),
+        coverage=coverage_views(audit, assessment, details.hourly),
         versions=_versions(assessment),
         versions_note=prose.versions_note(assessment),
         also_measured=tuple(
@@ -135,7 +135,7 @@ def _meta(project: Project, assessment: Assessment, details: Details) -> model.M
         models=audit.system.models,
         period_start=audit.period.start.isoformat(),
         period_end=audit.period.end.isoformat(),
-        period_words=words.period_words(audit.period.start, audit.period.end),
+        period_words=words.period_words(audit.period.start, audit.period.end, assessment.as_of),
         as_of=assessment.as_of.isoformat(),
         page_size=audit.report.page_size,
         language="en",

@@ -12,7 +12,7 @@ from auditgen.report import model, words
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from datetime import datetime
+    from datetime import date, datetime
 
     from auditgen.assessment import Assessment, DocumentRecord, Register
     from auditgen.evidence.model import Reading
@@ -148,25 +148,27 @@ def _document(record: DocumentRecord, assessment: Assessment) -> model.DocumentV
 
 
 def coverage_views(
-    audit: Audit, register: Register, hourly: Mapping[tuple[str, datetime], int]
+    audit: Audit, assessment: Assessment, hourly: Mapping[tuple[str, datetime], int]
 ) -> tuple[model.CoverageView, ...]:
-    """One ledger per monitoring source that had files."""
+    """One ledger per monitoring source that had files, up to the day of judgement."""
+    register, last = assessment.register, min(audit.period.end, assessment.as_of)
     sources = {r.source_id for r in register.readings if r.kind == "monitoring"}
     return tuple(
-        _coverage(audit, source, register, hourly)
+        _coverage(audit.period.start, last, source, register, hourly)
         for source in audit.sources
         if source.id in sources
     )
 
 
 def _coverage(
-    audit: Audit,
+    first: date,
+    last: date,
     source: SourceBlock,
     register: Register,
     hourly: Mapping[tuple[str, datetime], int],
 ) -> model.CoverageView:
-    length = (audit.period.end - audit.period.start).days + 1
-    days = [audit.period.start + timedelta(days=n) for n in range(length)]
+    length = (last - first).days + 1
+    days = [first + timedelta(days=n) for n in range(length)]
     cells = {day: [0] * HOURS for day in days}
     for (name, hour), number in hourly.items():
         if name == source.id and hour.date() in cells:

@@ -112,10 +112,11 @@ def moment(value: datetime | None) -> str:
     return "" if value is None else value.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def period_words(start: date, end: date) -> str:
-    """`1 July - 30 September 2026`, the year once where it is the same."""
+def period_words(start: date, end: date, as_of: date) -> str:
+    """`1 July - 30 September 2026`, the year once where it is the same; and how far it was seen."""
     first = day(start) if start.year != end.year else f"{start.day} {start:%B}"
-    return f"{first} {DASH} {day(end)}"
+    seen = f" (seen up to {day(as_of)})" if as_of < end else ""
+    return f"{first} {DASH} {day(end)}{seen}"
 
 
 def rate_text(arm: Arm, noun: str, confidence: float) -> str:

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 AS_OF = date(2026, 10, 5)
 NOW = datetime(2026, 10, 5, 12, 0, tzinfo=UTC)
+KEYS_AT = datetime(2026, 2, 1, tzinfo=UTC)
 RUN_AT = datetime(2026, 9, 10, 13, 5, 11, tzinfo=UTC)
 MODEL = "model-1"
 Json = dict[str, Any]
