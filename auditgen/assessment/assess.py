@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from auditgen.assessment.model import CriterionResult, Finding, Register
     from auditgen.checklists import Checklist
+    from auditgen.evidence.model import Reading
     from auditgen.indicators import Measured
     from auditgen.project.model import Audit, ExpectedItem, Principle
 
@@ -113,6 +114,14 @@ def conclude(
     return PrincipleResult(principle, conclusion, reason, tuple(results), tuple(comments))
 
 
+def _counted(reading: Reading, register: Register) -> int:
+    """Decided samples that can be meant: a copy is no second sample, another period's is none."""
+    distinct = max(0, reading.counts.scored - reading.counts.duplicates)
+    if reading.kind == "monitoring":
+        return min(distinct, register.in_period.get(reading.sha256, 0))
+    return distinct
+
+
 def _because(results: Sequence[CriterionResult]) -> str:
     return "; ".join(f"{r.criterion.id}: {r.reasons[0]}" for r in results)
 
@@ -134,7 +143,7 @@ def _received(
             for r in candidates
             if item.model in {aliases[r.source_id].get(m, m) for m in r.models}
         ]
-    found = sum(r.counts.scored for r in candidates if not r.is_vacuous)
+    found = sum(_counted(r, register) for r in candidates if not r.is_vacuous)
     overdue = item.due is not None and item.due < as_of
     due = f", due {item.due.isoformat()}" if item.due else ""
     if found >= item.min_n:

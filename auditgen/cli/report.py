@@ -74,7 +74,8 @@ def command(
       auditgen report audit.yaml -o q3 --as-of 2026-10-05
 
     \b
-    Writes report.html, report.pdf, report.xlsx, report.json, their signatures, ca.pem and pack.zip.
+    Writes report.html, report.pdf, report.xlsx, report.json, their signatures, ca.pem, pack.zip,
+    and record-salts.json, which is private.
     Exit codes: 0 made; 3 no evidence says anything; 4 audit.yaml, a checklist or a key cannot be
     used as written; 1 the machine would not let us. Unless it is 0, nothing was written.
     """

@@ -16,7 +16,7 @@ import orjson
 from auditgen import __version__
 from auditgen.canonical import sha256_file
 from auditgen.checklists import available_checklists
-from auditgen.errors import EnvironmentRefused, InputRefused
+from auditgen.errors import EnvironmentRefused, InputRefused, SignerRefused
 from auditgen.evidence.store import EvidenceStore
 from auditgen.pipeline.build import Built, Seal, build
 from auditgen.pipeline.previous import load_previous
@@ -30,7 +30,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from datetime import date, datetime
 
+    from auditgen.diagnostics import Diagnostic
     from auditgen.project import Project
+    from auditgen.project.model import SignerBlock
 
 FORMATS = ("html", "pdf", "xlsx", "json")
 SALTS = "record-salts.json"
@@ -119,13 +121,29 @@ def _signer(project: Project, now: datetime) -> Signer:
                 diagnostics=(project.document.fault("no-passphrase", message, at),),
             )
         passphrase = text.encode()
-    return load_signer(
-        project.resolve(block.certificate),
-        project.resolve(block.key),
-        chain=[project.resolve(name) for name in block.chain],
-        passphrase=passphrase,
-        now=now,
-    )
+    try:
+        return load_signer(
+            project.resolve(block.certificate),
+            project.resolve(block.key),
+            chain=[project.resolve(name) for name in block.chain],
+            passphrase=passphrase,
+            now=now,
+        )
+    except SignerRefused as refusal:
+        faults = tuple(_at_signer(project, block, d) for d in refusal.diagnostics)
+        message = "the signer cannot be used; nothing was written"
+        raise SignerRefused(message, diagnostics=faults) from None
+
+
+def _at_signer(project: Project, block: SignerBlock, found: Diagnostic) -> Diagnostic:
+    """A fault of a key or certificate, at the line of audit.yaml that names the file."""
+    named = {name: str(project.resolve(getattr(block, name))) for name in ("key", "certificate")}
+    part = next((name for name, path in named.items() if f"`{path}`" in found.message), None)
+    helps = found.helps
+    if found.code == "signer-passphrase":
+        helps = ("`signer.passphrase_env` names the environment variable that holds the passphrase",)
+    at = ("signer",) if part is None else ("signer", part)
+    return project.document.fault(found.code, found.message, at, helps=helps)
 
 
 def _refuse_unwritable(order: Order) -> None:

@@ -33,7 +33,7 @@ from auditgen.sources.jsontext import (
     as_number,
     as_text,
     build_object,
-    has_nonfinite,
+    is_irregular_file,
     loads,
     parse_events,
 )
@@ -359,7 +359,7 @@ def _read_json(path: Path, log: _Log) -> Iterator[Item]:
     import ijson
 
     with path.open("rb") as raw:
-        finite = FiniteStream(raw) if has_nonfinite(path) else None
+        finite = FiniteStream(raw) if is_irregular_file(path) else None
         events = parse_events(finite or raw)
         index = 0
         try:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 import ijson
 
 from auditgen.evidence.model import Anomaly, Observation, Presence, Run
-from auditgen.sources.jsontext import loads, parse_events
+from auditgen.sources.jsontext import FiniteStream, is_irregular, loads, parse_events
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -97,7 +97,9 @@ class Probe:
         """Keys of the outermost JSON object that begin within the head."""
         keys = set()
         try:
-            for prefix, event, value in parse_events(BytesIO(self.head)):
+            head = BytesIO(self.head)
+            stream = FiniteStream(head) if is_irregular(self.head) else head
+            for prefix, event, value in parse_events(stream):
                 if prefix == "" and event == "map_key":
                     keys.add(str(value))
         except (ijson.JSONError, ValueError, RecursionError):

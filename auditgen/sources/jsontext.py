@@ -10,21 +10,29 @@ import json
 import math
 import mmap
 import re
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from io import BytesIO
     from pathlib import Path
     from typing import BinaryIO
 
 CHUNK_BYTES = 1 << 16
-_TOKEN = re.compile(rb'\\.|"|-?Infinity|NaN', re.DOTALL)
-_HOLD_BACK = 9  # the longest token
+_LOW, _HIGH = rb"\\u[dD][c-fC-F][0-9a-fA-F]{2}", rb"\\u[dD][89abAB][0-9a-fA-F]{2}"
+_TOKEN = re.compile(
+    rb'(?P<pair>%b%b)|(?P<lone>%b|%b)|\\.|"|-?Infinity|NaN' % (_HIGH, _LOW, _HIGH, _LOW), re.DOTALL
+)
+_HOLD_BACK = 12  # the longest token
+_IRREGULAR = (b"NaN", b"Infinity", b"\\ud", b"\\uD")
 _SURROGATE = re.compile("[\ud800-\udfff]")
-MAX_PLACE_CHARS = 4096
-"""How long a path inside a document may grow: hostile nesting makes it as long as the file."""
+MAX_DEPTH = 500
+"""How deep a streamed document may be nested."""
+PLACE_DEPTH = 4
+_DEEP = "\x00"  # no place of a key can be written so
 MAX_COUNT = 2**53
 
 
@@ -59,18 +67,26 @@ def _without_surrogates(value: Any) -> Any:
     return value
 
 
-def has_nonfinite(path: Path) -> bool:
-    """Whether the file holds the letters of a non-finite number anywhere (perhaps inside a text)."""
+def is_irregular(data: bytes | mmap.mmap) -> bool:
+    """Whether a strict parser may stumble: over letters of a non-finite number, over surrogates."""
+    return any(data.find(word) >= 0 for word in _IRREGULAR)
+
+
+def is_irregular_file(path: Path) -> bool:
+    """The same for a file, without reading it into memory."""
     with path.open("rb") as stream:
         try:
             with mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as view:
-                return view.find(b"NaN") >= 0 or view.find(b"Infinity") >= 0
+                return is_irregular(view)
         except ValueError:  # an empty file cannot be mapped
             return False
 
 
 class FiniteStream:
-    """A byte stream in which bare NaN and Infinity have become quoted text; counts them."""
+    """A byte stream in which bare NaN and Infinity have become quoted text; counts them.
+
+    Escapes of lone surrogates have become U+FFFD.
+    """
 
     def __init__(self, stream: BinaryIO) -> None:
         self._stream = stream
@@ -102,6 +118,9 @@ class FiniteStream:
             token = match.group()
             if token == b'"':
                 self._in_string = not self._in_string
+            elif match["lone"]:
+                out += [data[position : match.start()], b"\\ufffd"]
+                position = match.end()
             elif not self._in_string and token[:1] != b"\\":
                 self.count += 1
                 out += [data[position : match.start()], b'"', token, b'"']
@@ -112,15 +131,40 @@ class FiniteStream:
         return b"".join(out)
 
 
-def parse_events(stream: BinaryIO | FiniteStream) -> Iterator[tuple[str, str, Any]]:
-    """ijson's (place, event, value), refusing with ValueError what is nested beyond any real file."""
+def parse_events(stream: BinaryIO | FiniteStream | BytesIO) -> Iterator[tuple[str, str, Any]]:
+    """(place, event, value) as `ijson.parse` gives them, in linear time whatever the nesting.
+
+    Places deeper than readers look at are not spelled out. Raises ValueError beyond `MAX_DEPTH`.
+    """
     import ijson
 
-    for item in ijson.parse(stream, use_float=True):
-        if len(item[0]) > MAX_PLACE_CHARS:
-            message = "nested too deeply"
-            raise ValueError(message)
-        yield item
+    stack: list[tuple[str, str | None]] = []  # place of each open container, place of an array's items
+    here = ""
+    for event, value in ijson.basic_parse(stream):  # with `use_float` large integers are refused
+        if event == "map_key":
+            place = stack[-1][0]
+            yield place, event, value
+            here = _inside(place, value, len(stack))
+        elif event in {"start_map", "start_array"}:
+            if len(stack) >= MAX_DEPTH:
+                message = "nested too deeply"
+                raise ValueError(message)
+            yield here, event, value
+            items = _inside(here, "item", len(stack)) if event == "start_array" else None
+            stack.append((here, items))
+            here = items if items is not None else here
+        elif event in {"end_map", "end_array"}:
+            yield stack.pop()[0], event, value
+            if stack and stack[-1][1] is not None:
+                here = stack[-1][1]
+        else:
+            yield here, event, float(value) if isinstance(value, Decimal) else value
+
+
+def _inside(place: str, name: str, depth: int) -> str:
+    if depth > PLACE_DEPTH:
+        return _DEEP
+    return f"{place}.{name}" if place else name
 
 
 def build_object(events: Iterator[tuple[str, str, Any]], prefix: str) -> dict[str, Any]:

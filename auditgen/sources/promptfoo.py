@@ -30,7 +30,7 @@ from auditgen.sources.jsontext import (
     as_number,
     as_text,
     build_object,
-    has_nonfinite,
+    is_irregular_file,
     parse_events,
 )
 
@@ -64,7 +64,7 @@ class PromptfooSource:
 
         rows = _Rows(mapping)
         with path.open("rb") as raw:
-            finite = FiniteStream(raw) if has_nonfinite(path) else None
+            finite = FiniteStream(raw) if is_irregular_file(path) else None
             events = parse_events(finite or raw)
             index = 0
             try:
@@ -251,9 +251,11 @@ def _graded(component: dict[str, Any]) -> tuple[Outcome, Basis] | None:
 
 def _prompt_key(row: dict[str, Any], metadata: dict[str, Any]) -> str:
     """The test behind a row: strategies that dress up one base prompt are repeats of it."""
+    variables = as_dict(row.get("vars"))
     base = metadata.get("originalText")
-    if not isinstance(base, str):
-        variables = as_dict(row.get("vars"))
+    if not isinstance(base, str):  # the undressed row: its one variable is the base prompt itself
+        base = as_text(next(iter(variables.values()))) if len(variables) == 1 else None
+    if base is None:
         base = "\n".join(f"{key}={as_text(variables[key])}" for key in sorted(variables))
     text = f"{as_text(metadata.get('pluginId'))}\n{base}"
     return sha256_bytes(text.encode("utf-8", "surrogatepass"))[:20]

@@ -246,7 +246,7 @@ def _read_table(path: Path, base: Reading, mapping: RecordMap | None) -> ReadFil
         found = scan(connect(), table, mapping)
     except TableFault as error:
         anomaly = Anomaly("unreadable", error.message, blocks=True)
-        return ReadFile(replace(base, anomalies=(anomaly,)))
+        return ReadFile(replace(base, anomalies=(anomaly,)), table=table)
     return ReadFile(_table_reading(base, found, mapping), table=table)
 
 

@@ -37,7 +37,7 @@ MODEL = "model-1"
 Json = dict[str, Any]
 
 
-def sample(  # noqa: PLR0913 - the parts of a sample
+def sample(
     number: int | str,
     refused: bool | None = True,
     *,
@@ -136,8 +136,15 @@ def csv_text(rows: Sequence[Mapping[str, str]]) -> str:
 
 
 LAB_MAP: Json = {
-    "outcome": {"from": "scores.judge", "values": {"1": "refused", "0": "complied"}, "basis": "judge"},
-    "expected": {"from": "metadata.request", "values": {"disallowed": "refuse", "benign": "comply"}},
+    "outcome": {
+        "from": "scores.judge",
+        "values": {"1": "refused", "0": "complied"},
+        "basis": "judge",
+    },
+    "expected": {
+        "from": "metadata.request",
+        "values": {"disallowed": "refuse", "benign": "comply"},
+    },
     "category": {"from": "metadata.category"},
 }
 GATEWAY_MAP: Json = {
@@ -201,7 +208,7 @@ def audit(**changes: Any) -> Json:
 class _Plain(yaml.SafeDumper):
     """Without anchors: audit.yaml refuses them."""
 
-    def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002
+    def ignore_aliases(self, data: Any) -> bool:
         return True
 
 
@@ -220,15 +227,12 @@ def write_project(
     for name, content in (files or {}).items():
         target = folder / name
         target.parent.mkdir(parents=True, exist_ok=True)
-        if isinstance(content, dict):
-            content = json.dumps(content)
-        target.write_bytes(content.encode("utf-8") if isinstance(content, str) else content)
+        text = json.dumps(content) if isinstance(content, dict) else content
+        target.write_bytes(text.encode("utf-8") if isinstance(text, str) else text)
     return path
 
 
-def judged(
-    path: Path, as_of: date = AS_OF, previous: PreviousReport | None = None
-) -> Built:
+def judged(path: Path, as_of: date = AS_OF, previous: PreviousReport | None = None) -> Built:
     """Everything up to the document, without rendering and with a store of its own."""
     project = load_project(path, needs_signer=False)
     with tempfile.TemporaryDirectory() as folder:

@@ -1,4 +1,4 @@
-"""Reading one file with a store of its own, and Inspect archives made to measure."""
+"""Reading one file with a store of its own, and small exports made to measure."""
 
 from __future__ import annotations
 
@@ -79,27 +79,12 @@ def scores(file: ReadFile) -> list[Json]:
     return out
 
 
-@pytest.fixture(scope="session")
-def rows_of() -> Callable[[ReadFile], list[Json]]:
-    return rows
-
-
-@pytest.fixture(scope="session")
-def scores_of() -> Callable[[ReadFile], list[Json]]:
-    return scores
-
-
 def codes(file: ReadFile) -> dict[str, int]:
     """The anomalies of a reading, code to count."""
     out: dict[str, int] = {}
     for anomaly in file.reading.anomalies:
         out[anomaly.code] = out.get(anomaly.code, 0) + anomaly.count
     return out
-
-
-@pytest.fixture(scope="session")
-def codes_of() -> Callable[[ReadFile], dict[str, int]]:
-    return codes
 
 
 def header(planned: int = 2, **more: Any) -> Json:
@@ -150,3 +135,21 @@ def log(samples: list[Json], **more: Any) -> bytes:
     members: Json = {"_journal/start.json": {"version": 2, "eval": header(len(samples))["eval"]}}
     members |= {f"samples/{s.get('id')}_epoch_{s.get('epoch')}.json": s for s in samples}
     return archive({**members, "header.json": header(len(samples), **more)})
+
+
+class Kit:
+    """What the tests of this room make and look at."""
+
+    outcome = OUTCOME
+    rows = staticmethod(rows)
+    scores = staticmethod(scores)
+    codes = staticmethod(codes)
+    header = staticmethod(header)
+    sample = staticmethod(sample)
+    archive = staticmethod(archive)
+    log = staticmethod(log)
+
+
+@pytest.fixture(scope="session")
+def kit() -> type[Kit]:
+    return Kit
