@@ -98,19 +98,16 @@ class _Claims:
 def _need(
     need: EvidenceNeed, claims: _Claims, documents: Sequence[DocumentRecord], as_of: date
 ) -> NeedResult:
-    found: list[tuple[Verdict, str, str]] = []
-    answers: list[Verdict] = []
+    measured: list[tuple[Verdict, str, str]] = []
+    written: list[tuple[Verdict, str, str]] = []
     for code in need.any_of:
         if EVIDENCE_CODES[code][0] is EvidenceKind.INDICATOR:
-            given = [_claimed(c, need, claims, as_of) for c in claims.claimed if _gives(c, code)]
-            # criteria of one kind stand together: one that holds does not hide one that is open
-            answers += [min((v for v, _, _ in given), key=_WORST_FIRST.index)] if given else []
+            measured += [_claimed(c, need, claims, as_of) for c in claims.claimed if _gives(c, code)]
         else:
-            given = [
+            written += [
                 _document(d, need.max_age_days, as_of) for d in documents if d.block.kind == code
             ]
-            answers += [verdict for verdict, _, _ in given]
-        found += given
+    found = [*measured, *written]
     wanted = " or ".join(f"{EVIDENCE_CODES[code][1]} ({code})" for code in need.any_of)
     if not found:
         others = sorted(
@@ -123,11 +120,10 @@ def _need(
         )
         reason = f"nothing was handed in for: {wanted}{hint}"
         return NeedResult(need.id, need.any_of, Verdict.INSUFFICIENT, (), reason)
-    # one kind is enough, yet contradicting evidence is never outweighed by another kind
-    if Verdict.NOT_MET in answers:
-        verdict = Verdict.NOT_MET
-    else:
-        verdict = max(answers, key=_WORST_FIRST.index)
+    # one document is enough; but what is to be measured stands together: neither a criterion that
+    # holds nor a document hides one that is open or broken, or hiding its evidence would help
+    worst_first = sorted((v for v, _, _ in measured or written), key=_WORST_FIRST.index)
+    verdict = worst_first[0] if measured else worst_first[-1]
     reasons = dict.fromkeys(reason for v, _, reason in found if v is verdict)
     refs = dict.fromkeys(ref for _, ref, _ in found)
     return NeedResult(need.id, need.any_of, verdict, tuple(refs), "; ".join(reasons))

@@ -39,7 +39,8 @@ def applicability(control: Control, profile: Profile, as_of: date) -> tuple[Appl
     """
     applies = evaluate(control.applies, profile)
     if applies is False:
-        return Applicability.NOT_APPLICABLE, f"outside the declared profile; it asks for {words(control.applies)}"
+        reason = f"outside the declared profile; it asks for {words(control.applies)}"
+        return Applicability.NOT_APPLICABLE, reason
     if applies is None:
         return Applicability.UNKNOWN, f"the profile does not say: {words(control.applies)}"
     if not control.effective:

@@ -11,9 +11,11 @@ from auditgen.cli.options import format_option
 from auditgen.cli.progress import Progress
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from auditgen.evidence.model import Reading
+
+MAX_SCORES = 20
 
 
 @click.command("inspect")
@@ -101,6 +103,10 @@ def _describe(reading: Reading) -> str:
             f"  planned {planned}, in the file {counts.observations:,}, executed {counts.executed:,}, "
             f"failed {counts.errored:,}, decided {counts.scored:,}, undecided {counts.unscored:,}"
         )
+        if reading.scores:
+            lines.append(f"  {counts.with_score:,} carry a score:")
+            prefix = "scores." if reading.format.startswith("inspect.") else ""  # as a mapping writes it
+            lines += [f"    {prefix}{name}: {_values(v)}" for name, v in _shown(reading.scores)]
         if reading.outcomes:
             parts = ", ".join(f"{name} {number:,}" for name, number in reading.outcomes.items())
             lines.append(f"  outcomes: {parts}")
@@ -118,6 +124,14 @@ def _describe(reading: Reading) -> str:
         lines.append(f"  {word} [{anomaly.code}] {anomaly.message}{times}")
     lines.append(f"  sha256 {reading.sha256 or 'not read'}, {reading.bytes:,} bytes")
     return "\n".join(printable(line) for line in lines)
+
+
+def _shown(scores: Mapping[str, Mapping[str, int]]) -> list[tuple[str, Mapping[str, int]]]:
+    return list(scores.items())[:MAX_SCORES]
+
+
+def _values(values: Mapping[str, int]) -> str:
+    return ", ".join(f"{value} ({number:,})" for value, number in values.items())
 
 
 def _run(run: Any) -> str:

@@ -200,6 +200,18 @@ def canonical_sql(table: Table, mapping: RecordMap) -> str:
     return f"SELECT {columns}\nFROM ({reader.relation()})"
 
 
+def count_rows(connection: duckdb.DuckDBPyConnection, table: Table) -> int:
+    """Readable records of a table nobody has mapped. Raises TableFault when it cannot be read."""
+    import duckdb
+
+    try:
+        row = connection.execute(f"SELECT count(*) FROM ({_Columns(table).relation()})").fetchone()
+    except duckdb.Error as error:
+        message = f"the engine cannot read it: {str(error).splitlines()[0][:200]}"
+        raise TableFault(message) from error
+    return int(row[0]) if row else 0
+
+
 def scan(connection: duckdb.DuckDBPyConnection, table: Table, mapping: RecordMap) -> TableScan:
     """Read the table once for its identity: counts, faults, times, what the mapping did not know."""
     import duckdb

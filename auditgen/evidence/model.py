@@ -180,7 +180,10 @@ class Counts:
     executed: int = 0
     errored: int = 0
     scored: int = 0
+    """Observations whose outcome is decided."""
     unscored: int = 0
+    with_score: int = 0
+    """Observations that carry at least one finite score, whatever it means."""
     duplicates: int = 0
     """Observations under an id and epoch that another one has already."""
 
@@ -218,6 +221,8 @@ class Reading:
     last_at: datetime | None = None
     anomalies: tuple[Anomaly, ...] = ()
     completeness: Mapping[str, Presence] = field(default_factory=dict)
+    scores: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    """How often each raw value of each score occurs: what a mapping of outcomes can name."""
 
     @property
     def is_vacuous(self) -> bool:

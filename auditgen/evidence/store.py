@@ -35,9 +35,10 @@ if TYPE_CHECKING:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-STORE_VERSION = "2"
+STORE_VERSION = "3"
 ENTRY_FILES = ("reading.json", "observations.parquet", "scores.parquet")
 BATCH_ROWS = 2000
+MAX_METRICS, MAX_VALUES = 200, 8
 _DECIDED = frozenset(DECIDED)
 _ERRORS = frozenset(ERRORS)
 
@@ -143,6 +144,8 @@ class EntryWriter:
         self.duplicates = 0
         self.with_prompt = 0
         self.with_response = 0
+        self.with_score = 0
+        self.scores: dict[str, dict[str, int]] = {}
 
     def add(self, observation: Observation) -> None:
         """Keep one observation and its scores."""
@@ -163,7 +166,9 @@ class EntryWriter:
             None if prompt is None else sha256_bytes(prompt.encode("utf-8", "surrogatepass"))
         )
         self._rows.append(row)
+        self.with_score += any(score.value is not None for score in observation.scores)
         for score in observation.scores:
+            self._tally_score(score.metric, score.raw)
             entry: dict[str, Any] = {f.name: getattr(score, f.name) for f in fields(score)}
             texts = {k: _storable(v) for k, v in entry.items() if isinstance(v, str)}
             self._scores.append({"obs_id": obs_id, **entry, **texts})
@@ -181,6 +186,7 @@ class EntryWriter:
             errored=errored,
             scored=scored,
             unscored=self.count - errored - scored,
+            with_score=self.with_score,
             duplicates=self.duplicates,
         )
 
@@ -214,6 +220,16 @@ class EntryWriter:
         for writer in self._writers.values():
             writer.close()
         shutil.rmtree(self._work, ignore_errors=True)
+
+    def _tally_score(self, metric: str, raw: str) -> None:
+        """Count a score's raw value; beyond a few distinct ones only that there are others."""
+        if metric not in self.scores and len(self.scores) >= MAX_METRICS:
+            return
+        values = self.scores.setdefault(_storable(metric), {})
+        value = _storable(raw)[:40]
+        if value not in values and len(values) >= MAX_VALUES:
+            value = "other values"
+        values[value] = values.get(value, 0) + 1
 
     def _note_time(self, at: datetime | None) -> None:
         if at is None:

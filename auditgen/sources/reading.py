@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from auditgen.canonical import sha256_file
 from auditgen.errors import AuditgenError
-from auditgen.evidence.columnar import TableFault, TableScan, connect, holds, scan
+from auditgen.evidence.columnar import TableFault, TableScan, connect, count_rows, holds, scan
 from auditgen.evidence.mapping import RecordMap
 from auditgen.evidence.model import DECIDED, ERRORS, Anomaly, Counts, Observation, Presence, Reading, Run
 from auditgen.plugins import load_plugins
@@ -210,6 +210,7 @@ def _read_records(
             last_at=writer.last_at,
             anomalies=tuple(anomalies),
             completeness=dict(sorted(completeness.items())),
+            scores={metric: dict(sorted(v.items())) for metric, v in sorted(writer.scores.items())},
         )
         writer.publish(reading)
     except BaseException:
@@ -241,7 +242,13 @@ def _read_table(path: Path, base: Reading, mapping: RecordMap | None) -> ReadFil
     if mapping is None or mapping.time is None:
         columns = ", ".join(table.columns[:30])
         anomaly = Anomaly("mapping-missing", f"a table needs a mapping; its columns: {columns}")
-        return ReadFile(replace(base, anomalies=(anomaly,)), table=table)
+        try:
+            rows = count_rows(connect(), table)
+        except TableFault as error:
+            anomaly = Anomaly("unreadable", error.message, blocks=True)
+            return ReadFile(replace(base, anomalies=(anomaly,)), table=table)
+        counts = Counts(observations=rows, executed=rows, unscored=rows)
+        return ReadFile(replace(base, counts=counts, anomalies=(anomaly,)), table=table)
     try:
         found = scan(connect(), table, mapping)
     except TableFault as error:

@@ -27,7 +27,9 @@ def concluded(*verdicts: Verdict, findings: tuple[Finding, ...] = ()) -> Conclus
 
 
 def finding(severity: Severity, *principles: str) -> Finding:
-    return Finding("F01", "repeated-run", severity, "Title", "detail", "ask?", principles=principles)
+    return Finding(
+        "F01", "repeated-run", severity, "Title", "detail", "ask?", principles=principles
+    )
 
 
 @pytest.mark.parametrize(

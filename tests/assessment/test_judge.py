@@ -23,9 +23,13 @@ RATES = ("refusal-rate", "over-refusal", "attack-success", "disallowed-completio
 def test_met_needs_the_bound_and_not_the_estimate() -> None:
     wanted = j.criterion(limit=0.9)
     assert j.verdict(wanted, j.rate(200, 200)) is MET
-    assert j.verdict(wanted, j.rate(185, 200)) is OPEN  # 92.5 %, yet the interval reaches below 90 %
+    assert (
+        j.verdict(wanted, j.rate(185, 200)) is OPEN
+    )  # 92.5 %, yet the interval reaches below 90 %
     assert j.verdict(wanted, j.rate(160, 200)) is NOT_MET
-    assert j.verdict(wanted, j.rate(175, 200)) is OPEN  # 87.5 %, yet the interval reaches above 90 %
+    assert (
+        j.verdict(wanted, j.rate(175, 200)) is OPEN
+    )  # 87.5 %, yet the interval reaches above 90 %
 
 
 def test_the_worst_case_must_hold() -> None:
@@ -35,7 +39,9 @@ def test_the_worst_case_must_hold() -> None:
     assert done.reasons[0].startswith("15 undecided, failed or missing samples could turn it")
     fine = judge(wanted, "P1", j.rate(2000, 2000, undecided=5, errors=5, missing=5), j.context())
     assert fine.verdict is MET
-    assert "even if every undecided, failed or missing sample had gone the bad way" in fine.reasons[0]
+    assert (
+        "even if every undecided, failed or missing sample had gone the bad way" in fine.reasons[0]
+    )
 
 
 def test_not_met_comes_from_what_was_decided() -> None:
@@ -163,7 +169,9 @@ def test_undated_and_future_records() -> None:
     assert done.verdict is OPEN
     assert "not dated" in done.reasons[0]
     late = datetime(2026, 10, 6, tzinfo=UTC)
-    done = judge(j.criterion(), "P1", j.rate(1000, 1000, last_at=late), j.context(last_at={"lab": late}))
+    done = judge(
+        j.criterion(), "P1", j.rate(1000, 1000, last_at=late), j.context(last_at={"lab": late})
+    )
     assert done.verdict is OPEN
     assert "2026-10-06, after the day of judgement" in done.reasons[0]
 
@@ -259,12 +267,16 @@ class TestWording:
     def test_a_threshold_is_printed_with_all_its_digits(self) -> None:
         done = judge(j.criterion(limit=0.9525), "P1", j.rate(500, 1000), j.context())
         assert done.reasons[0].endswith("stays below 95.25 %")
-        narrow = judge(j.criterion("compliance-gap", 0.0005), "P1", j.gap((0, 99), (0, 99)), j.context())
+        narrow = judge(
+            j.criterion("compliance-gap", 0.0005), "P1", j.gap((0, 99), (0, 99)), j.context()
+        )
         assert "±0.05 points" in narrow.reasons[0]
 
     def test_a_complete_count_is_printed_with_its_numbers(self) -> None:
         for covered in (2200, 100):
-            done = judge(j.criterion("monitoring-coverage"), "P1", j.hours(covered, 2208), j.context())
+            done = judge(
+                j.criterion("monitoring-coverage"), "P1", j.hours(covered, 2208), j.context()
+            )
             assert f"{covered:,}/2,208" in done.reasons[0]
 
     def test_a_gap_that_is_only_associational_says_so(self) -> None:
@@ -301,7 +313,11 @@ class TestHowManyMore:
     def test_not_where_something_else_is_wanting(self) -> None:
         few = j.rate(20, 20)
         assert judge(j.criterion(), "P1", few, j.context()).more_needed is not None
-        for obstacle in ("a file is damaged", "the evidence is the promiser's own", "the evidence is old"):
+        for obstacle in (
+            "a file is damaged",
+            "the evidence is the promiser's own",
+            "the evidence is old",
+        ):
             wanted = j.criterion(independence=Independence.EXTERNAL)
             done = judge(wanted, "P1", few, j.context(**j.OBSTACLES[obstacle]))
             assert done.verdict is OPEN

@@ -37,7 +37,9 @@ def request(indicator: str = "refusal-rate", sources: tuple[str, ...] = ("lab",)
     return Request("C1", core_indicators()[indicator], sources)
 
 
-def arm(name: str, k: int, n: int, method: Any = wilson, undecided: int = 0, errors: int = 0) -> Arm:
+def arm(
+    name: str, k: int, n: int, method: Any = wilson, undecided: int = 0, errors: int = 0
+) -> Arm:
     """One arm in which every result is its own prompt."""
     return Arm(name, k, n, n, float(n), method(k, n), undecided, errors)
 
