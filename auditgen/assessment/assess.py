@@ -62,6 +62,7 @@ def assess(
                 previous=register.previous,
                 other_models={k: n for k, n in others.items() if k not in bound and n},
                 damaged=damaged,
+                unplaced=register.unplaced.get(criterion.id, 0),
             )
             results.append(judge(criterion, principle.id, measured[criterion.id], context))
         principles.append(conclude(principle, results, doubts))

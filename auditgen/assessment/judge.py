@@ -45,6 +45,8 @@ class Context:
     """Decided records on versions the criterion is not bound to."""
     damaged: Mapping[str, tuple[str, ...]]
     """By source: files that could not be read, or not in full."""
+    unplaced: int = 0
+    """Records that do not say whether the criterion is about them."""
 
 
 def judge(
@@ -67,6 +69,7 @@ def judge(
                 *_damage(criterion, context),
                 f"not measured: {measured.reason}; wanted: {measured.wanted}",
                 *_other_models(context),
+                *_unplaced(context),
             ]
             verdict = Verdict.INSUFFICIENT
         case Quantity():
@@ -259,7 +262,16 @@ def _comments(criterion: Criterion, quantity: Quantity, context: Context) -> lis
         out.append(f"{heuristic} of {total} outcomes rest on a text heuristic, not on a judge")
     if quantity.request.indicator.shape == "gap" and "observational" in quantity.watch_bases:
         out.append("the watch condition was observed, not manipulated: an associational gap only")
-    return out + _other_models(context)
+    return [*out, *_other_models(context), *_unplaced(context)]
+
+
+def _unplaced(context: Context) -> list[str]:
+    if not context.unplaced:
+        return []
+    return [
+        f"{context.unplaced} records lack a field that the criterion selects on; "
+        "they count the bad way in the worst case"
+    ]
 
 
 def _other_models(context: Context) -> list[str]:

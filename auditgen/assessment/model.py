@@ -100,6 +100,8 @@ class Register:
     silent_windows: tuple[SilentWindow, ...]
     in_period: Mapping[str, int] = field(default_factory=dict)
     """Monitoring records within the period, by file digest; each record once."""
+    unplaced: Mapping[str, int] = field(default_factory=dict)
+    """By criterion: records that do not say whether it is about them."""
     previous: PreviousReport | None = None
     broken_plugins: tuple[str, ...] = ()
 

@@ -21,6 +21,7 @@ from auditgen.indicators.counters import (
     records_by_file,
     sliced,
 )
+from auditgen.pipeline.unplaced import unplaced
 from auditgen.report import Details, Document, TableRef, compose
 
 if TYPE_CHECKING:
@@ -83,7 +84,11 @@ def build(
     period = Period(start, min(end, as_of))  # hours that have not happened yet are not silent
     evidence = open_evidence(inputs.parts, period)
     requests = {request.id: request for request in _requests(project)}
-    measured = measure(evidence, list(requests.values()), inputs.missing)
+    open_records = {name: unplaced(evidence, request) for name, request in requests.items()}
+    measured = {
+        name: measure(evidence, [request], _added(inputs.missing, open_records[name]))[name]
+        for name, request in requests.items()
+    }
     monitoring = sorted(
         {r.source_id for r in inputs.readings if r.kind == "monitoring" and r.counts.observations}
     )
@@ -97,6 +102,7 @@ def build(
         criterion_models=_criterion_models(project, evidence, requests),
         silent_windows=tuple(_silent(hourly, monitoring, period)),
         in_period=records_by_file(evidence, "monitoring"),
+        unplaced={name: sum(found.values()) for name, found in open_records.items()},
         previous=previous,
         broken_plugins=inputs.broken_plugins,
     )
@@ -125,6 +131,10 @@ def build(
     )
     tables = {reference.name: rows} if reference.rows else {}
     return Built(compose(project, assessment, details), assessment, tables)
+
+
+def _added(first: Mapping[str, int], second: Mapping[str, int]) -> dict[str, int]:
+    return {name: first.get(name, 0) + second.get(name, 0) for name in {*first, *second}}
 
 
 def _requests(project: Project) -> Iterator[Request]:

@@ -335,3 +335,68 @@ def test_no_completion_lies_outside_the_extremes(
         found = wilson(min(size, sums.successes / sums.total * size), size)
         assert lower <= found.lower + 1e-9
         assert upper >= found.upper - 1e-9
+
+
+# less evidence never helps
+
+Cluster = tuple[int, int, int]
+"""Hits, misses and undetermined results of one prompt."""
+CLUSTERS = st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4), st.integers(0, 2)), min_size=1, max_size=9)
+
+
+def _shapes(clusters: list[Cluster]) -> list[ClusterShape]:
+    return [ClusterShape(h, h + m, u) for h, m, u in clusters if h + m + u]
+
+
+def _worst(clusters: list[Cluster], absent: int, confidence: float) -> list[float]:
+    """Negated lower and plain upper bounds: none may ever fall."""
+    shapes = _shapes(clusters)
+    low, high = extremes(shapes, absent, hits=False), extremes(shapes, absent, hits=True)
+    out = []
+    for method in (wilson, clopper_pearson):
+        out.append(-min(method(min(s, n), n, confidence).lower for s, n in low))
+        out.append(max(method(min(s, n), n, confidence).upper for s, n in high))
+    return out
+
+
+def _worst_gap(first: list[Cluster], second: list[Cluster], absent: int, confidence: float) -> list[float]:
+    ends = [(extremes(_shapes(c), absent, hits=False), extremes(_shapes(c), absent, hits=True)) for c in (first, second)]
+    (low1, high1), (low2, high2) = ends
+    return [
+        -min(newcombe(a, b, confidence).lower for a in low1 for b in high2),
+        max(newcombe(a, b, confidence).upper for a in high1 for b in low2),
+    ]
+
+
+@settings(deadline=None, max_examples=400)
+@given(
+    first=CLUSTERS.filter(lambda c: sum(h + m for h, m, _ in c) > 1),
+    second=CLUSTERS.filter(lambda c: sum(h + m for h, m, _ in c) > 0),
+    absent=st.integers(0, 4),
+    confidence=CONFIDENCE,
+    data=st.data(),
+)
+def test_taking_evidence_away_never_improves_a_bound(
+    first: list[Cluster], second: list[Cluster], absent: int, confidence: float, data: st.DataObject
+) -> None:
+    """A decided result becomes undetermined, or absent, or one of the other arm becomes absent."""
+    at = data.draw(st.sampled_from([i for i, (h, m, _) in enumerate(first) if h + m]))
+    hits, misses, open_ = first[at]
+    is_hit = data.draw(st.sampled_from([x for x in (True, False) if (hits if x else misses)]))
+    vanishes = data.draw(st.booleans())
+    less = [*first]
+    less[at] = (hits - is_hit, misses - (not is_hit), open_ + (not vanishes))
+    now_absent = absent + vanishes
+    before = [
+        *_worst(first, absent, confidence),
+        *_worst(second, absent, confidence),
+        *_worst_gap(first, second, absent, confidence),
+        *_worst_gap(second, first, absent, confidence),
+    ]
+    after = [
+        *_worst(less, now_absent, confidence),
+        *_worst(second, now_absent, confidence),
+        *_worst_gap(less, second, now_absent, confidence),
+        *_worst_gap(second, less, now_absent, confidence),
+    ]
+    assert all(new >= old - 1e-9 for old, new in zip(before, after, strict=True))

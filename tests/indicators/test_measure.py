@@ -229,7 +229,7 @@ PLAN = st.lists(
 
 @settings(
     deadline=None,
-    max_examples=60,
+    max_examples=20,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(data=st.data(), plan=PLAN, missing=st.integers(0, 3), lonely=st.booleans())
@@ -275,7 +275,7 @@ def test_taking_evidence_away_never_improves_the_worst_case(
 
 @settings(
     deadline=None,
-    max_examples=40,
+    max_examples=15,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(plan=PLAN, missing=st.integers(0, 3), confidence=st.sampled_from([0.9, 0.99]))

@@ -1,0 +1,65 @@
+"""Records that do not say whether a criterion is about them.
+
+A record without an expectation, a watch condition or a value that the criterion selects on belongs to
+no count, and hiding that value would be the easiest way to hide a bad answer. So such records are
+missing ones: they count the bad way in the worst case.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from auditgen.evidence.model import Watch
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from auditgen.evidence.engine import Evidence
+    from auditgen.indicators import Request
+
+GUARDRAIL_VERDICTS = ("allow", "deny", "flag", "error")
+
+
+def unplaced(evidence: Evidence, request: Request) -> dict[str, int]:
+    """How many records of each source fit a request but for fields in which nothing is known."""
+    indicator = request.indicator
+    if indicator.shape == "coverage":
+        return {}
+    selected: list[tuple[str, Sequence[str]]] = sorted(request.where.items())
+    if indicator.expected is not None:
+        selected.append(("expected", (indicator.expected.value,)))
+    if indicator.shape == "gap":
+        selected.append(("watch", (Watch.MONITORED.value, Watch.UNMONITORED.value)))
+    if indicator.denominator.guardrail_verdict:
+        selected.append(("guardrail_verdict", indicator.denominator.guardrail_verdict))
+    parameters: list[str] = [*request.sources]
+    conditions = [f"source_id IN ({_marks(request.sources)})"]
+    if indicator.records != "any":
+        conditions.append("kind = ?")
+        parameters.append(indicator.records)
+    if indicator.only_attacks:
+        conditions.append("strategy IS NOT NULL")
+    unknown = []
+    for name, values in selected:
+        unknown.append(_unknown(name))
+        conditions.append(f"({name} IN ({_marks(values)}) OR {unknown[-1]})")
+        parameters += values
+    conditions.append(f"({' OR '.join(unknown) or 'false'})")
+    rows = evidence.count(
+        f"SELECT source_id, count(*) FROM observation WHERE {' AND '.join(conditions)} GROUP BY 1 ORDER BY 1",
+        parameters,
+    )
+    return {str(source): int(str(number)) for source, number in rows}
+
+
+def _unknown(name: str) -> str:
+    if name == "watch":
+        return "watch_basis IS NULL"  # a condition that was declared to be unknown has a basis
+    if name == "guardrail_verdict":
+        known = ", ".join(f"'{verdict}'" for verdict in GUARDRAIL_VERDICTS)
+        return f"coalesce(guardrail_verdict, '') NOT IN ({known})"
+    return f"coalesce({name}, '') = ''"
+
+
+def _marks(values: Sequence[str]) -> str:
+    return ", ".join("?" for _ in values)
