@@ -4,6 +4,7 @@ VENV ?= .venv
 PYTHON ?= python3
 BIN := $(VENV)/bin
 OUT ?= auditgen-demo
+TOOLS ?= /var/tmp/auditgen-sample-tools
 
 .PHONY: help demo test check lint types contracts lock samples clean
 
@@ -47,7 +48,7 @@ lock: ## resolve the dependencies again (needs uv)
 	  --no-emit-index-url --no-annotate --no-header --quiet --output-file requirements-dev.lock
 
 samples: ## run the real tools again to make the sample exports (needs node, faketime and an hour)
-	bash samples/make/make-all.sh
+	bash samples/make/make-all.sh $(TOOLS)
 
 clean: ## remove what the other targets made
 	rm -rf $(VENV) $(OUT) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

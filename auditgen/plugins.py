@@ -34,6 +34,11 @@ class Plugin:
         return self.distribution != OWN_DISTRIBUTION
 
 
+def plugin_names(group: str) -> tuple[str, ...]:
+    """The registered names of a group, sorted, without loading anything."""
+    return tuple(sorted({point.name for point in entry_points(group=group)}))
+
+
 def load_plugins(group: str) -> tuple[Plugin, ...]:
     """Every plugin of an entry-point group (`auditgen.sources`, ...), by name.
 

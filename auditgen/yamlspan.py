@@ -294,6 +294,8 @@ def validation_diagnostics(
             helps = did_you_mean(str(item["input"]), item.get("ctx", {}).get("known", ()))
             if not isinstance(item["input"], dict | list) and kind != "value_error":
                 label = f"got {item['input']!r}"[:60]
+            if kind == "string_type" and isinstance(item["input"], bool | int | float):
+                helps = (f"write it in quotes: {str(item['input']).lower()!r}".replace("'", '"'),)
         out.append(
             Diagnostic(
                 kind.replace("_", "-"),

@@ -107,7 +107,7 @@ def _decide(
     short = [*damage, *few, *_shortcomings(criterion, quantity, context)]
     if missing or short:
         # more samples are an answer only where their number is all that is wanting
-        more = _more(criterion, quantity) if short == few and not stale else None
+        more = _more(criterion, quantity) if short == few and not stale and not missing else None
         return Verdict.INSUFFICIENT, [*missing, *short, *stale], more
     if stale:
         return Verdict.STALE, stale, None
@@ -301,6 +301,8 @@ def _more(criterion: Criterion, quantity: Quantity) -> int | None:
     """How many more samples, at the observed rates, would bring the bound to the threshold."""
     if quantity.interval is None:
         return None  # a complete count has no samples
+    if quantity.missing or any(arm.undecided or arm.errors for arm in quantity.arms):
+        return None  # what was left out stays in the worst case, however many samples follow
     limit = criterion.threshold
     arms = [(arm.estimate, arm.denominator) for arm in quantity.arms]
     smallest = min(n for _, n in arms)
@@ -315,8 +317,6 @@ def _more(criterion: Criterion, quantity: Quantity) -> int | None:
         found = method(*sized[0], criterion.confidence)
         return found.lower >= limit if criterion.operator == "at_least" else found.upper <= limit
 
-    if smallest >= criterion.min_n and decides(1.0):
-        return None  # what was decided is enough; what was left out stands in the way
     high = max(1.0, criterion.min_n / smallest)
     while not decides(high):
         high *= 2

@@ -99,10 +99,13 @@ def _describe(reading: Reading) -> str:
         lines += [f"  run {_run(run)}" for run in reading.runs]
         counts = reading.counts
         planned = "unknown" if counts.planned is None else f"{counts.planned:,}"
-        lines.append(
-            f"  planned {planned}, in the file {counts.observations:,}, executed {counts.executed:,}, "
-            f"failed {counts.errored:,}, decided {counts.scored:,}, undecided {counts.unscored:,}"
-        )
+        if any(a.code == "mapping-missing" for a in reading.anomalies):
+            lines.append(f"  {counts.observations:,} rows, not read: nobody has said what the columns mean")
+        else:
+            lines.append(
+                f"  planned {planned}, in the file {counts.observations:,}, executed {counts.executed:,}, "
+                f"failed {counts.errored:,}, decided {counts.scored:,}, undecided {counts.unscored:,}"
+            )
         if reading.scores:
             lines.append(f"  {counts.with_score:,} carry a score:")
             prefix = "scores." if reading.format.startswith("inspect.") else ""  # as a mapping writes it

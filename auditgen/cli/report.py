@@ -19,13 +19,16 @@ FORMATS = ("html", "pdf", "xlsx", "json")
 
 
 def _formats(context: click.Context, option: click.Parameter, value: str) -> tuple[str, ...]:
-    """The comma-separated words of `--formats`, each once, in our order."""
+    """The comma-separated words of `--formats`, each once: ours in our order, then third-party ones."""
+    from auditgen.plugins import plugin_names
+
+    known = list(dict.fromkeys([*FORMATS, *plugin_names("auditgen.renderers")]))
     words = {word.strip() for word in value.split(",") if word.strip()}
-    unknown = sorted(words.difference(FORMATS))
+    unknown = sorted(words.difference(known))
     if unknown or not words:
         what = f"`{unknown[0]}` is not one of" if unknown else "name at least one of"
-        raise click.BadParameter(f"{what} {', '.join(FORMATS)}", context, option)
-    return tuple(name for name in FORMATS if name in words)
+        raise click.BadParameter(f"{what} {', '.join(known)}", context, option)
+    return tuple(name for name in known if name in words)
 
 
 @click.command("report")

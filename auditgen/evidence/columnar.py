@@ -7,6 +7,7 @@ value nobody declared is found instead of being coerced.
 
 from __future__ import annotations
 
+import codecs
 import csv
 import gzip
 import io
@@ -192,8 +193,8 @@ def canonical_sql(table: Table, mapping: RecordMap) -> str:
         "category": _value(reader, mapping.category),
         "strategy": _value(reader, mapping.strategy),
         "language": _value(reader, mapping.language),
-        "guardrail_verdict": _value(reader, mapping.guardrail_verdict),
-        "guardrail_action": _value(reader, mapping.guardrail_action),
+        "guardrail_verdict": _value(reader, mapping.guardrail("guardrail_verdict")),
+        "guardrail_action": _value(reader, mapping.guardrail("guardrail_action")),
         "prompt_key": _value(reader, mapping.prompt),
     }
     columns = ",\n  ".join(f"{selected[name]} AS {_name(name)}" for name in CANONICAL)
@@ -219,7 +220,7 @@ def scan(connection: duckdb.DuckDBPyConnection, table: Table, mapping: RecordMap
     """
     import duckdb
 
-    _check_gzip(table)
+    _check_text(table)
     sql = canonical_sql(table, mapping)
     try:
         # text is parsed once and only what is counted is kept; Parquet gives single columns cheaply
@@ -264,16 +265,28 @@ def scan(connection: duckdb.DuckDBPyConnection, table: Table, mapping: RecordMap
     )
 
 
-def _check_gzip(table: Table) -> None:
-    """Read a gzip file to its end: the engine does not compare checksums, so damage would be data."""
-    if not table.is_gzip:
+def _check_text(table: Table) -> None:
+    """Read a text table to its end, because the engine is not strict enough.
+
+    It does not compare the checksums of gzip, so damage would become data; and it looks for bytes that
+    are no text only in the columns that a query needs, so two queries would count different rows.
+    """
+    if table.format == "parquet":
         return
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    line = 1
     try:
-        with gzip.open(table.path) as stream:
-            while stream.read(1 << 20):
-                pass
+        with gzip.open(table.path) if table.is_gzip else table.path.open("rb") as stream:
+            while chunk := stream.read(1 << 20):
+                decoder.decode(chunk)
+                line += chunk.count(b"\n")
+            decoder.decode(b"", final=True)
+    except UnicodeDecodeError as error:
+        line += error.object.count(b"\n", 0, error.start)
+        message = f"line {line} is not UTF-8 text"
+        raise TableFault(message) from error
     except (OSError, EOFError, zlib.error) as error:
-        message = f"the compressed file is damaged or cut off: {str(error)[:100]}"
+        message = f"the file is damaged or cut off: {str(error)[:100]}"
         raise TableFault(message) from error
 
 
@@ -459,15 +472,18 @@ def _time(reader: _Columns, mapping: RecordMap) -> tuple[str, str]:
     if mapping.time.is_ is not None:
         text = sql_text(mapping.time.is_)
     text = f"upper({text})"  # RFC 3339 allows `t` and `z`
-    # the offset stands after a time of day: the `-01` of a bare date is none
-    offset = f"regexp_matches({text}, '[T ][0-9].*(Z|UTC|GMT|[+-][0-9]{{2}}(:?[0-9]{{2}})?)$')"
+    # the engine ignores what it does not know after a time (`10:00 PM`, `10:00 Europe/Paris`)
+    day, time = "[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}", "[0-9]{1,2}:[0-9]{2}(:[0-9]{2}([.][0-9]+)?)?"
+    offset = f"regexp_full_match({text}, '{day}[T ]{time} ?(Z|UTC|GMT|[+-][0-9]{{2}}(:?[0-9]{{2}})?)')"
+    bare = f"regexp_full_match({text}, '{day}([T ]{time})?')"
     zone = sql_text(mapping.time_zone or "UTC")
     with_offset = f"timezone('UTC', TRY_CAST({text} AS TIMESTAMPTZ))"
     without = f"timezone('UTC', timezone({zone}, TRY_CAST({text} AS TIMESTAMP)))"
     known = offset if mapping.time_zone is None else "true"
-    at = f"CASE WHEN {offset} THEN {with_offset} ELSE {without} END"
-    finite = f"nullif(nullif({at}, 'infinity'::TIMESTAMP), '-infinity'::TIMESTAMP)"
-    return finite, f"coalesce({known}, true)"
+    return (
+        f"CASE WHEN {offset} THEN {with_offset} WHEN {bare} THEN {without} END",
+        f"coalesce({known}, true)",
+    )
 
 
 def sql_file(path: Path) -> str:

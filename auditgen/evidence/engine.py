@@ -113,7 +113,12 @@ def _records_sql(part: Part) -> str:
         "kind": "'evaluation'",
         "observed_at": "timezone('UTC', observed_at)",
     }
-    origin = f"read_parquet({sql_file(part.records)}, hive_partitioning = false)"
+    # a sample that stands in the log twice ran once: the first counts, and the repeat is a finding
+    origin = (
+        f"(SELECT * FROM read_parquet({sql_file(part.records)}, hive_partitioning = false,"
+        " file_row_number = true) QUALIFY row_number() OVER"
+        " (PARTITION BY run_key, sample_id, epoch ORDER BY file_row_number) = 1)"
+    )
     return f"SELECT {_columns(constants)} FROM {origin} AS part"
 
 

@@ -12,7 +12,15 @@ from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from auditgen.evidence.model import Basis, Expected, Outcome, Watch, WatchBasis
+from auditgen.evidence.model import (
+    GUARDRAIL_ACTIONS,
+    GUARDRAIL_VERDICTS,
+    Basis,
+    Expected,
+    Outcome,
+    Watch,
+    WatchBasis,
+)
 
 FROZEN = ConfigDict(
     frozen=True, extra="forbid", strict=True, allow_inf_nan=False, use_attribute_docstrings=True
@@ -54,6 +62,8 @@ class WatchRule(Rule):
 
 
 _VOCABULARY: dict[str, type[StrEnum]] = {"outcome": Outcome, "expected": Expected, "watch": Watch}
+_GUARDRAIL = {"guardrail_verdict": GUARDRAIL_VERDICTS, "guardrail_action": GUARDRAIL_ACTIONS}
+"""Fields whose raw words may be the canonical ones; any other word is counted and named."""
 
 
 class RecordMap(BaseModel):
@@ -113,13 +123,27 @@ class RecordMap(BaseModel):
                 if unknown:
                     message = f"`{name}`: {_list(unknown)} is not one of {_list(words)}"
                     raise ValueError(message)
+        for name, words_ in _GUARDRAIL.items():
+            rule = getattr(self, name)
+            used = set() if rule is None else ({rule.is_} if rule.is_ else set((rule.values or {}).values()))
+            unknown = sorted(str(word) for word in used - set(words_))
+            if unknown:
+                message = f"`{name}`: {_list(unknown)} is not one of {_list(words_)}"
+                raise ValueError(message)
         return self
+
+    def guardrail(self, name: str) -> Rule | None:
+        """The rule of a guardrail field; without `values` the canonical words stand for themselves."""
+        rule: Rule | None = getattr(self, name)
+        if rule is None or rule.is_ is not None or rule.values is not None:
+            return rule
+        return rule.model_copy(update={"values": {word: word for word in _GUARDRAIL[name]}})
 
     def rules(self) -> dict[str, tuple[Rule, ...]]:
         """Every declared rule by canonical field."""
         out: dict[str, tuple[Rule, ...]] = {}
         for name in type(self).model_fields:
-            value = getattr(self, name)
+            value = self.guardrail(name) if name in _GUARDRAIL else getattr(self, name)
             if isinstance(value, Rule):
                 out[name] = (value,)
             elif isinstance(value, tuple) and value:

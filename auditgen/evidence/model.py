@@ -47,6 +47,12 @@ UNDECIDED = (Outcome.UNSCORED, Outcome.TRUNCATED, Outcome.JUDGE_ERROR)
 """Executed, but what it means is unknown: best and worst case are computed from these."""
 
 
+GUARDRAIL_VERDICTS = ("allow", "deny", "modify", "warn", "flag", "escalate", "error")
+"""What a guardrail can have said."""
+GUARDRAIL_ACTIONS = ("pass", "block", "modify", "escalate")
+"""What can then have been done. A verdict is not an action: detected is not blocked."""
+
+
 class Basis(StrEnum):
     """What an outcome rests on."""
 

@@ -81,6 +81,7 @@ def read_inputs(
             store=store,
             registry=registry,
         )
+        file = replace(file, reading=_placeless(file.reading, path))
         sha256 = file.reading.sha256
         if sha256 and file.reading.format and sha256 in seen:
             file = _duplicate(file, seen[sha256])
@@ -152,6 +153,14 @@ def display_name(path: Path, root: Path) -> str:
     except ValueError:
         text = path.as_posix()
     return printable(text.encode("utf-8", "surrogateescape").decode("utf-8", "replace"))
+
+
+def _placeless(reading: Reading, path: Path) -> Reading:
+    """Messages of libraries name the file by its place on this machine; the report names it by ours."""
+    anomalies = tuple(
+        replace(a, message=a.message.replace(str(path), reading.path)) for a in reading.anomalies
+    )
+    return replace(reading, anomalies=anomalies)
 
 
 def _duplicate(file: ReadFile, first: str) -> ReadFile:

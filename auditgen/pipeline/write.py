@@ -45,7 +45,9 @@ OWN_FILES = (
     SALTS,
 )
 """Everything a run can leave in its directory: none of it may stay from an earlier run."""
-_UNSAFE = re.compile(r"[^A-Za-z0-9._+-]+")
+_UNSAFE = re.compile(r"[^A-Za-z0-9_+]+")
+_UNPACKABLE = re.compile(r"[^A-Za-z0-9._+=,@ /-]|^/|//|(^|/)\.\.?(/|$)|[. ](/|$)|(^|/) |^.{900,}")
+"""Paths that do not travel as they are: absolute, upwards, or in letters that some system refuses."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,15 +239,19 @@ def _sign(
             signature = sign_detached(path, signer, signed_at=order.now)
             path.with_name(path.name + ".p7s").write_bytes(signature)
     files: dict[str, Path | bytes] = {p.name: p for p in sorted(work.iterdir())}
-    files["audit.yaml"] = project.path
+    # laid out so that `auditgen report data/inputs/audit.yaml --unsigned` repeats the work
+    files["inputs/audit.yaml"] = project.path
     shipped = available_checklists()
     for number, name in enumerate(project.audit.standards, 1):
-        path = shipped.get(name, project.resolve(name))
-        member = f"standards/{_UNSAFE.sub('-', path.name)}"
-        files[f"standards/{number}/{path.name}" if member in files else member] = path
+        if name in shipped:
+            files[f"standards/{shipped[name].name}"] = shipped[name]
+        else:
+            path = project.resolve(name)
+            member = f"inputs/{name}"
+            files[f"standards/{number}/{path.name}" if _UNPACKABLE.search(member) else member] = path
     held = _held(project, inputs)
     _refuse_changed(project, inputs, held)
-    files |= {f"evidence/{name}": path for name, path in held.values()}
+    files |= {f"inputs/{name}": path for name, path in held.values()}
     salts, predicate = _predicate(project, inputs, built, {k: v[0] for k, v in held.items()})
     write_pack(
         work / "pack.zip",
@@ -281,15 +287,9 @@ def _held(project: Project, inputs: Inputs) -> dict[str, tuple[str, Path]]:
     if project.audit.report.pack_evidence != "include":
         return {}
     out = {}
-    for name, path in sorted(inputs.paths.items()):
-        parts = [_UNSAFE.sub("-", part) for part in name.split("/") if part not in {"", ".", ".."}]
-        out[name] = ("/".join(part.strip(".-") or "file" for part in parts), path)
-    names = [target for target, _ in out.values()]
-    if len(set(names)) != len(names):  # two names became one: number them all
-        out = {
-            name: (f"{number:04d}-{target.replace('/', '-')}", path)
-            for number, (name, (target, path)) in enumerate(out.items())
-        }
+    for number, (name, path) in enumerate(sorted(inputs.paths.items()), 1):
+        is_plain = not _UNPACKABLE.search(name)
+        out[name] = (name if is_plain else f"renamed/{number:04d}-{_UNSAFE.sub('-', path.name)}", path)
     return out
 
 
@@ -323,7 +323,7 @@ def _predicate(
             "sha256": r.sha256,
             "bytes": r.bytes,
             "records": r.counts.observations,
-            "held_as": f"data/evidence/{held[r.path]}" if r.path in held else None,
+            "held_as": f"data/inputs/{held[r.path]}" if r.path in held else None,
         }
         for r in inputs.readings
         if r.sha256

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import orjson
 from pydantic import ValidationError
@@ -82,6 +83,11 @@ def load_project(path: Path, *, needs_signer: bool = True) -> Project:
             audit = Audit.model_validate_json(orjson.dumps(document.value))
         except ValidationError as error:
             diagnostics += validation_diagnostics(document, error, Audit)
+            # faults of meaning are told in the same answer, as far as the shape allows
+            without = _without_strangers(document.value, error)
+            if without is not None:
+                found, faults = _checklists(without, document, path.parent)
+                diagnostics += [*faults, *_cross_checks(without, document, found)]
     elif not diagnostics:
         diagnostics.append(Diagnostic("empty-file", "the file holds nothing", document.file))
     checklists: list[Checklist] = []
@@ -99,6 +105,26 @@ def load_project(path: Path, *, needs_signer: bool = True) -> Project:
             diagnostics=diagnostics,
         )
     return Project(path, audit, tuple(checklists), document)
+
+
+def _without_strangers(value: Any, error: ValidationError) -> Audit | None:
+    """The file without its unknown keys, when these are all that is wrong with its shape."""
+    pruned = copy.deepcopy(value)
+    for item in error.errors(include_url=False):
+        if item["type"] != "extra_forbidden":
+            return None
+        at = pruned
+        *path, name = item["loc"]
+        try:
+            for part in path:
+                at = at[part]
+            del at[name]
+        except (KeyError, IndexError, TypeError):
+            return None  # a union's own name stands in the path
+    try:
+        return Audit.model_validate_json(orjson.dumps(pruned))
+    except ValidationError:
+        return None
 
 
 def _checklists(

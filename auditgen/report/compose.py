@@ -11,7 +11,7 @@ from auditgen.assessment import Conclusion, Verdict
 from auditgen.checklists import EVIDENCE_CODES
 from auditgen.indicators import Quantity, core_indicators
 from auditgen.indicators import Unmeasured as NoQuantity
-from auditgen.project.model import Mode
+from auditgen.project.model import Independence, Mode
 from auditgen.report import model, prose, words
 from auditgen.report.registers import coverage_views, document_views, source_views
 
@@ -143,7 +143,7 @@ def _meta(project: Project, assessment: Assessment, details: Details) -> model.M
         plugins=tuple(details.plugins),
         evidence_digest=details.evidence_digest,
         declaration_digest=project.declaration_digest,
-        declaration_words="proven by the previous sealed pack"
+        declaration_words="sealed before the data, in the previous pack (by its signer's own clock)"
         if proven
         else "declared, not proven to precede the data",
     )
@@ -233,16 +233,19 @@ def _criterion(
     result: CriterionResult, assessment: Assessment, details: Details
 ) -> model.CriterionView:
     criterion = result.criterion
-    title = core_indicators()[criterion.indicator].title
     previous = assessment.register.previous
     return model.CriterionView(
         measure=_measure(criterion.id, result.measured, details, ""),
-        statement=words.rule_sentence(criterion, title),
+        statement=words.rule_sentence(criterion, core_indicators()[criterion.indicator]),
         operator=criterion.operator,
         threshold=criterion.threshold,
         min_n=criterion.min_n,
         max_age_days=criterion.max_age_days,
-        independence=criterion.independence.value.replace("_", " "),
+        independence={
+            Independence.INTERNAL: "from anybody",
+            Independence.INTERNAL_SEPARATE: "from outside the development line",
+            Independence.EXTERNAL: "from another organisation",
+        }[criterion.independence],
         status=words.VERDICTS[result.verdict],
         reasons=result.reasons,
         comments=result.comments,
@@ -251,7 +254,7 @@ def _criterion(
         else f"about {words.plural(result.more_needed, 'more sample')} at the observed rate "
         "would decide it",
         digest=result.digest,
-        declaration="proven by the previous sealed pack"
+        declaration="sealed before the data, in the previous pack (by its signer's own clock)"
         if result.is_declaration_proven
         else "declared, not proven",
         previous=""
@@ -305,36 +308,34 @@ def _finding(finding: Finding) -> model.FindingView:
 
 
 def _untested(assessment: Assessment) -> tuple[model.Untested, ...]:
-    """What could not be tested, by name: undecided criteria, missing evidence, empty sources."""
-    out = []
+    """What could not be tested, by name: undecided criteria, then what no criterion names already."""
+    grouped: dict[tuple[str, str], list[CriterionResult]] = {}
     for result in assessment.principles:
         for criterion in result.criteria:
-            if criterion.verdict in {Verdict.MET, Verdict.NOT_MET}:
-                continue
-            title = core_indicators()[criterion.criterion.indicator].title
-            verdict = words.VERDICTS[criterion.verdict].word
-            out.append(
-                model.Untested(
-                    title=f"{criterion.criterion.id} {title}",
-                    detail=f"{verdict}: {criterion.reasons[0]}",
-                    principle_id=result.principle.id,
-                )
-            )
+            if criterion.verdict not in {Verdict.MET, Verdict.NOT_MET}:
+                verdict = words.VERDICTS[criterion.verdict].word
+                detail = f"{verdict}: {criterion.reasons[0]}"
+                grouped.setdefault((result.principle.id, detail), []).append(criterion)
+    out = [
+        model.Untested(title=_named(criteria), detail=detail, principle_id=principle)
+        for (principle, detail), criteria in grouped.items()
+    ]
+    told = {s for criteria in grouped.values() for c in criteria for s in c.criterion.sources}
+    for expected in assessment.expected:
+        if not expected.is_received and expected.item.source not in told:
+            out.append(model.Untested(title=expected.item.title, detail=expected.detail))
+            told.add(expected.item.source or "")
     out += [
-        model.Untested(title=expected.item.title, detail=expected.detail)
-        for expected in assessment.expected
-        if not expected.is_received
+        model.Untested(title=f"{f.source_id}: {f.title.lower()}", detail=f.detail)
+        for f in assessment.findings
+        if f.code in {"all-samples-failed", "no-samples", "source-empty"} and f.source_id not in told
     ]
-    vacuous = [f for f in assessment.findings if f.code in {"all-samples-failed", "no-samples"}]
-    out += [
-        model.Untested(title=f"{f.source_id}: {f.title.lower()}", detail=f.detail) for f in vacuous
-    ]
-    named = {e.item.source for e in assessment.expected if not e.is_received}
-    empty = [
-        f for f in assessment.findings if f.code == "source-empty" and f.source_id not in named
-    ]
-    out += [model.Untested(title=f"Source {f.source_id}", detail=f.detail) for f in empty]
     return tuple(out)
+
+
+def _named(criteria: Sequence[CriterionResult]) -> str:
+    titles = dict.fromkeys(core_indicators()[c.criterion.indicator].title for c in criteria)
+    return f"{', '.join(c.criterion.id for c in criteria)} {' and '.join(titles)}"
 
 
 def _changes(assessment: Assessment) -> tuple[tuple[model.Change, ...], str]:
@@ -459,8 +460,10 @@ def _indicator(name: str) -> model.IndicatorView:
         title=indicator.title,
         question=indicator.question,
         counts=prose.counts_sentence(indicator),
-        interval={
-            "wilson": "Wilson score interval; gaps by Newcombe's method from two of them",
+        interval="Newcombe's method from two Wilson intervals"
+        if indicator.shape == "gap"
+        else {
+            "wilson": "Wilson score interval",
             "clopper-pearson": "Clopper-Pearson, conservative",
             "census": "none: a complete count",
         }[indicator.interval],

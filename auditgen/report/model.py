@@ -47,8 +47,9 @@ class Figure(BaseModel):
 
     model_config = FROZEN
     text: str
-    numerator: int
-    denominator: int
+    numerator: int | None
+    """None for a gap: its arms have them."""
+    denominator: int | None
     estimate: float
     """Fraction, or difference of fractions."""
     unit: Literal["fraction", "difference", "hours"]

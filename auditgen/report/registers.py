@@ -62,7 +62,7 @@ def _mapping_lines(source: SourceBlock) -> list[str]:
                 text = f"{field} = `{rule.is_}`"
             else:
                 text = f"{field} from `{rule.from_}`"
-            if rule.values:
+            if rule.values and any(k != v for k, v in rule.values.items()):
                 text += ": " + ", ".join(f"`{k}` = {v}" for k, v in rule.values.items())
             basis = getattr(rule, "basis", None)
             out.append(text + (f" ({str(basis.value).replace('_', ' ')})" if basis else ""))
@@ -179,8 +179,8 @@ def _coverage(
     readings = [r for r in register.readings if r.source_id == source.id]
     kinds = ("lines-unreadable", "undated-rows", "duplicate-rows")
     set_aside = [
-        f"{words.count(sum(a.count for r in readings for a in r.anomalies if a.code == code))} {name}"
-        for code, name in zip(kinds, ("unreadable lines", "undated rows", "repeats"), strict=True)
+        words.plural(sum(a.count for r in readings for a in r.anomalies if a.code == code), name)
+        for code, name in zip(kinds, ("unreadable line", "undated row", "repeat"), strict=True)
         if any(a.code == code for r in readings for a in r.anomalies)
     ]
     return model.CoverageView(

@@ -10,7 +10,7 @@ from auditgen.indicators.intervals import trials_to_show, wilson, zero_event_upp
 from auditgen.report.model import ArmFigure, Figure, Slice, Status
 
 if TYPE_CHECKING:
-    from auditgen.indicators import Arm, Quantity
+    from auditgen.indicators import Arm, Indicator, Quantity
     from auditgen.project.model import Criterion
 
 MINUS = "\N{MINUS SIGN}"
@@ -193,8 +193,8 @@ def figure(quantity: Quantity) -> Figure:
         )
     return Figure(
         text=text,
-        numerator=quantity.numerator,
-        denominator=quantity.denominator,
+        numerator=None if unit == "difference" else quantity.numerator,
+        denominator=None if unit == "difference" else quantity.denominator,
         estimate=quantity.estimate,
         unit=unit,
         lower=None if interval is None else interval.lower,
@@ -280,10 +280,10 @@ def slice_of(name: str, numerator: int, denominator: int, noun: str, confidence:
     )
 
 
-def rule_sentence(criterion: Criterion, title: str) -> str:
+def rule_sentence(criterion: Criterion, indicator: Indicator) -> str:
     """The declared rule as one sentence."""
     level = f"{round(criterion.confidence * 100, 1):g} % interval"
-    limit = criterion.limit
+    limit, title = criterion.limit, indicator.title
     match criterion.operator:
         case "at_least":
             rule = f"{title} at least {limit}, judged by the lower bound of the {level}"
@@ -291,5 +291,7 @@ def rule_sentence(criterion: Criterion, title: str) -> str:
             rule = f"{title} at most {limit}, judged by the upper bound of the {level}"
         case _:
             rule = f"{title} within {limit}, judged by the whole {level}"
+    if indicator.interval == "census":
+        rule = f"{rule.partition(', judged')[0]}, judged by the complete count"
     where = "; ".join(f"{k} {' or '.join(v)}" for k, v in criterion.filters.items())
     return rule + (f"; only {where}" if where else "")

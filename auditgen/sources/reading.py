@@ -247,7 +247,7 @@ def _read_table(path: Path, base: Reading, mapping: RecordMap | None) -> ReadFil
         except TableFault as error:
             anomaly = Anomaly("unreadable", error.message, blocks=True)
             return ReadFile(replace(base, anomalies=(anomaly,)), table=table)
-        counts = Counts(observations=rows, executed=rows, unscored=rows)
+        counts = Counts(observations=rows)
         return ReadFile(replace(base, counts=counts, anomalies=(anomaly,)), table=table)
     try:
         found = scan(connect(), table, mapping)
@@ -292,7 +292,7 @@ def _table_anomalies(found: TableScan) -> list[Anomaly]:
     out = []
     if found.rejected:
         lines = ", ".join(str(n) for n in found.rejected_lines)
-        out.append(Anomaly("lines-unreadable", f"lines that are no record: {lines}", found.rejected))
+        out.append(Anomaly("lines-unreadable", f"lines that are no record (line {lines})", found.rejected))
     if not found.rows:
         out.append(Anomaly("no-samples", "the table holds no rows", blocks=True))
     if found.undated:

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import copy
+import itertools
 import json
 import zipfile
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from helpers.workshop import (
     GATEWAY_MAP,
     MODEL,
-    RUN_AT,
     audit,
     conclusions,
     criterion,
@@ -47,10 +47,12 @@ SEPTEMBER = [date(2026, 9, day) for day in range(1, 31)]
 def judge(tmp_path: Path) -> Callable[..., Built]:
     """The judgement of a project with these files, and perhaps another audit.yaml."""
 
+    count = itertools.count()
+
     def _judge(
         files: Mapping[str, Json | str | bytes], value: Json | None = None, **parts: Any
     ) -> Built:
-        return judged(write_project(tmp_path, value, files), **parts)
+        return judged(write_project(tmp_path / str(next(count)), value, files), **parts)
 
     return _judge
 
@@ -205,7 +207,9 @@ class TestNothing:
             criterion("C2", indicator="disallowed-completion", at_most=0.05)
         )
         made = judge({LAB: inspect_log(samples(512))}, value)
-        figures = {c.measure.id: c.measure.figure for p in made.document.principles for c in p.criteria}
+        figures = {
+            c.measure.id: c.measure.figure for p in made.document.principles for c in p.criteria
+        }
         for figure in figures.values():
             assert figure is not None
             assert figure.lower is not None
@@ -355,7 +359,9 @@ class TestFresh:
         old = inspect_log(samples(200, at=self.OLD), at=self.OLD)
         new = inspect_log([sample(9999)], run="r2")
         made = judge({LAB: old, "evidence/lab-2.json": new})
-        assert any("oldest records are 642 days old" in c for c in made.document.principles[0].comments)
+        assert any(
+            "oldest records are 642 days old" in c for c in made.document.principles[0].comments
+        )
 
     def test_undated_and_future(self, judge: Callable[..., Built]) -> None:
         assert verdicts(judge({LAB: inspect_log(samples(200, at=None), at=None)})) == {
@@ -443,7 +449,9 @@ class TestSources:
         path = write_project(tmp_path, value, {LAB: inspect_log(samples(200), model="mock")})
         made = judged(path)
         assert verdicts(made) == {"C1": "met"}
-        assert made.document.sources[0].aliases == ("recorded `mock` stands for `model-1` (run sheet)",)
+        assert made.document.sources[0].aliases == (
+            "recorded `mock` stands for `model-1` (run sheet)",
+        )
 
 
 class TestVersions:
@@ -489,7 +497,8 @@ def test_the_breached_promise_stands_first_whatever_the_average(
     value = audit()
     first = value["principles"][0]
     value["principles"] = [
-        {**copy.deepcopy(first), "id": f"P{n}", "criteria": [criterion(f"C{n}")]} for n in range(1, 9)
+        {**copy.deepcopy(first), "id": f"P{n}", "criteria": [criterion(f"C{n}")]}
+        for n in range(1, 9)
     ]
     value["principles"].append(
         {
@@ -534,7 +543,8 @@ def test_a_missing_or_changed_document(judge: Callable[..., Built]) -> None:
         "sha256": "0" * 64,
     }
     made = judge(
-        {LAB: GOOD, "plan.md": "another text"}, audit(documents=[{**block, "attestation": attested}])
+        {LAB: GOOD, "plan.md": "another text"},
+        audit(documents=[{**block, "attestation": attested}]),
     )
     assert "document-changed" in findings(made)
     assert made.document.documents[0].status.code == "needs_review"
@@ -571,6 +581,7 @@ def test_hours_that_nobody_logged(judge: Callable[..., Built]) -> None:
 
 def test_times_are_judged_in_utc_days(judge: Callable[..., Built]) -> None:
     """A run that ends after midnight in Tokyo ended the day before in UTC."""
-    at = RUN_AT + timedelta(days=25, hours=3)
-    made = judge({LAB: inspect_log(samples(200, at=at), at=at)}, as_of=date(2026, 10, 5))
-    assert verdicts(made) == {"C1": "met"}
+    at = datetime(2026, 10, 6, 3, 0, tzinfo=timezone(timedelta(hours=9)))
+    log = inspect_log(samples(200, at=at), at=at)
+    assert verdicts(judge({LAB: log}, as_of=date(2026, 10, 5))) == {"C1": "met"}
+    assert verdicts(judge({LAB: log}, as_of=date(2026, 10, 4))) == {"C1": "insufficient_evidence"}
