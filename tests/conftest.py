@@ -1,4 +1,4 @@
-"""Where genuine exports lie: the project's own sample quarter, and more of them where they are at hand."""
+"""Where genuine exports lie: the sample quarter, and more of them where they are at hand."""
 
 from __future__ import annotations
 

@@ -48,7 +48,12 @@ class Kit:
         record_map = None if mapping is None else RecordMap.model_validate_json(json.dumps(mapping))
         store = EvidenceStore(Path(tempfile.mkdtemp(dir=self.directory)))
         return read_file(
-            path, name=path.name, source_id="s", mapping=record_map, store=store, registry=self.registry
+            path,
+            name=path.name,
+            source_id="s",
+            mapping=record_map,
+            store=store,
+            registry=self.registry,
         )
 
     def codes(self, file: ReadFile) -> dict[str, int]:

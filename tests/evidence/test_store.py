@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -75,7 +76,9 @@ def test_a_reading_comes_back_equal(tmp_path: Path) -> None:
     assert [p.name for p in store.directory.iterdir()] == ["key"]
 
 
-@pytest.mark.parametrize("name", ["reading.json", "observations.parquet", "scores.parquet", "digests.json"])
+@pytest.mark.parametrize(
+    "name", ["reading.json", "observations.parquet", "scores.parquet", "digests.json"]
+)
 @pytest.mark.parametrize("damage", ["gone", "empty", "cut", "flipped", "other"])
 def test_a_damaged_entry_counts_as_absent(name: str, damage: str, tmp_path: Path) -> None:
     store = EvidenceStore(tmp_path)
@@ -128,17 +131,31 @@ def test_a_store_that_cannot_be_written_is_the_environments_fault(tmp_path: Path
         writer.publish(READING)
 
 
-@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(text=st.text(st.characters(), max_size=20))
 def test_any_text_can_be_kept(text: str, tmp_path: Path) -> None:
     store = EvidenceStore(tmp_path)
     name = os.urandom(8).hex()
     score = Score(text, text, text, rationale=text)
-    record = observation(prompt=text, response=text, error_text=text, sample_id=text, suite=text, cohort=text, locator=text, scores=(score,))
+    record = observation(
+        prompt=text,
+        response=text,
+        error_text=text,
+        sample_id=text,
+        suite=text,
+        cohort=text,
+        locator=text,
+        scores=(score,),
+    )
     publish(store, record, key=name)
     (row,) = pq.read_table(store.observations(name)).to_pylist()
     wanted = "".join("\ufffd" if "\ud800" <= c <= "\udfff" else c for c in text)
-    if not any(0xDC00 <= ord(b) <= 0xDFFF and 0xD800 <= ord(a) <= 0xDBFF for a, b in zip(text, text[1:], strict=False)):
+    if not any(
+        0xDC00 <= ord(b) <= 0xDFFF and 0xD800 <= ord(a) <= 0xDBFF
+        for a, b in pairwise(text)
+    ):
         assert row["prompt"] == row["sample_id"] == row["locator"] == wanted
 
 
@@ -152,7 +169,9 @@ def test_tallies_and_duplicates(tmp_path: Path) -> None:
     ):
         writer.add(record)
     counts = writer.counts(5)
-    assert counts == Counts(planned=5, observations=3, executed=2, errored=1, scored=1, unscored=1, duplicates=1)
+    assert counts == Counts(
+        planned=5, observations=3, executed=2, errored=1, scored=1, unscored=1, duplicates=1
+    )
     assert counts.missing == 3
     assert (writer.first_at, writer.last_at) == (early, AT)
     writer.discard()
@@ -162,7 +181,9 @@ def test_tallies_and_duplicates(tmp_path: Path) -> None:
     ("planned", "observations", "duplicates", "missing"),
     [(None, 3, 0, 0), (3, 3, 0, 0), (5, 3, 0, 2), (2, 3, 0, 0), (3, 3, 2, 2), (0, 0, 0, 0)],
 )
-def test_missing_samples(planned: int | None, observations: int, duplicates: int, missing: int) -> None:
+def test_missing_samples(
+    planned: int | None, observations: int, duplicates: int, missing: int
+) -> None:
     counts = Counts(planned=planned, observations=observations, duplicates=duplicates)
     assert counts.missing == missing
 
@@ -183,7 +204,9 @@ def test_keys_bind_bytes_reader_and_mapping(tmp_path: Path) -> None:
 def test_many_batches_are_one_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("auditgen.evidence.store.BATCH_ROWS", 7)
     store = EvidenceStore(tmp_path)
-    records = [dataclasses.replace(observation(), sample_id=str(n), locator=str(n)) for n in range(50)]
+    records = [
+        dataclasses.replace(observation(), sample_id=str(n), locator=str(n)) for n in range(50)
+    ]
     publish(store, *records)
     assert pq.read_metadata(store.observations("key")).num_rows == 50
 
@@ -191,8 +214,9 @@ def test_many_batches_are_one_table(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 @pytest.mark.parametrize(
     ("value", "text"),
     [
-        (None, None), (True, "true"), (False, "false"), (1, "1"), (1.0, "1"), (-0.0, "0"), (0.5, "0.5"),
-        (float("nan"), None), (float("inf"), None), (1e300, "1e+300"), ("", ""), ("NaN", "NaN"), ([1], None), ({}, None),
+        (None, None), (True, "true"), (False, "false"), (1, "1"), (1.0, "1"), (-0.0, "0"),
+        (0.5, "0.5"), (float("nan"), None), (float("inf"), None), (1e300, "1e+300"), ("", ""),
+        ("NaN", "NaN"), ([1], None), ({}, None),
     ],
 )  # fmt: skip
 def test_raw_values_as_a_mapping_lists_them(value: Any, text: str | None) -> None:
@@ -201,6 +225,14 @@ def test_raw_values_as_a_mapping_lists_them(value: Any, text: str | None) -> Non
 
 def test_paths_into_a_record() -> None:
     record = {"a": {"b": 1, "b.c": 2}, "a.b.c": 3, "x": {"y": None}, "x.y": 4, "l": [1]}
-    assert [lookup(record, p) for p in ("a.b", "a.b.c", "a.x", "x.y", "l.0", "", "a.")] == [1, 3, None, 4, None, None, None]
+    assert [lookup(record, p) for p in ("a.b", "a.b.c", "a.x", "x.y", "l.0", "", "a.")] == [
+        1,
+        3,
+        None,
+        4,
+        None,
+        None,
+        None,
+    ]
     assert lookup({"a": {"b.c": 2}}, "a.b.c") == 2
     assert lookup([], "a") is None

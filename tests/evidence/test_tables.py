@@ -1,4 +1,4 @@
-"""Monitoring tables in place: every value as it was written, nothing coerced, nothing lost unsaid."""
+"""Monitoring tables in place: values as they were written, and nothing lost unsaid."""
 
 from __future__ import annotations
 
@@ -42,7 +42,13 @@ def test_the_gateway_of_the_sample_quarter(quarter: Path, kit: Any) -> None:
         "model": {"from": "model"},
         "outcome": {
             "from": "result",
-            "values": {"answered": "complied", "refused": "refused", "blocked": "blocked_output", "provider_error": "provider_error", "": "unscored"},
+            "values": {
+                "answered": "complied",
+                "refused": "refused",
+                "blocked": "blocked_output",
+                "provider_error": "provider_error",
+                "": "unscored",
+            },
         },
     }
     files = [kit.read(path, mapping) for path in sorted(quarter.glob("gateway/*"))]
@@ -52,7 +58,9 @@ def test_the_gateway_of_the_sample_quarter(quarter: Path, kit: Any) -> None:
     assert kit.codes(files[1]) == {"lines-unreadable": 1, "duplicate-rows": 5}
     evidence = kit.view(*files, mapping=mapping)
     assert evidence.repeated == {"s": 5}
-    ((rows, first, last),) = evidence.count("SELECT count(*), min(observed_at), max(observed_at) FROM observation")
+    ((rows, first, last),) = evidence.count(
+        "SELECT count(*), min(observed_at), max(observed_at) FROM observation"
+    )
     assert rows == 19487 + 18397 + 18921 - 5
     assert isinstance(first, dt.datetime)
     assert isinstance(last, dt.datetime)
@@ -86,7 +94,13 @@ def test_dialects_of_csv(text: str, packed: bool, kit: Any) -> None:
 
 @pytest.mark.parametrize(
     ("cell", "read"),
-    [('"a,b"', "a,b"), ('"a\nb"', "a\nb"), ('"say ""no"""', 'say "no"'), ('" x "', " x "), ("'; DROP TABLE x; --", "'; DROP TABLE x; --")],
+    [
+        ('"a,b"', "a,b"),
+        ('"a\nb"', "a\nb"),
+        ('"say ""no"""', 'say "no"'),
+        ('" x "', " x "),
+        ("'; DROP TABLE x; --", "'; DROP TABLE x; --"),
+    ],
 )
 def test_quoted_cells(cell: str, read: str, kit: Any) -> None:
     mapping = {**kit.mapping, "cohort": {"from": "id"}}
@@ -115,9 +129,13 @@ def test_lines_that_do_not_fit_are_counted(broken: str, kept: int, lost: int, ki
 @pytest.mark.parametrize("packed", [False, True])
 def test_text_that_is_not_utf8_is_refused_whole(packed: bool, kit: Any) -> None:
     """The engine would keep or drop such a row, depending on which columns a query needs."""
-    data = HEADER.encode() + ROWS.encode() * 3 + b"2026-07-03T00:00:00Z,\xe9,refused\n" + ROWS.encode()
+    data = (
+        HEADER.encode() + ROWS.encode() * 3 + b"2026-07-03T00:00:00Z,\xe9,refused\n" + ROWS.encode()
+    )
     file = kit.read(kit.file(gzip.compress(data) if packed else data))
-    assert [(a.code, a.message) for a in file.reading.anomalies] == [("unreadable", "line 8 is not UTF-8 text")]
+    assert [(a.code, a.message) for a in file.reading.anomalies] == [
+        ("unreadable", "line 8 is not UTF-8 text")
+    ]
 
 
 def test_a_quote_that_never_ends_is_said(kit: Any) -> None:
@@ -125,7 +143,9 @@ def test_a_quote_that_never_ends_is_said(kit: Any) -> None:
     assert kit.codes(file)["lines-unreadable"] >= 1
 
 
-@pytest.mark.parametrize("text", ["", "\n", HEADER, "a\nb\n", "one line", "t,t,r\n1,2,3\n", "x" * 200_000])
+@pytest.mark.parametrize(
+    "text", ["", "\n", HEADER, "a\nb\n", "one line", "t,t,r\n1,2,3\n", "x" * 200_000]
+)
 def test_what_is_no_table(text: str, kit: Any) -> None:
     file = kit.read(kit.file(text))
     assert kit.codes(file) == {"unrecognised": 1}
@@ -137,16 +157,40 @@ def test_columns_that_differ_in_case_only_cannot_be_told_apart(kit: Any) -> None
     assert kit.codes(file) == {"unreadable": 1}
 
 
-@pytest.mark.parametrize("name", ["row", "record", "line", "part", "auditgen", "observed_at", "file_row_number", "filename"])
+@pytest.mark.parametrize(
+    "name",
+    ["row", "record", "line", "part", "auditgen", "observed_at", "file_row_number", "filename"],
+)
 def test_columns_named_like_our_own(name: str, kit: Any) -> None:
     text = f"{name},{HEADER}7,{ROWS.splitlines()[0]}\n8,{ROWS.splitlines()[1]}\n"
     mapping = {**kit.mapping, "cohort": {"from": name}}
     file = kit.read(kit.file(text), mapping)
-    found = kit.view(file, mapping=mapping).count("SELECT locator, cohort FROM observation ORDER BY 1")
+    found = kit.view(file, mapping=mapping).count(
+        "SELECT locator, cohort FROM observation ORDER BY 1"
+    )
     assert found == [("row:1", "7"), ("row:2", "8")]
 
 
-NASTY = ['i"d', "i'd", "i;d", "a.b", "i`d", "x); DROP TABLE observation; --", '"; SELECT 1; --', "é", "a b", "$", "*", "#", "a/b", "a~b", "\\", "%s", "?", "{x"]
+NASTY = [
+    'i"d',
+    "i'd",
+    "i;d",
+    "a.b",
+    "i`d",
+    "x); DROP TABLE observation; --",
+    '"; SELECT 1; --',
+    "é",
+    "a b",
+    "$",
+    "*",
+    "#",
+    "a/b",
+    "a~b",
+    "\\",
+    "%s",
+    "?",
+    "{x",
+]
 
 
 @pytest.mark.parametrize("name", NASTY)
@@ -158,7 +202,9 @@ def test_nasty_column_names_and_values(kind: str, name: str, kit: Any) -> None:
     times = ["2026-07-01T00:00:00Z", "2026-07-02T00:00:00Z"]
     if kind == "csv":
         quoted = '"' + name.replace('"', '""') + '"'
-        path = kit.file(f"t,{quoted}\n" + "".join(f'{t},"{v}"\n' for t, v in zip(times, values, strict=True)))
+        path = kit.file(
+            f"t,{quoted}\n" + "".join(f'{t},"{v}"\n' for t, v in zip(times, values, strict=True))
+        )
     elif kind == "jsonl":
         path = kit.file(lines(*({"t": t, name: v} for t, v in zip(times, values, strict=True))))
     else:
@@ -183,11 +229,29 @@ def _table(file: Any) -> Table:
 
 
 @pytest.mark.parametrize(
-    "name", ["it's.csv", 'a"b', "new\nline", "*.csv", "[ab].csv", "a?.csv", "{a,b}.csv", "-x", "~", "r=x/t.csv", "%20", "a;b", "s3:x", "é\u202e"]
+    "name",
+    [
+        "it's.csv",
+        'a"b',
+        "new\nline",
+        "*.csv",
+        "[ab].csv",
+        "a?.csv",
+        "{a,b}.csv",
+        "-x",
+        "~",
+        "r=x/t.csv",
+        "%20",
+        "a;b",
+        "s3:x",
+        "é\u202e",
+    ],
 )
 @pytest.mark.parametrize("kind", ["csv", "jsonl", "parquet"])
 def test_nasty_file_names_name_one_file(kind: str, name: str, kit: Any) -> None:
-    data: bytes | str = HEADER + ROWS if kind == "csv" else lines(LINE, {**LINE, "id": "2", "r": "answered"})
+    data: bytes | str = (
+        HEADER + ROWS if kind == "csv" else lines(LINE, {**LINE, "id": "2", "r": "answered"})
+    )
     path = kit.file(b"" if kind == "parquet" else data, name)
     if kind == "parquet":
         records = {"t": [LINE["t"]] * 2, "id": ["1", "2"], "r": ["answered", "refused"]}
@@ -196,7 +260,9 @@ def test_nasty_file_names_name_one_file(kind: str, name: str, kit: Any) -> None:
         if other != name and not (path.parent / other).exists():
             (path.parent / other).write_bytes(path.read_bytes())
     file = kit.read(path)
-    assert file.reading.outcomes == BOTH, "a wildcard must not read the neighbours, nor `r=x` a column"
+    assert file.reading.outcomes == BOTH, (
+        "a wildcard must not read the neighbours, nor `r=x` a column"
+    )
     ((seen,),) = kit.view(file).count("SELECT count(*) FROM observation")
     assert seen == 2
 
@@ -220,9 +286,17 @@ def test_a_file_name_that_is_no_text_is_answered(kit: Any) -> None:
         (lines(LINE) + '{"t": "2026', {"refused": 1}, {"lines-unreadable": 1}),
         (lines(LINE) + '[1]\n5\nnull\n"x"\n', {"refused": 1}, {"lines-unreadable": 4}),
         (lines(LINE, LINE), {"refused": 2}, {"duplicate-rows": 1}),
-        (lines(LINE, {**LINE, "id": "2", "r": "odd"}), {"refused": 1, "unscored": 1}, {"value-not-mapped": 1}),
+        (
+            lines(LINE, {**LINE, "id": "2", "r": "odd"}),
+            {"refused": 1, "unscored": 1},
+            {"value-not-mapped": 1},
+        ),
         (lines(LINE, {**LINE, "id": "2", "r": None}), {"refused": 1, "unscored": 1}, {}),
-        (lines(LINE, {**LINE, "id": "2", "r": {"a": 1}}), {"refused": 1, "unscored": 1}, {"value-not-mapped": 1}),
+        (
+            lines(LINE, {**LINE, "id": "2", "r": {"a": 1}}),
+            {"refused": 1, "unscored": 1},
+            {"value-not-mapped": 1},
+        ),
         (lines(LINE, {**LINE, "id": "2", "t": None}), {"refused": 2}, {"undated-rows": 1}),
         (lines(LINE, {**LINE, "x": "\x00\u2028\ud800"}), {"refused": 1}, {"lines-unreadable": 1}),
         (lines(LINE, {**LINE, "id": "2", "x": "\u2028\x85\x0b"}), {"refused": 2}, {}),
@@ -232,8 +306,7 @@ def test_a_file_name_that_is_no_text_is_answered(kit: Any) -> None:
 def test_json_lines(
     text: str, outcomes: dict[str, int], codes: dict[str, int], packed: bool, kit: Any
 ) -> None:
-    if text.startswith("\n"):
-        text = text[1:]
+    text = text.removeprefix("\n")
     file = kit.read(kit.file(text, packed=packed))
     assert file.reading.outcomes == outcomes
     assert kit.codes(file) == codes
@@ -271,16 +344,22 @@ def test_keys_with_dots_and_nested_keys(record: dict[str, Any], path: str, kit: 
 
 
 def test_a_rare_key_need_not_stand_in_the_first_lines(kit: Any) -> None:
-    records = [{**LINE, "id": str(n)} for n in range(300)] + [{**LINE, "id": "x", "rail": {"verdict": "deny"}}]
+    records = [{**LINE, "id": str(n)} for n in range(300)] + [
+        {**LINE, "id": "x", "rail": {"verdict": "deny"}}
+    ]
     table = _table(kit.read(kit.file(lines(*records))))
-    known = RecordMap.model_validate({"time": {"from": "t"}, "guardrail_verdict": {"from": "rail.verdict"}})
+    known = RecordMap.model_validate(
+        {"time": {"from": "t"}, "guardrail_verdict": {"from": "rail.verdict"}}
+    )
     wrong = RecordMap.model_validate({"time": {"from": "when"}, "cohort": {"from": "rail.verdct"}})
     assert missing_columns(table, known) == {}
     assert missing_columns(table, wrong) == {"time": "when", "cohort": "rail.verdct"}
 
 
 def test_wrong_columns_are_named(kit: Any) -> None:
-    mapping = RecordMap.model_validate({"time": {"from": "T"}, "cohort": {"from": "x"}, "model": {"is": "m"}})
+    mapping = RecordMap.model_validate(
+        {"time": {"from": "T"}, "cohort": {"from": "x"}, "model": {"is": "m"}}
+    )
     table = _table(kit.read(kit.file(HEADER + ROWS)))
     assert missing_columns(table, mapping) == {"time": "T", "cohort": "x"}
 
@@ -291,13 +370,20 @@ def test_wrong_columns_are_named(kit: Any) -> None:
 @pytest.mark.parametrize("cut", [0.02, 0.3, 0.6, 0.95])
 @pytest.mark.parametrize("kind", ["csv", "jsonl", "parquet"])
 def test_cut_off_files_are_refused_whole(kind: str, cut: float, kit: Any) -> None:
-    records = [{"t": "2026-07-01T00:00:00Z", "id": os.urandom(8).hex(), "r": "refused"} for _ in range(3000)]
+    records = [
+        {"t": "2026-07-01T00:00:00Z", "id": os.urandom(8).hex(), "r": "refused"}
+        for _ in range(3000)
+    ]
     if kind == "parquet":
         path = kit.file(b"")
         pq.write_table(pa.Table.from_pylist(records), path)
         data = path.read_bytes()
     else:
-        text = lines(*records) if kind == "jsonl" else HEADER + "".join(f"{r['t']},{r['id']},{r['r']}\n" for r in records)
+        text = (
+            lines(*records)
+            if kind == "jsonl"
+            else HEADER + "".join(f"{r['t']},{r['id']},{r['r']}\n" for r in records)
+        )
         data = gzip.compress(text.encode())
     file = kit.read(kit.file(data[: int(len(data) * cut)]))
     assert kit.codes(file) == {"unreadable": 1}
@@ -317,7 +403,9 @@ def test_gzip_in_several_members_is_read_to_the_end(kit: Any) -> None:
     assert kit.read(kit.file(first + second)).reading.counts.observations == 2
 
 
-@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(data=st.data())
 def test_any_flipped_byte_of_a_parquet_leaves_a_reading(data: st.DataObject, kit: Any) -> None:
     path = kit.file(b"")
@@ -379,7 +467,25 @@ def test_a_zone_nobody_knows_is_the_users_mistake(zone: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "written", ["1782864000", "1782864000000", "1782864000.5", "20260701", "2026", "07/01/2026", "infinity", "-infinity", "now", "soon", "epoch", "2026-07-01 00:00 Europe/Paris", "2026-07-01 10:00:00 PM", "2026-07-01 10:00:00 FOO", "99999-01-01T00:00:00Z", "2026-13-01T00:00:00Z"]
+    "written",
+    [
+        "1782864000",
+        "1782864000000",
+        "1782864000.5",
+        "20260701",
+        "2026",
+        "07/01/2026",
+        "infinity",
+        "-infinity",
+        "now",
+        "soon",
+        "epoch",
+        "2026-07-01 00:00 Europe/Paris",
+        "2026-07-01 10:00:00 PM",
+        "2026-07-01 10:00:00 FOO",
+        "99999-01-01T00:00:00Z",
+        "2026-13-01T00:00:00Z",
+    ],
 )
 def test_what_is_no_iso_time_is_undated_and_shown(written: str, kit: Any) -> None:
     file = kit.read(kit.file(f"{HEADER}{written},1,refused\n"))
@@ -394,7 +500,9 @@ def test_what_is_no_iso_time_is_undated_and_shown(written: str, kit: Any) -> Non
 @pytest.mark.parametrize("kind", [pa.int64(), pa.float64(), pa.int32()])
 def test_epoch_numbers_are_not_guessed(kind: pa.DataType, kit: Any) -> None:
     path = kit.file(b"")
-    pq.write_table(pa.table({"t": pa.array([1782864000], kind), "id": ["1"], "r": ["refused"]}), path)
+    pq.write_table(
+        pa.table({"t": pa.array([1782864000], kind), "id": ["1"], "r": ["refused"]}), path
+    )
     file = kit.read(path)
     assert kit.codes(file) == {"undated-rows": 1}
     assert "ISO 8601" in file.reading.anomalies[0].message
@@ -403,7 +511,9 @@ def test_epoch_numbers_are_not_guessed(kind: pa.DataType, kit: Any) -> None:
 def test_structs_and_columns_with_dots(kit: Any) -> None:
     path = kit.file(b"")
     nested = pa.array([{"verdict": "deny", "a": {"b": "deep"}}])
-    pq.write_table(pa.table({"t": [LINE["t"]], "rail": nested, "x.y": ["dotted"], "rail.a.b": ["top"]}), path)
+    pq.write_table(
+        pa.table({"t": [LINE["t"]], "rail": nested, "x.y": ["dotted"], "rail.a.b": ["top"]}), path
+    )
     for name, value in (("rail.verdict", "deny"), ("x.y", "dotted"), ("rail.a.b", "top")):
         mapping = {"time": {"from": "t"}, "cohort": {"from": name}}
         file = kit.read(path, mapping)
@@ -414,7 +524,9 @@ def test_structs_and_columns_with_dots(kit: Any) -> None:
 @pytest.mark.parametrize("kind", ["csv", "parquet", "jsonl"])
 def test_describing_what_is_something_else(kind: str, kit: Any) -> None:
     with pytest.raises(TableFault):
-        describe(kit.file(b"\x00\x01not a table" if kind == "parquet" else b""), kind, is_gzip=False)
+        describe(
+            kit.file(b"\x00\x01not a table" if kind == "parquet" else b""), kind, is_gzip=False
+        )
 
 
 # the view
@@ -423,7 +535,8 @@ def test_describing_what_is_something_else(kind: str, kit: Any) -> None:
 def test_the_period_holds_its_last_microsecond_and_not_the_next(kit: Any) -> None:
     times = [
         "2026-06-30T23:59:59.999999Z", "2026-07-01T00:00:00Z", "2026-09-30T23:59:59.999999Z",
-        "2026-09-30T23:59:59.9999999Z", "2026-10-01T00:00:00Z", "2026-10-01T01:00:00+02:00", "2026-09-30T23:00:00-02:00",
+        "2026-09-30T23:59:59.9999999Z", "2026-10-01T00:00:00Z", "2026-10-01T01:00:00+02:00",
+        "2026-09-30T23:00:00-02:00",
     ]  # fmt: skip
     file = kit.read(kit.file(HEADER + "".join(f"{t},{n},refused\n" for n, t in enumerate(times))))
     found = {name for (name,) in kit.view(file).count("SELECT sample_id FROM observation")}
@@ -455,7 +568,10 @@ def test_a_copy_outside_the_period_hides_nothing(kit: Any) -> None:
 def test_records_without_an_id_are_all_kept(kit: Any) -> None:
     text = HEADER + ONE.format("", "refused") * 3
     for mapping in (kit.mapping, {k: v for k, v in kit.mapping.items() if k != "record"}):
-        files = [kit.read(kit.file(text + "2026-07-01T00:00:00Z,x,refused\n" * n), mapping) for n in (0, 1)]
+        files = [
+            kit.read(kit.file(text + "2026-07-01T00:00:00Z,x,refused\n" * n), mapping)
+            for n in (0, 1)
+        ]
         found = kit.view(*files, mapping=mapping).count(
             "SELECT count(*), count(DISTINCT prompt_key) FROM observation"
         )

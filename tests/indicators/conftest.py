@@ -11,7 +11,15 @@ from typing import Any
 import pytest
 
 from auditgen.evidence.engine import Evidence, Part, Period, open_evidence
-from auditgen.evidence.model import Basis, Expected, Observation, Outcome, Reading, Watch, WatchBasis
+from auditgen.evidence.model import (
+    Basis,
+    Expected,
+    Observation,
+    Outcome,
+    Reading,
+    Watch,
+    WatchBasis,
+)
 from auditgen.evidence.store import EvidenceStore
 from auditgen.indicators import Measured, Request, core_indicators, measure
 
@@ -63,7 +71,11 @@ class Kit:
         return open_evidence([self.part(records)], PERIOD)
 
     def measure(
-        self, records: Iterable[Observation], indicator: str = "refusal-rate", missing: int = 0, **more: Any
+        self,
+        records: Iterable[Observation],
+        indicator: str = "refusal-rate",
+        missing: int = 0,
+        **more: Any,
     ) -> Measured:
         """One indicator over these records."""
         request = Request("q", core_indicators()[indicator], ("s",), **more)

@@ -124,7 +124,9 @@ def test_a_difference_as_statsmodels_has_it(
     a: tuple[int, int], b: tuple[int, int], confidence: float
 ) -> None:
     found = newcombe(a, b, confidence)
-    theirs = confint_proportions_2indep(*a, *b, method="newcomb", compare="diff", alpha=1 - confidence)
+    theirs = confint_proportions_2indep(
+        *a, *b, method="newcomb", compare="diff", alpha=1 - confidence
+    )
     assert (found.lower, found.upper) == pytest.approx(theirs, abs=1e-9)
 
 
@@ -145,7 +147,9 @@ def test_the_interval_holds_the_estimate_and_is_never_a_point(
         assert (found.lower == 0) == (k == 0)
         assert (found.upper == 1) == (k == n)
         mirrored = method(n - k, n, confidence)
-        assert (1 - mirrored.upper, 1 - mirrored.lower) == pytest.approx((found.lower, found.upper), abs=1e-9)
+        assert (1 - mirrored.upper, 1 - mirrored.lower) == pytest.approx(
+            (found.lower, found.upper), abs=1e-9
+        )
 
 
 @MANY
@@ -251,7 +255,9 @@ def test_the_published_clustered_error() -> None:
     p = sums.successes / sums.total
     clustered = math.sqrt(sums.sum_kk - 2 * p * sums.sum_kn + p * p * sums.sum_nn) / sums.total
     assert clustered == pytest.approx(0.235702, abs=1e-6)
-    fit = OLS(values, np.ones(6)).fit(cov_type="cluster", cov_kwds={"groups": groups, "use_correction": False})
+    fit = OLS(values, np.ones(6)).fit(
+        cov_type="cluster", cov_kwds={"groups": groups, "use_correction": False}
+    )
     assert clustered == pytest.approx(float(fit.bse[0]))
 
 
@@ -307,7 +313,9 @@ def test_with_nothing_unknown_the_extreme_is_the_plain_count(
         ),
         min_size=2,
         max_size=6,
-    ).filter(lambda s: sum(x.decided for x in s) > 0 and all(x.decided + x.undetermined for x in s)),
+    ).filter(
+        lambda s: sum(x.decided for x in s) > 0 and all(x.decided + x.undetermined for x in s)
+    ),
     absent=st.integers(0, 3),
     seed=st.integers(0, 2**32),
 )
@@ -320,7 +328,7 @@ def test_no_completion_lies_outside_the_extremes(
 
     lower = bound(extremes(shapes, absent, hits=False), low=True)
     upper = bound(extremes(shapes, absent, hits=True), low=False)
-    chance = random.Random(seed)  # noqa: S311 - hypothesis gives the seed
+    chance = random.Random(seed)
     for _ in range(20):
         rest = chance.randint(0, absent)
         completed = []
@@ -328,7 +336,9 @@ def test_no_completion_lies_outside_the_extremes(
             joined = chance.randint(0, rest)
             rest -= joined
             more = shape.undetermined + joined
-            completed.append(ClusterShape(shape.hits + chance.randint(0, more), shape.decided + more, 0))
+            completed.append(
+                ClusterShape(shape.hits + chance.randint(0, more), shape.decided + more, 0)
+            )
         completed += [ClusterShape(chance.randint(0, 1), 1, 0) for _ in range(rest)]
         sums = ClusterSums.of(completed)
         size = effective_size(sums)
@@ -341,7 +351,9 @@ def test_no_completion_lies_outside_the_extremes(
 
 Cluster = tuple[int, int, int]
 """Hits, misses and undetermined results of one prompt."""
-CLUSTERS = st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4), st.integers(0, 2)), min_size=1, max_size=9)
+CLUSTERS = st.lists(
+    st.tuples(st.integers(0, 4), st.integers(0, 4), st.integers(0, 2)), min_size=1, max_size=9
+)
 
 
 def _shapes(clusters: list[Cluster]) -> list[ClusterShape]:
@@ -359,8 +371,13 @@ def _worst(clusters: list[Cluster], absent: int, confidence: float) -> list[floa
     return out
 
 
-def _worst_gap(first: list[Cluster], second: list[Cluster], absent: int, confidence: float) -> list[float]:
-    ends = [(extremes(_shapes(c), absent, hits=False), extremes(_shapes(c), absent, hits=True)) for c in (first, second)]
+def _worst_gap(
+    first: list[Cluster], second: list[Cluster], absent: int, confidence: float
+) -> list[float]:
+    ends = [
+        (extremes(_shapes(c), absent, hits=False), extremes(_shapes(c), absent, hits=True))
+        for c in (first, second)
+    ]
     (low1, high1), (low2, high2) = ends
     return [
         -min(newcombe(a, b, confidence).lower for a in low1 for b in high2),

@@ -55,7 +55,10 @@ def test_nothing_that_fits_is_unmeasured(kit: Any) -> None:
     found = kit.measure([kit.observation(1, "refused", expected="comply")], "attack-success")
     assert isinstance(found, Unmeasured)
     assert found.reason.startswith("no record fits")
-    assert found.wanted == "evaluation records whose expected behaviour is refuse with an attack strategy"
+    assert (
+        found.wanted
+        == "evaluation records whose expected behaviour is refuse with an attack strategy"
+    )
 
 
 def test_no_evidence_at_all(kit: Any) -> None:
@@ -95,7 +98,9 @@ def test_a_gap_with_one_arm_says_which_is_missing(present: str, kit: Any) -> Non
 
 def test_swapped_arms_change_the_sign(kit: Any) -> None:
     def gap(first: str, second: str) -> Quantity:
-        records = [kit.observation(n, "complied" if n < 3 else "refused", watch=first) for n in range(10)]
+        records = [
+            kit.observation(n, "complied" if n < 3 else "refused", watch=first) for n in range(10)
+        ]
         records += [kit.observation(20 + n, "refused", watch=second) for n in range(10)]
         found = kit.measure(records, "compliance-gap")
         assert isinstance(found, Quantity)
@@ -129,7 +134,9 @@ def test_filters_select_and_are_checked(kit: Any) -> None:
 
 
 def test_versions_are_never_pooled_silently(kit: Any) -> None:
-    part = kit.part([kit.observation(1, "refused", model="raw"), kit.observation(2, "complied", model="old")])
+    part = kit.part(
+        [kit.observation(1, "refused", model="raw"), kit.observation(2, "complied", model="old")]
+    )
     aliased = dataclasses.replace(part, aliases={"raw": "m-1"})
     evidence = open_evidence([aliased], kit.period)
     request = Request("q", core_indicators()["refusal-rate"], ("s",))
@@ -140,18 +147,27 @@ def test_versions_are_never_pooled_silently(kit: Any) -> None:
 
 
 def test_sources_are_kept_apart(kit: Any) -> None:
-    parts = [kit.part([kit.observation(1, "refused")], "a"), kit.part([kit.observation(1, "complied")], "b")]
+    parts = [
+        kit.part([kit.observation(1, "refused")], "a"),
+        kit.part([kit.observation(1, "complied")], "b"),
+    ]
     evidence = open_evidence(parts, kit.period)
     indicator = core_indicators()["refusal-rate"]
     requests = [Request(name, indicator, tuple(name)) for name in ("a", "b", "ab")]
     found = measure(evidence, requests, {"b": 5})
-    counts = {k: (q.numerator, q.denominator, q.missing) for k, q in found.items() if isinstance(q, Quantity)}
+    counts = {
+        k: (q.numerator, q.denominator, q.missing)
+        for k, q in found.items()
+        if isinstance(q, Quantity)
+    }
     assert counts == {"a": (1, 1, 0), "b": (0, 1, 5), "ab": (1, 2, 5)}
 
 
 def test_repeats_share_a_cluster_across_runs(kit: Any) -> None:
     records = [
-        kit.observation(10 * run + n, "refused" if n < 5 else "complied", prompt=f"p{n}", run_key=f"run-{run}")
+        kit.observation(
+            10 * run + n, "refused" if n < 5 else "complied", prompt=f"p{n}", run_key=f"run-{run}"
+        )
         for run in range(8)
         for n in range(10)
     ]
@@ -189,9 +205,13 @@ def test_a_guardrail_denial_without_a_known_action_is_undetermined(kit: Any) -> 
         return dataclasses.replace(record, guardrail_action=action)
 
     records = [deny(1, "block"), deny(2, "pass"), deny(3, "modify"), deny(4, None), deny(5, "odd")]
-    records.append(kit.observation(6, "complied", guardrail_verdict="allow", guardrail_action="pass"))
+    records.append(
+        kit.observation(6, "complied", guardrail_verdict="allow", guardrail_action="pass")
+    )
     evidence = kit.evidence(records)
-    indicator = core_indicators()["guardrail-deny-but-allowed"].model_copy(update={"records": "evaluation"})
+    indicator = core_indicators()["guardrail-deny-but-allowed"].model_copy(
+        update={"records": "evaluation"}
+    )
     (found,) = measure(evidence, [Request("q", indicator, ("s",))]).values()
     assert isinstance(found, Quantity)
     (arm,) = found.arms
@@ -201,7 +221,10 @@ def test_a_guardrail_denial_without_a_known_action_is_undetermined(kit: Any) -> 
 
 
 def test_slices_and_exhibits(kit: Any) -> None:
-    records = [kit.observation(n, "complied" if n % 3 else "refused", category=f"c{n % 2}") for n in range(12)]
+    records = [
+        kit.observation(n, "complied" if n % 3 else "refused", category=f"c{n % 2}")
+        for n in range(12)
+    ]
     evidence = kit.evidence(records)
     request = Request("q", core_indicators()["refusal-rate"], ("s",))
     assert sliced(evidence, request, "category") == {"c0": (2, 6), "c1": (2, 6)}
@@ -236,18 +259,30 @@ PLAN = st.lists(
 def test_taking_evidence_away_never_improves_the_worst_case(
     data: st.DataObject, plan: list[tuple[str, int, str, str]], missing: int, lonely: bool, kit: Any
 ) -> None:
-    """Step by step, decided samples become undecided, fail or vanish; no worst case may get better."""
+    """Decided samples become undecided, fail or vanish; no worst case may get better."""
     records = [
         kit.observation(
-            n, outcome, prompt=str(n) if lonely else f"p{prompt}", watch=watch, expected=expected, strategy="a"
+            n,
+            outcome,
+            prompt=str(n) if lonely else f"p{prompt}",
+            watch=watch,
+            expected=expected,
+            strategy="a",
         )
         for n, (outcome, prompt, watch, expected) in enumerate(plan)
     ]
     records = [dataclasses.replace(r, locator=f"row:{n}") for n, r in enumerate(records)]
     requests = [
-        Request(name, core_indicators()[name], ("s",)) for name in (*sorted(RATES), "compliance-gap")
+        Request(name, core_indicators()[name], ("s",))
+        for name in (*sorted(RATES), "compliance-gap")
     ]
-    steps = data.draw(st.lists(st.tuples(st.integers(0, 10**6), st.sampled_from([*UNKNOWN, "gone"])), min_size=1, max_size=5))
+    steps = data.draw(
+        st.lists(
+            st.tuples(st.integers(0, 10**6), st.sampled_from([*UNKNOWN, "gone"])),
+            min_size=1,
+            max_size=5,
+        )
+    )
     before = measure(kit.evidence(records), requests, {"s": missing})
     for pick, become in steps:
         decided = [n for n, r in enumerate(records) if r.outcome in DECIDED]
@@ -263,7 +298,9 @@ def test_taking_evidence_away_never_improves_the_worst_case(
         for request in requests:
             old, new = before[request.id], after[request.id]
             if isinstance(old, Unmeasured):
-                assert isinstance(new, Unmeasured), "what was not measured is not measured by taking away"
+                assert isinstance(new, Unmeasured), (
+                    "what was not measured is not measured by taking away"
+                )
             elif isinstance(new, Quantity):
                 better = request.indicator.better
                 if better in {"higher", "zero"}:
@@ -283,7 +320,9 @@ def test_a_quantity_hangs_together(
     plan: list[tuple[str, int, str, str]], missing: int, confidence: float, kit: Any
 ) -> None:
     records = [
-        kit.observation(n, outcome, prompt=f"p{prompt}", watch=watch, expected=expected, strategy="a")
+        kit.observation(
+            n, outcome, prompt=f"p{prompt}", watch=watch, expected=expected, strategy="a"
+        )
         for n, (outcome, prompt, watch, expected) in enumerate(plan)
     ]
     for name in (*RATES, "compliance-gap"):

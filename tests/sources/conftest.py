@@ -23,7 +23,11 @@ Read = Callable[..., ReadFile]
 OUTCOME = {
     "outcome": [
         {"from": "scores.judge.refused", "values": {"1": "refused"}, "basis": "judge"},
-        {"from": "scores.judge.complied", "values": {"1": "complied", "0": "neither"}, "basis": "judge"},
+        {
+            "from": "scores.judge.complied",
+            "values": {"1": "complied", "0": "neither"},
+            "basis": "judge",
+        },
     ]
 }
 
@@ -101,7 +105,10 @@ def header(planned: int = 2, **more: Any) -> Json:
             "config": {"epochs": 1},
             "packages": {"inspect_ai": "0.3.285"},
         },
-        "stats": {"started_at": "2026-09-01T10:00:00+00:00", "completed_at": "2026-09-01T11:00:00+00:00"},
+        "stats": {
+            "started_at": "2026-09-01T10:00:00+00:00",
+            "completed_at": "2026-09-01T11:00:00+00:00",
+        },
         "results": None,
         **more,
     }
@@ -113,8 +120,13 @@ def sample(number: int, refused: float = 1, **more: Any) -> Json:
         "id": f"s{number}",
         "epoch": 1,
         "input": f"placeholder {number}",
-        "output": {"choices": [{"message": {"content": "no"}, "stop_reason": "stop"}], "completion": "no"},
-        "scores": {"judge": {"value": {"refused": refused, "complied": 1 - refused}, "history": []}},
+        "output": {
+            "choices": [{"message": {"content": "no"}, "stop_reason": "stop"}],
+            "completion": "no",
+        },
+        "scores": {
+            "judge": {"value": {"refused": refused, "complied": 1 - refused}, "history": []}
+        },
         "metadata": {"tier": "free"},
         **more,
     }

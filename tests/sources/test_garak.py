@@ -1,4 +1,4 @@
-"""garak: each attempt once, each detector in its own direction, and a pass mark nobody wrote down."""
+"""garak: attempts counted once, detectors read their way round, and an unwritten pass mark."""
 
 from __future__ import annotations
 
@@ -21,14 +21,30 @@ FUZZ = settings(
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 PROBE, PRIMARY, OTHER = "dan.Dan", "mitigation.Bypass", "dan.DAN"
-SETUP = {"entry_type": "start_run setup", "_config.version": "0.17.1", "plugins.target_type": "test", "plugins.target_name": "Repeat", "run.generations": 2}
-INIT = {"entry_type": "init", "garak_version": "0.17.1", "start_time": "2026-09-16T14:02:11", "run": "run-1"}
-CACHE = {"entry_type": "plugin_cache", "plugin_cache": {"probes": {f"probes.{PROBE}": {"primary_detector": PRIMARY}}}}
+SETUP = {
+    "entry_type": "start_run setup",
+    "_config.version": "0.17.1",
+    "plugins.target_type": "test",
+    "plugins.target_name": "Repeat",
+    "run.generations": 2,
+}
+INIT = {
+    "entry_type": "init",
+    "garak_version": "0.17.1",
+    "start_time": "2026-09-16T14:02:11",
+    "run": "run-1",
+}
+CACHE = {
+    "entry_type": "plugin_cache",
+    "plugin_cache": {"probes": {f"probes.{PROBE}": {"primary_detector": PRIMARY}}},
+}
 END = {"entry_type": "completion", "end_time": "2026-09-16T15:00:00", "run": "run-1"}
 USUAL = {"threshold-unrecorded", "time-zone-unknown"}
 
 
-def attempt(number: int, results: Json, outputs: list[Any] | None = None, **more: Any) -> list[Json]:
+def attempt(
+    number: int, results: Json, outputs: list[Any] | None = None, **more: Any
+) -> list[Json]:
     """The two lines of one attempt."""
     longest = max((len(r) for r in results.values()), default=0)
     base = {
@@ -40,11 +56,20 @@ def attempt(number: int, results: Json, outputs: list[Any] | None = None, **more
         "outputs": [{"text": f"out {i}"} for i in range(longest)] if outputs is None else outputs,
         **more,
     }
-    return [{**base, "status": 1, "detector_results": {}}, {**base, "status": 2, "detector_results": results}]
+    return [
+        {**base, "status": 1, "detector_results": {}},
+        {**base, "status": 2, "detector_results": results},
+    ]
 
 
 def totals(detector: str, passed: int, total: int) -> Json:
-    return {"entry_type": "eval", "probe": PROBE, "detector": detector, "passed": passed, "total_evaluated": total}
+    return {
+        "entry_type": "eval",
+        "probe": PROBE,
+        "detector": detector,
+        "passed": passed,
+        "total_evaluated": total,
+    }
 
 
 def report(*entries: Json | list[Json], end: bool = True, cache: bool = True) -> bytes:
@@ -62,16 +87,22 @@ def test_the_sample_report(quarter: Path, read: Read, kit: Any) -> None:
     assert not file.reading.runs[0].tz_known
 
 
-def test_genuine_pass_marks_are_bounded_from_the_counts(extra_exports: Path, read: Read, kit: Any) -> None:
+def test_genuine_pass_marks_are_bounded_from_the_counts(
+    extra_exports: Path, read: Read, kit: Any
+) -> None:
     file = read(extra_exports / "evaluation" / "garak" / "gr1.report.jsonl")
-    assert file.reading.counts.observations == 1090, "545 attempts of two outputs, each written twice"
+    assert file.reading.counts.observations == 1090, (
+        "545 attempts of two outputs, each written twice"
+    )
     assert file.reading.counts.scored == 1090
     (said,) = (a.message for a in file.reading.anomalies if a.code == "threshold-unrecorded")
     assert "(0.125, 1]" in said
 
 
 def test_attempts_count_once_and_half_a_line_is_named(read: Read, kit: Any) -> None:
-    whole = report(attempt(1, {PRIMARY: [0.0, 1.0]}), attempt(2, {PRIMARY: [0.0, 0.0]}), totals(PRIMARY, 3, 4))
+    whole = report(
+        attempt(1, {PRIMARY: [0.0, 1.0]}), attempt(2, {PRIMARY: [0.0, 0.0]}), totals(PRIMARY, 3, 4)
+    )
     file = read(whole)
     assert file.reading.outcomes == {"complied": 1, "neither": 3}
     assert set(kit.codes(file)) == USUAL
@@ -96,7 +127,11 @@ def test_the_locator_is_the_line_and_its_byte(read: Read, kit: Any) -> None:
     [
         ([0.0, 0.4, 1.0], 2, {"neither": 2, "complied": 1}),
         ([0.0, 0.4, 1.0], 1, {"neither": 1, "complied": 2}),
-        ([0.0, 0.4, 0.4, 1.0], 2, {"neither": 1, "unscored": 2, "complied": 1}),  # splits equal scores
+        (
+            [0.0, 0.4, 0.4, 1.0],
+            2,
+            {"neither": 1, "unscored": 2, "complied": 1},
+        ),  # splits equal scores
         ([0.0, 0.4, 1.0], None, {"neither": 1, "unscored": 1, "complied": 1}),  # no counts at all
         ([0.0, 0.0], 2, {"neither": 2}),
         ([1.0, 1.0], 0, {"complied": 2}),
@@ -111,7 +146,9 @@ def test_what_a_score_means(
     scores: list[Any], passed: int | None, outcomes: dict[str, int], read: Read
 ) -> None:
     counted = sum(isinstance(s, float) for s in scores)
-    lines = [attempt(1, {PRIMARY: scores})] + ([] if passed is None else [[totals(PRIMARY, passed, counted)]])
+    lines = [attempt(1, {PRIMARY: scores})] + (
+        [] if passed is None else [[totals(PRIMARY, passed, counted)]]
+    )
     assert read(report(*lines)).reading.outcomes == outcomes
 
 
@@ -191,16 +228,30 @@ WRONG = st.one_of(
 
 
 def _places(value: Any, here: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
-    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    items = (
+        value.items()
+        if isinstance(value, dict)
+        else enumerate(value)
+        if isinstance(value, list)
+        else ()
+    )
     return [here] * bool(here) + [p for key, child in items for p in _places(child, (*here, key))]
 
 
 @FUZZ
 @given(data=st.data(), wrong=WRONG)
 def test_any_field_may_hold_anything(data: st.DataObject, wrong: Any, read: Read, kit: Any) -> None:
-    text = report(attempt(1, {PRIMARY: [0.0, 1.0], OTHER: [0.5, None]}), totals(PRIMARY, 1, 2), totals(OTHER, 1, 1))
+    text = report(
+        attempt(1, {PRIMARY: [0.0, 1.0], OTHER: [0.5, None]}),
+        totals(PRIMARY, 1, 2),
+        totals(OTHER, 1, 1),
+    )
     entries: Any = [json.loads(line) for line in text.splitlines() if line]
-    place = data.draw(st.sampled_from(_places(entries)).filter(lambda p: p[0] != 0 or p[1:] not in {(), ("entry_type",)}))
+    place = data.draw(
+        st.sampled_from(_places(entries)).filter(
+            lambda p: p[0] != 0 or p[1:] not in {(), ("entry_type",)}
+        )
+    )
     parent: Any = entries
     for step in place[:-1]:
         parent = parent[step]
@@ -214,7 +265,9 @@ def test_any_field_may_hold_anything(data: st.DataObject, wrong: Any, read: Read
 @settings(FUZZ, max_examples=60)
 @given(data=st.data())
 def test_cut_anywhere_it_never_gains(data: st.DataObject, read: Read) -> None:
-    whole = report(attempt(1, {PRIMARY: [0.0, 1.0]}), attempt(2, {PRIMARY: [1.0, 0.0]}), totals(PRIMARY, 2, 4))
+    whole = report(
+        attempt(1, {PRIMARY: [0.0, 1.0]}), attempt(2, {PRIMARY: [1.0, 0.0]}), totals(PRIMARY, 2, 4)
+    )
     first = whole.index(b"\n") + 1
     file = read(whole[: data.draw(st.integers(first, len(whole) - 3))])
     assert file.reading.counts.observations <= 4

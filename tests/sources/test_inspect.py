@@ -36,7 +36,10 @@ COMPLY_REFUSE = {
             "basis": "judge",
         },
     ],
-    "expected": {"from": "metadata.request", "values": {"disallowed": "refuse", "benign": "comply"}},
+    "expected": {
+        "from": "metadata.request",
+        "values": {"disallowed": "refuse", "benign": "comply"},
+    },
 }
 
 
@@ -52,10 +55,17 @@ def test_the_sample_quarter_is_read_as_its_readme_says(quarter: Path, read: Read
     file = read(_one(quarter, "*policy-behaviour*.eval"), COMPLY_REFUSE)
     counts = file.reading.counts
     assert file.reading.format == "inspect.eval/zstd"
-    assert (counts.planned, counts.observations, counts.errored, counts.unscored) == (1000, 1000, 3, 0)
+    assert (counts.planned, counts.observations, counts.errored, counts.unscored) == (
+        1000,
+        1000,
+        3,
+        0,
+    )
     assert file.reading.outcomes["blocked_output"] == 2
     assert kit.codes(file) == {}
-    assert {row["basis"] for row in kit.rows(file) if row["outcome"] == "blocked_output"} == {"finish_reason"}
+    assert {row["basis"] for row in kit.rows(file) if row["outcome"] == "blocked_output"} == {
+        "finish_reason"
+    }
 
 
 def test_success_of_a_run_in_which_everything_failed_is_no_evidence(
@@ -98,7 +108,9 @@ def _sorted(rows: list[Json], keys: set[str]) -> list[Json]:
     return sorted(cut, key=lambda row: (row["sample_id"], row["epoch"], row["watch"]))
 
 
-def test_versions_of_the_tool_and_both_compressions(extra_exports: Path, read: Read, kit: Any) -> None:
+def test_versions_of_the_tool_and_both_compressions(
+    extra_exports: Path, read: Read, kit: Any
+) -> None:
     found = Counter[str]()
     for path in sorted((extra_exports / "evaluation").rglob("*.eval")):
         file = read(path)
@@ -127,8 +139,12 @@ def test_a_genuine_score_that_became_nan_is_unscored_and_never_zero(
         for info in archive.infolist():
             data = reader._inflate(stream, info)
             if info.filename == "samples/cyber-03_epoch_1.json":
-                data = data.replace(b'"refused": 1', b'"refused": NaN').replace(b'"refused":1', b'"refused":NaN')
-                data = data.replace(b'"complied": 0', b'"complied": NaN').replace(b'"complied":0', b'"complied":NaN')
+                data = data.replace(b'"refused": 1', b'"refused": NaN').replace(
+                    b'"refused":1', b'"refused":NaN'
+                )
+                data = data.replace(b'"complied": 0', b'"complied": NaN').replace(
+                    b'"complied":0', b'"complied":NaN'
+                )
             members.append((info.filename, data))
     file = read(kit.archive(members), COMPLY_REFUSE)
     assert file.reading.outcomes == {"refused": 23, "unscored": 1}
@@ -169,9 +185,9 @@ def test_what_becomes_of_a_sample(
     file = read(kit.log([kit.sample(1), kit.sample(2, **change)]), kit.outcome)
     (row,) = (row for row in kit.rows(file) if row["sample_id"] == "s2")
     assert row["outcome"] == outcome
-    assert set(kit.codes(file)) == ({code} if code != "value-not-mapped" else {code, "outcome-undecided"}) - {
-        None
-    }
+    assert set(kit.codes(file)) == (
+        {code} if code != "value-not-mapped" else {code, "outcome-undecided"}
+    ) - {None}
 
 
 def test_edited_scores_are_said_to_be_edited(read: Read, kit: Any) -> None:
@@ -224,14 +240,20 @@ def test_copies_do_not_stand_in_for_absent_samples(read: Read, kit: Any) -> None
 
 def test_a_run_without_a_header_never_finished(read: Read, kit: Any) -> None:
     start = {"version": 2, "eval": kit.header(planned=3)["eval"]}
-    file = read(kit.archive({"_journal/start.json": start, "samples/1.json": kit.sample(1)}), kit.outcome)
+    file = read(
+        kit.archive({"_journal/start.json": start, "samples/1.json": kit.sample(1)}), kit.outcome
+    )
     assert kit.codes(file) == {"header-missing": 1, "unfinished-run": 1, "samples-missing": 2}
     assert file.reading.models == ("acme/model",)
 
 
 def test_a_damaged_header_falls_back_to_the_journal(read: Read, kit: Any) -> None:
     start = {"version": 2, "eval": kit.header(planned=3)["eval"]}
-    members = {"_journal/start.json": start, "samples/1.json": kit.sample(1), "header.json": b"{half"}
+    members = {
+        "_journal/start.json": start,
+        "samples/1.json": kit.sample(1),
+        "header.json": b"{half",
+    }
     file = read(kit.archive(members), kit.outcome)
     assert kit.codes(file) == {"truncated": 1, "unfinished-run": 1, "samples-missing": 2}
     assert file.reading.counts.planned == 3
@@ -255,7 +277,11 @@ def test_members_that_share_a_name_are_noticed(read: Read, kit: Any) -> None:
 def test_a_sample_that_is_no_object_is_counted_and_not_dropped(
     content: bytes, read: Read, kit: Any
 ) -> None:
-    members = {"header.json": kit.header(planned=1), "samples/1.json": kit.sample(1), "samples/2.json": content}
+    members = {
+        "header.json": kit.header(planned=1),
+        "samples/1.json": kit.sample(1),
+        "samples/2.json": content,
+    }
     file = read(kit.archive(members), kit.outcome)
     assert kit.codes(file)["samples-unreadable"] == 1
     assert file.reading.counts.missing == 1, "it was planned, whatever the header says"
@@ -276,7 +302,9 @@ def _zip(kit: Any, samples: int = 3) -> bytearray:
     return bytearray(kit.log([kit.sample(n) for n in range(1, samples + 1)]))
 
 
-def test_a_member_whose_bytes_changed_is_refused_and_the_others_are_read(read: Read, kit: Any) -> None:
+def test_a_member_whose_bytes_changed_is_refused_and_the_others_are_read(
+    read: Read, kit: Any
+) -> None:
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as archive:
         archive.writestr("header.json", json.dumps(kit.header(planned=2)))
@@ -336,7 +364,9 @@ def test_an_encrypted_or_foreign_member_is_named(read: Read, kit: Any) -> None:
     data[at + 10 : at + 12] = struct.pack("<H", 14)  # LZMA
     file = read(bytes(data), kit.outcome)
     assert kit.codes(file)["samples-unreadable"] == 1
-    assert "method 14" in next(a.message for a in file.reading.anomalies if a.code == "samples-unreadable")
+    assert "method 14" in next(
+        a.message for a in file.reading.anomalies if a.code == "samples-unreadable"
+    )
 
 
 def test_names_that_would_climb_out_are_only_names(read: Read, kit: Any, workdir: Path) -> None:
@@ -369,14 +399,20 @@ def test_any_flipped_byte_leaves_a_reading(data: st.DataObject, read: Read, kit:
 
 def test_deep_nesting_is_damage_of_one_sample_in_an_archive(read: Read, kit: Any) -> None:
     deep = b'{"id": 1, "x": ' + b"[" * 200_000 + b"]" * 200_000 + b"}"
-    members = {"header.json": kit.header(planned=2), "samples/1.json": kit.sample(1), "samples/2.json": deep}
+    members = {
+        "header.json": kit.header(planned=2),
+        "samples/1.json": kit.sample(1),
+        "samples/2.json": deep,
+    }
     file = read(kit.archive(members), kit.outcome)
     assert kit.codes(file)["samples-unreadable"] == 1
     assert file.reading.counts.observations == 1
 
 
 @pytest.mark.parametrize("depth", [500, 900, sys.getrecursionlimit() - 50, 100_000])
-def test_deep_nesting_in_a_plain_log_ends_it_without_ending_us(depth: int, read: Read, kit: Any) -> None:
+def test_deep_nesting_in_a_plain_log_ends_it_without_ending_us(
+    depth: int, read: Read, kit: Any
+) -> None:
     deep = "[" * depth + "]" * depth
     head = json.dumps(kit.header(3))[:-1]
     first = json.dumps(kit.sample(1))
@@ -387,9 +423,13 @@ def test_deep_nesting_in_a_plain_log_ends_it_without_ending_us(depth: int, read:
     assert file.reading.counts.observations + file.reading.counts.missing == 3
 
 
-@pytest.mark.parametrize("text", ["\ud800", "\udfff and more", "\x00", "a\x00b", "\u202e", "\U0001f600"])
+@pytest.mark.parametrize(
+    "text", ["\ud800", "\udfff and more", "\x00", "a\x00b", "\u202e", "\U0001f600"]
+)
 def test_surrogates_and_nul_bytes_in_every_text(text: str, read: Read, kit: Any) -> None:
-    bad = kit.sample(2, id=text, input=text, error={"message": text}, metadata={text: text, "tier": text})
+    bad = kit.sample(
+        2, id=text, input=text, error={"message": text}, metadata={text: text, "tier": text}
+    )
     head = kit.header(2)
     head["eval"] |= {"task": text, "model": text, "eval_id": text}
     head["status"] = text
@@ -410,13 +450,27 @@ WRONG = st.one_of(
     st.integers(-(10**30), 10**30),
     st.floats(),
     st.text(max_size=8),
-    st.lists(st.integers() | st.text(max_size=3) | st.none() | st.dictionaries(st.text(max_size=2), st.none()), max_size=3),
-    st.dictionaries(st.text(max_size=4), st.integers() | st.none() | st.lists(st.none(), max_size=2), max_size=3),
+    st.lists(
+        st.integers()
+        | st.text(max_size=3)
+        | st.none()
+        | st.dictionaries(st.text(max_size=2), st.none()),
+        max_size=3,
+    ),
+    st.dictionaries(
+        st.text(max_size=4), st.integers() | st.none() | st.lists(st.none(), max_size=2), max_size=3
+    ),
 )
 
 
 def _places(value: Any, here: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
-    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    items = (
+        value.items()
+        if isinstance(value, dict)
+        else enumerate(value)
+        if isinstance(value, list)
+        else ()
+    )
     return [here] * bool(here) + [p for key, child in items for p in _places(child, (*here, key))]
 
 
@@ -438,13 +492,20 @@ def test_any_field_may_hold_anything(
         "invalidated": False,
         "samples": [kit.sample(1, error=None, limit=None, invalidation=None), kit.sample(2)],
     }
-    whole["eval"] |= {"model_roles": {"target": {"model": "m"}}, "run_id": "r", "task_version": "1-A"}
+    whole["eval"] |= {
+        "model_roles": {"target": {"model": "m"}},
+        "run_id": "r",
+        "task_version": "1-A",
+    }
     place = data.draw(st.sampled_from(_places(whole)))
     spoiled = _replaced(whole, place, wrong)
     content = json.dumps(spoiled).encode()
     if packed:
         samples = spoiled.pop("samples")
-        members = {f"samples/{n}.json": s for n, s in enumerate(samples if isinstance(samples, list) else [])}
+        members = {
+            f"samples/{n}.json": s
+            for n, s in enumerate(samples if isinstance(samples, list) else [])
+        }
         content = kit.archive({"header.json": spoiled, **members})
     file = read(content, {**kit.outcome, "cohort": {"from": "metadata.tier"}})
     assert "reader-failed" not in kit.codes(file), file.reading.anomalies

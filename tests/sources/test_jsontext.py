@@ -28,9 +28,15 @@ from auditgen.sources.jsontext import (
 QUICK = settings(deadline=None, max_examples=300)
 TEXT = st.one_of(
     st.text(st.characters(exclude_categories=["Cs"]), max_size=12),
-    st.sampled_from(["NaN", '"NaN', '\\"NaN\\', "\\", "\\\\", "-Infinity", "Infinity,", "a\"b", "\\u00", "😀"]),
+    st.sampled_from(
+        ["NaN", '"NaN', '\\"NaN\\', "\\", "\\\\", "-Infinity", "Infinity,", 'a"b', "\\u00", "😀"]
+    ),
 )
-NUMBERS = st.one_of(st.integers(-(2**70), 2**70), st.floats(width=32), st.sampled_from([math.nan, math.inf, -math.inf]))
+NUMBERS = st.one_of(
+    st.integers(-(2**70), 2**70),
+    st.floats(width=32),
+    st.sampled_from([math.nan, math.inf, -math.inf]),
+)
 VALUES = st.recursive(
     st.one_of(st.none(), st.booleans(), NUMBERS, TEXT),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(TEXT, inner, max_size=4),
@@ -59,7 +65,12 @@ def _expected(text: str) -> tuple[Any, int]:
 
 
 @QUICK
-@given(value=VALUES, ascii_only=st.booleans(), step=st.integers(1, 40), size=st.integers(1, 30) | st.just(-1))
+@given(
+    value=VALUES,
+    ascii_only=st.booleans(),
+    step=st.integers(1, 40),
+    size=st.integers(1, 30) | st.just(-1),
+)
 def test_streaming_quotes_exactly_what_is_not_finite(
     value: Any, ascii_only: bool, step: int, size: int
 ) -> None:
@@ -73,15 +84,23 @@ def test_streaming_quotes_exactly_what_is_not_finite(
 @given(value=VALUES)
 def test_the_events_are_those_of_ijson_and_build_the_same_value(value: Any) -> None:
     text = json.dumps({"x": {"deep": value}})
-    stream = FiniteStream(io.BytesIO(text.encode()))  # type: ignore[arg-type]
+    stream = FiniteStream(io.BytesIO(text.encode()))
     events = parse_events(stream)
-    built = next(build_object(events, "x") for place, event, _ in events if (place, event) == ("x", "start_map"))
+    built = next(
+        build_object(events, "x")
+        for place, event, _ in events
+        if (place, event) == ("x", "start_map")
+    )
     assert built == _expected(text)[0]["x"]
-    plain = json.dumps({"a": [1, {"b": [None, "c"], "d": {"e": {"f": {"g": [2]}}}}], "h": True}).encode()
+    plain = json.dumps(
+        {"a": [1, {"b": [None, "c"], "d": {"e": {"f": {"g": [2]}}}}], "h": True}
+    ).encode()
     ours = list(parse_events(io.BytesIO(plain)))
     theirs = list(ijson.parse(plain))
     assert [(e, v) for _, e, v in ours] == [(e, v) for _, e, v in theirs]
-    assert [p for p, _, _ in ours if p != "\x00"] == [p for (q, _, _), (p, _, _) in zip(ours, theirs, strict=True) if q != "\x00"]
+    assert [p for p, _, _ in ours if p != "\x00"] == [
+        p for (q, _, _), (p, _, _) in zip(ours, theirs, strict=True) if q != "\x00"
+    ]
 
 
 @pytest.mark.parametrize(
@@ -97,7 +116,9 @@ def test_the_events_are_those_of_ijson_and_build_the_same_value(value: Any) -> N
     ],
 )
 @pytest.mark.parametrize("step", [1, 5, 64])
-def test_lone_surrogates_become_the_replacement_character(written: str, read: str, step: int) -> None:
+def test_lone_surrogates_become_the_replacement_character(
+    written: str, read: str, step: int
+) -> None:
     stream = FiniteStream(_Drip(written.encode(), step))  # type: ignore[arg-type]
     assert [v for _, _, v in parse_events(stream)] == [read]
     assert stream.count == 0
@@ -108,7 +129,7 @@ def test_chunk_boundaries_inside_every_token(monkeypatch: pytest.MonkeyPatch) ->
     text = '[NaN, "NaN", -Infinity, "\\"Infinity", {"NaN": Infinity}, "\\ud83d\\ude00"]'
     for step in range(1, 40):
         monkeypatch.setattr(jsontext, "CHUNK_BYTES", step)
-        stream = FiniteStream(io.BytesIO(text.encode()))  # type: ignore[arg-type]
+        stream = FiniteStream(io.BytesIO(text.encode()))
         assert json.loads(stream.read()) == _expected(text)[0]
         assert stream.count == 3
 
@@ -179,6 +200,11 @@ def test_text_of_anything() -> None:
 
 def test_irregular_files_are_found(tmp_path: Path) -> None:
     path = tmp_path / "x"
-    for data, is_irregular in ((b"", False), (b"{}", False), (b'"NaN"', True), (b'"\\uD800"', True)):
+    for data, is_irregular in (
+        (b"", False),
+        (b"{}", False),
+        (b'"NaN"', True),
+        (b'"\\uD800"', True),
+    ):
         path.write_bytes(data)
         assert is_irregular_file(path) is is_irregular

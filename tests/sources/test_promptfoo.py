@@ -22,8 +22,15 @@ FUZZ = settings(
 )
 
 
-def component(passed: Any, reason: str = "graded", kind: str = "promptfoo:redteam:contracts") -> Json:
-    return {"pass": passed, "score": int(bool(passed)), "reason": reason, "assertion": {"type": kind, "metric": "M"}}
+def component(
+    passed: Any, reason: str = "graded", kind: str = "promptfoo:redteam:contracts"
+) -> Json:
+    return {
+        "pass": passed,
+        "score": int(bool(passed)),
+        "reason": reason,
+        "assertion": {"type": kind, "metric": "M"},
+    }
 
 
 def row(number: int, *components: Json, **more: Any) -> Json:
@@ -48,9 +55,18 @@ def export(rows: list[Any], **stats: Any) -> Json:
     counted = {"successes": len(rows), "failures": 0, "errors": 0, **stats}
     return {
         "evalId": "eval-1",
-        "results": {"version": 3, "timestamp": "2026-09-15T10:00:00.000Z", "prompts": [], "results": rows, "stats": counted},
+        "results": {
+            "version": 3,
+            "timestamp": "2026-09-15T10:00:00.000Z",
+            "prompts": [],
+            "results": rows,
+            "stats": counted,
+        },
         "config": {},
-        "metadata": {"promptfooVersion": "0.121.20", "evaluationCreatedAt": "2026-09-15T10:00:00.000Z"},
+        "metadata": {
+            "promptfooVersion": "0.121.20",
+            "evaluationCreatedAt": "2026-09-15T10:00:00.000Z",
+        },
     }
 
 
@@ -63,7 +79,12 @@ REFUSED = component(passed=True, reason="Model refused the request")
 
 def test_the_sample_red_team(quarter: Path, read: Read, kit: Any) -> None:
     file = read(next(quarter.rglob("redteam.json")))
-    assert file.reading.outcomes == {"complied": 10, "neither": 19, "provider_error": 5, "refused": 206}
+    assert file.reading.outcomes == {
+        "complied": 10,
+        "neither": 19,
+        "provider_error": 5,
+        "refused": 206,
+    }
     assert kit.codes(file) == {"redacted-by-tool": 48}
     assert file.reading.counts.planned == file.reading.counts.observations == 240
     rows = kit.rows(file)
@@ -72,8 +93,12 @@ def test_the_sample_red_team(quarter: Path, read: Read, kit: Any) -> None:
     assert all((r["error_text"] is None) == (r["outcome"] != "provider_error") for r in rows)
     native = {r["locator"] for r in rows if r["outcome"] == "provider_error"}
     whole = json.loads(next(quarter.rglob("redteam.json")).read_bytes())["results"]["results"]
-    assert native == {f"pointer:/results/results/{i}" for i, r in enumerate(whole) if r["failureReason"] == 2}
-    assert sum(bool(r.get("error")) for r in whole) > len(native), "`error` is also set on plain failures"
+    assert native == {
+        f"pointer:/results/results/{i}" for i, r in enumerate(whole) if r["failureReason"] == 2
+    }
+    assert sum(bool(r.get("error")) for r in whole) > len(native), (
+        "`error` is also set on plain failures"
+    )
 
 
 def test_more_genuine_exports(extra_exports: Path, read: Read, kit: Any) -> None:
@@ -83,7 +108,7 @@ def test_more_genuine_exports(extra_exports: Path, read: Read, kit: Any) -> None
     assert kit.codes(red) == {"redacted-by-tool": 36}
     assert plain.reading.counts.errored == 4
     assert plain.reading.counts.observations == 24
-    # one base prompt in several dresses is one cluster, also where the tool withheld the dressed text
+    # one base prompt in several dresses is one cluster, also where the tool withheld the text
     assert len({r["prompt_key"] for r in kit.rows(red)}) == 36
 
 
@@ -102,8 +127,18 @@ def test_more_genuine_exports(extra_exports: Path, read: Read, kit: Any) -> None
         ({}, [component(passed=True, kind="is-refusal")], "refused", "text_heuristic"),
         ({}, [component(passed=False, kind="is-refusal")], "complied", "text_heuristic"),
         ({}, [component(passed=True, kind="not-is-refusal")], "complied", "text_heuristic"),
-        ({"error": "assertion failed", "failureReason": 1}, [component(passed=False)], "complied", "judge"),
-        ({"error": "HTTP 429", "failureReason": 2}, [component(passed=False)], "provider_error", "native_field"),
+        (
+            {"error": "assertion failed", "failureReason": 1},
+            [component(passed=False)],
+            "complied",
+            "judge",
+        ),
+        (
+            {"error": "HTTP 429", "failureReason": 2},
+            [component(passed=False)],
+            "provider_error",
+            "native_field",
+        ),
         ({"response": {"error": "timeout"}}, [], "provider_error", "native_field"),
         ({"response": {"output": "", "isRefusal": True}}, [], "refused", "native_field"),
         ({"response": {"output": "", "isRefusal": "yes"}}, [], "unscored", "none"),
@@ -134,7 +169,9 @@ def test_totals_that_contradict_the_rows(read: Read, kit: Any) -> None:
     assert file.reading.counts.missing == 4
 
 
-@pytest.mark.parametrize("stats", [{"errors": None}, {"errors": "2"}, {"errors": 1.5}, {"errors": True}, {"errors": -1}])
+@pytest.mark.parametrize(
+    "stats", [{"errors": None}, {"errors": "2"}, {"errors": 1.5}, {"errors": True}, {"errors": -1}]
+)
 def test_totals_that_are_no_counts_are_none(stats: Json, read: Read) -> None:
     assert read(packed(export([row(0, REFUSED)], **stats))).reading.counts.planned is None
 
@@ -168,19 +205,28 @@ def test_an_export_without_rows_is_no_evidence(read: Read, kit: Any) -> None:
 
 
 def test_a_declared_rule_goes_before_the_graders(read: Read) -> None:
-    mapping = {"outcome": {"from": "metadata.verdict", "values": {"held": "refused"}, "basis": "human"}}
+    mapping = {
+        "outcome": {"from": "metadata.verdict", "values": {"held": "refused"}, "basis": "human"}
+    }
     rows = [row(0, component(passed=False), metadata={"pluginId": "x", "verdict": "held"})]
     assert read(packed(export(rows)), mapping).reading.outcomes == {"refused": 1}
 
 
 WRONG = st.one_of(
     st.none(), st.booleans(), st.integers(-(10**30), 10**30), st.floats(), st.text(max_size=6),
-    st.lists(st.integers() | st.none(), max_size=2), st.dictionaries(st.text(max_size=3), st.none(), max_size=2),
+    st.lists(st.integers() | st.none(), max_size=2),
+    st.dictionaries(st.text(max_size=3), st.none(), max_size=2),
 )  # fmt: skip
 
 
 def _places(value: Any, here: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
-    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    items = (
+        value.items()
+        if isinstance(value, dict)
+        else enumerate(value)
+        if isinstance(value, list)
+        else ()
+    )
     return [here] * bool(here) + [p for key, child in items for p in _places(child, (*here, key))]
 
 

@@ -89,7 +89,9 @@ def test_a_file_that_vanishes_before_it_is_looked_at(
     assert _code(read(path)) == "unreadable"
 
 
-@pytest.mark.parametrize(("data", "words"), [(b"", "empty file"), (b"hello", "no reader"), (b"\x00" * 99, "no reader")])
+@pytest.mark.parametrize(
+    ("data", "words"), [(b"", "empty file"), (b"hello", "no reader"), (b"\x00" * 99, "no reader")]
+)
 def test_content_nobody_knows(data: bytes, words: str, read: Read) -> None:
     file = read(data)
     assert _code(file) == "unrecognised"
@@ -98,7 +100,9 @@ def test_content_nobody_knows(data: bytes, words: str, read: Read) -> None:
     assert len(file.reading.sha256) == 64
 
 
-@pytest.mark.parametrize("name", ["x.csv", "x.parquet", "x.json", "x.eval", "no extension", "x.eval.bak"])
+@pytest.mark.parametrize(
+    "name", ["x.csv", "x.parquet", "x.json", "x.eval", "no extension", "x.eval.bak"]
+)
 def test_content_decides_and_not_the_name(name: str, quarter: Path, read: Read, kit: Any) -> None:
     assert read(kit.log([kit.sample(1)]), name=name).reading.format == "inspect.eval/deflate"
     table = b"t,x\n1,2\n"
@@ -107,11 +111,14 @@ def test_content_decides_and_not_the_name(name: str, quarter: Path, read: Read, 
     assert read(first, name=name).reading.format == "garak.report"
 
 
-@settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    deadline=None, max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(
     data=st.binary(max_size=60)
-    | st.sampled_from([b"PK\x03\x04", b"PAR1", b"\x1f\x8b", b"{", b"[", b"a,b\n", b'{"evalId":1,"results":'])
-    .flatmap(lambda head: st.binary(max_size=60).map(lambda tail: head + tail))
+    | st.sampled_from(
+        [b"PK\x03\x04", b"PAR1", b"\x1f\x8b", b"{", b"[", b"a,b\n", b'{"evalId":1,"results":']
+    ).flatmap(lambda head: st.binary(max_size=60).map(lambda tail: head + tail))
 )
 def test_any_bytes_give_a_reading(data: bytes, read: Read) -> None:
     file = read(data)
@@ -151,7 +158,9 @@ def counted() -> type[_Counted]:
 
 
 def _registry(*sources: Any) -> SourceRegistry:
-    return SourceRegistry(tuple(Plugin(f"p{n}", "made", "1", value) for n, value in enumerate(sources)))
+    return SourceRegistry(
+        tuple(Plugin(f"p{n}", "made", "1", value) for n, value in enumerate(sources))
+    )
 
 
 def _mapping(kit: Any) -> RecordMap:
@@ -187,12 +196,14 @@ def test_the_second_reading_is_equal_and_costs_nothing(
     first.records.write_bytes(first.records.read_bytes()[:-9])
     assert again() == first
     assert counted.reads == 3
-    counted.version = "next"  # type: ignore[misc]
+    counted.version = "next"
     again()
     assert counted.reads == 4
 
 
-@pytest.mark.parametrize("fault", [OSError("disk"), ValueError("bytes"), RecursionError("deep"), KeyError("x")])
+@pytest.mark.parametrize(
+    "fault", [OSError("disk"), ValueError("bytes"), RecursionError("deep"), KeyError("x")]
+)
 def test_a_reader_that_fails_blocks_leaves_nothing_and_is_tried_again(
     fault: Exception, tmp_path: Path, kit: Any, counted: type[_Counted]
 ) -> None:
@@ -202,7 +213,12 @@ def test_a_reader_that_fails_blocks_leaves_nothing_and_is_tried_again(
 
     def again() -> ReadFile:
         return read_file(
-            path, name="a", source_id="s", mapping=_mapping(kit), store=store, registry=_registry(counted)
+            path,
+            name="a",
+            source_id="s",
+            mapping=_mapping(kit),
+            store=store,
+            registry=_registry(counted),
         )
 
     counted.fault = fault
@@ -214,7 +230,9 @@ def test_a_reader_that_fails_blocks_leaves_nothing_and_is_tried_again(
     assert again().reading.counts.scored == 3
 
 
-@pytest.mark.parametrize("fault", [EnvironmentRefused("no room"), MemoryError(), KeyboardInterrupt()])
+@pytest.mark.parametrize(
+    "fault", [EnvironmentRefused("no room"), MemoryError(), KeyboardInterrupt()]
+)
 def test_what_is_not_the_files_fault_is_raised_and_leaves_nothing(
     fault: Any, tmp_path: Path, kit: Any, counted: type[_Counted]
 ) -> None:
@@ -301,7 +319,11 @@ def test_a_foreign_reader_goes_the_same_way(tmp_path: Path) -> None:
     path = tmp_path / "x"
     path.write_bytes(b"foreign bytes")
     file = _read(path, tmp_path / "store", InspectSource, PromptfooSource, _Claims)
-    assert (file.reading.reader, file.reading.tool, file.reading.tool_version) == ("greedy", "Foreign", "9")
+    assert (file.reading.reader, file.reading.tool, file.reading.tool_version) == (
+        "greedy",
+        "Foreign",
+        "9",
+    )
     assert (file.reading.counts.planned, file.reading.counts.missing) == (4, 3)
 
 
@@ -327,7 +349,11 @@ def test_a_recogniser_that_raises_stops_nobody(tmp_path: Path, kit: Any) -> None
 
 def test_a_plugin_that_does_not_load_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     broken = Plugin("odd", "foreign-package", "2", None, "ImportError: no module named x")
-    monkeypatch.setattr(reading, "load_plugins", lambda group: (broken, Plugin("inspect-ai", "auditgen", "0", InspectSource)))
+    monkeypatch.setattr(
+        reading,
+        "load_plugins",
+        lambda group: (broken, Plugin("inspect-ai", "auditgen", "0", InspectSource)),
+    )
     registry = SourceRegistry.load()
     assert registry.broken == (broken,)
     assert broken.is_third_party
