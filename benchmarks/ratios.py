@@ -120,7 +120,11 @@ def main() -> None:
             cpu_seconds(ours, *arguments)  # the first run writes bytecode and warms the page cache
             mine = statistics.median(cpu_seconds(ours, *arguments) for _ in range(ROUNDS))
             base = statistics.median(cpu_seconds(baseline, *arguments) for _ in range(ROUNDS))
-            results[name] = {"ours": round(mine, 3), "baseline": round(base, 3), "ratio": round(mine / base, 2)}
+            results[name] = {
+                "ours": round(mine, 3),
+                "baseline": round(base, 3),
+                "ratio": round(mine / base, 2),
+            }
             print(f"{results[name]['ratio']:6.2f}  {name}")  # noqa: T201
     print(json.dumps(results, indent=2))  # noqa: T201
 

@@ -34,7 +34,10 @@ def load_previous(project: Project, now: datetime) -> PreviousReport | None:
         policy = Policy(trust=tuple(project.resolve(t) for t in block.trust), now=now)
         examination = examine(path, policy)
     except AuditgenError as error:
-        return PreviousReport(block.pack, None, is_verified=False, status=error.message)
+        reasons = [d.message for d in getattr(error, "diagnostics", ())] or [error.message]
+        # no place of this machine in a report
+        status = "; ".join(reasons).replace(f"{project.root}/", "")
+        return PreviousReport(block.pack, None, is_verified=False, status=status)
     sha256 = sha256_file(path)
     words = {
         Exit.CHANGED: "it was changed after sealing",
@@ -45,10 +48,25 @@ def load_previous(project: Project, now: datetime) -> PreviousReport | None:
         return PreviousReport(block.pack, sha256, is_verified=False, status=status)
     try:
         report = _report(path)
+        other = _not_ours(project, report["meta"])
+        if other:
+            return PreviousReport(block.pack, sha256, is_verified=False, status=other)
         return _summary(block.pack, sha256, report, _sealed_at(examination.statement))
     except (OSError, KeyError, TypeError, ValueError, zipfile.BadZipFile) as error:
         status = f"its report.json cannot be read: {type(error).__name__}"
         return PreviousReport(block.pack, sha256, is_verified=False, status=status)
+
+
+def _not_ours(project: Project, meta: dict[str, Any]) -> str:
+    """Why a sound pack is no earlier report on the same system; empty when it is."""
+    audit = project.audit
+    if meta["organisation"] != audit.organisation.name:
+        return f"it is a report of another organisation, `{meta['organisation']}`"
+    if not str(meta["system"]).startswith(f"{audit.system.name} "):
+        return f"it is a report on another system, `{meta['system']}`"
+    if str(meta["period_end"]) >= audit.period.end.isoformat():
+        return f"its period does not end before this one's, but on {meta['period_end']}"
+    return ""
 
 
 def _sealed_at(statement: Any) -> datetime | None:

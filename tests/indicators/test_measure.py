@@ -252,7 +252,7 @@ PLAN = st.lists(
 
 @settings(
     deadline=None,
-    max_examples=20,
+    max_examples=12,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(data=st.data(), plan=PLAN, missing=st.integers(0, 3), lonely=st.booleans())
@@ -312,7 +312,7 @@ def test_taking_evidence_away_never_improves_the_worst_case(
 
 @settings(
     deadline=None,
-    max_examples=15,
+    max_examples=12,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(plan=PLAN, missing=st.integers(0, 3), confidence=st.sampled_from([0.9, 0.99]))

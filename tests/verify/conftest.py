@@ -102,7 +102,7 @@ class Foundry:
             self.keys.append(rsa.generate_private_key(public_exponent=65537, key_size=3072))
         return self.keys[number]
 
-    def certificate(  # noqa: PLR0913
+    def certificate(
         self,
         name: str,
         key: int,
