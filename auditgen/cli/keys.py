@@ -12,6 +12,10 @@ def command() -> None:
     """Make development keys.
 
     For production, use a document-signing certificate from an authority your readers trust.
+
+    \b
+    Example:
+      auditgen keys init -d keys
     """
 
 

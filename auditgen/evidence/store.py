@@ -35,8 +35,10 @@ if TYPE_CHECKING:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-STORE_VERSION = "3"
-ENTRY_FILES = ("reading.json", "observations.parquet", "scores.parquet")
+STORE_VERSION = "4"
+ENTRY_FILES = (
+    "observations.parquet", "reading.json", "runs.parquet", "scores.parquet", "source_file.parquet",
+)  # fmt: skip
 BATCH_ROWS = 2000
 MAX_METRICS, MAX_VALUES = 200, 8
 _DECIDED = frozenset(DECIDED)
@@ -87,6 +89,41 @@ def score_schema() -> pa.Schema:
     return pa.schema(
         [(name, pa.string()) for name in text]
         + [("value", pa.float64()), ("threshold", pa.float64())]
+    )
+
+
+def source_file_schema() -> pa.Schema:
+    """The Arrow schema of the source-file table: one row per entry."""
+    import pyarrow as pa
+
+    text = ("path", "sha256", "format", "tool", "tool_version", "reader", "reader_version")
+    anomaly = pa.struct(
+        [("code", pa.string()), ("message", pa.string()), ("count", pa.int64()), ("blocks", pa.bool_())]
+    )
+    return pa.schema(
+        [(name, pa.string()) for name in text]
+        + [
+            ("bytes", pa.int64()),
+            ("anomalies", pa.list_(anomaly)),
+            ("completeness", pa.map_(pa.string(), pa.string())),
+        ]
+    )
+
+
+def run_schema() -> pa.Schema:
+    """The Arrow schema of the run table: the tool's own totals stand beside our counts of the file."""
+    import pyarrow as pa
+
+    text = (
+        "run_key", "native_id", "suite", "suite_version", "model", "model_origin", "native_status",
+    )  # fmt: skip
+    moment = pa.timestamp("us", tz="UTC")
+    counts = ("planned", "file_observations", "file_executed", "file_errored", "file_scored")
+    return pa.schema(
+        [(name, pa.string()) for name in text]
+        + [("started_at", moment), ("ended_at", moment), ("tz_known", pa.bool_())]
+        + [(name, pa.int64()) for name in counts]
+        + [("native_aggregates", pa.map_(pa.string(), pa.float64()))]
     )
 
 
@@ -199,6 +236,8 @@ class EntryWriter:
             raise _unwritable(self._final.parent, error) from error
 
     def _finish(self, reading: Reading) -> None:
+        self._write("source_file", [_cleaned(_source_file_row(reading))], source_file_schema())
+        self._write("runs", [_cleaned(row) for row in _run_rows(reading)], run_schema())
         for writer in self._writers.values():
             writer.close()
         (self._work / "reading.json").write_bytes(
@@ -275,6 +314,44 @@ def _storable(text: str) -> str:
     if text.isascii():
         return text
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def _cleaned(value: Any) -> Any:
+    """`value` with every text in it fit for Parquet."""
+    if isinstance(value, str):
+        return _storable(value)
+    if isinstance(value, dict):
+        return {name: _cleaned(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_cleaned(item) for item in value]
+    return value
+
+
+def _source_file_row(reading: Reading) -> dict[str, Any]:
+    row: dict[str, Any] = {
+        name: getattr(reading, name) for name in source_file_schema().names if name != "completeness"
+    }
+    row["anomalies"] = [
+        {f.name: getattr(anomaly, f.name) for f in fields(anomaly)} for anomaly in reading.anomalies
+    ]
+    row["completeness"] = [(k, v.value) for k, v in sorted(reading.completeness.items())]
+    return row
+
+
+def _run_rows(reading: Reading) -> list[dict[str, Any]]:
+    counts = reading.counts
+    totals = {
+        "file_observations": counts.observations,
+        "file_executed": counts.executed,
+        "file_errored": counts.errored,
+        "file_scored": counts.scored,
+    }
+    return [
+        {f.name: getattr(run, f.name) for f in fields(run) if f.name != "native_aggregates"}
+        | {"native_aggregates": sorted(run.native_aggregates.items())}
+        | totals
+        for run in reading.runs
+    ]
 
 
 def reading_as_dict(reading: Reading) -> dict[str, Any]:

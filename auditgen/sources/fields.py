@@ -24,6 +24,7 @@ class FieldReader:
     def __init__(self, mapping: RecordMap) -> None:
         self._mapping = mapping
         self._untranslated: dict[str, Counter[str]] = {}
+        self._missed: Counter[str] = Counter()
         self._found: Counter[str] = Counter()
         self._asked = 0
 
@@ -84,7 +85,7 @@ class FieldReader:
             yield Anomaly(
                 "value-not-mapped",
                 f"`{field}`: the mapping does not translate {shown}{tail}",
-                values.total(),
+                self._missed[field],
             )
         if not self._asked:
             return
@@ -101,6 +102,7 @@ class FieldReader:
         return None if text is None else text[:MAX_VALUE_CHARS]
 
     def _miss(self, field: str, raw: str) -> None:
+        self._missed[field] += 1
         counter = self._untranslated.setdefault(field, Counter())
         if len(counter) < 1000 or raw in counter:  # a hostile file could invent endless values
             counter[raw] += 1

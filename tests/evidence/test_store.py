@@ -153,8 +153,7 @@ def test_any_text_can_be_kept(text: str, tmp_path: Path) -> None:
     (row,) = pq.read_table(store.observations(name)).to_pylist()
     wanted = "".join("\ufffd" if "\ud800" <= c <= "\udfff" else c for c in text)
     if not any(
-        0xDC00 <= ord(b) <= 0xDFFF and 0xD800 <= ord(a) <= 0xDBFF
-        for a, b in pairwise(text)
+        0xDC00 <= ord(b) <= 0xDFFF and 0xD800 <= ord(a) <= 0xDBFF for a, b in pairwise(text)
     ):
         assert row["prompt"] == row["sample_id"] == row["locator"] == wanted
 

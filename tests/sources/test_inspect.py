@@ -370,7 +370,6 @@ def test_an_encrypted_or_foreign_member_is_named(read: Read, kit: Any) -> None:
 
 
 def test_names_that_would_climb_out_are_only_names(read: Read, kit: Any, workdir: Path) -> None:
-    before = sorted(p.name for p in workdir.parent.iterdir())
     members = {
         "header.json": kit.header(planned=2),
         "samples/../../../escaped.json": kit.sample(1),
@@ -378,7 +377,7 @@ def test_names_that_would_climb_out_are_only_names(read: Read, kit: Any, workdir
     }
     file = read(kit.archive(members), kit.outcome)
     assert file.reading.counts.observations == 2
-    assert sorted(p.name for p in workdir.parent.iterdir()) == before
+    assert not list(workdir.parent.glob("escaped.json"))
     assert not list(workdir.rglob("escaped.json"))
 
 
