@@ -141,7 +141,8 @@ def _anomalies(
     grouped: dict[tuple[str, str, str], list[tuple[Reading, int]]] = defaultdict(list)
     for reading in register.readings:
         for anomaly in reading.anomalies:
-            grouped[reading.source_id, anomaly.code, anomaly.message].append((reading, anomaly.count))
+            message = " ".join(anomaly.message.split())
+            grouped[reading.source_id, anomaly.code, message].append((reading, anomaly.count))
     for (source, code, message), hits in sorted(grouped.items()):
         known = code if code in CODES else "reader-failed"
         yield _finding(

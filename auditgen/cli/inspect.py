@@ -126,7 +126,8 @@ def _describe(reading: Reading) -> str:
         word = "NO EVIDENCE" if anomaly.blocks else "doubt"
         lines.append(f"  {word} [{anomaly.code}] {anomaly.message}{times}")
     lines.append(f"  sha256 {reading.sha256 or 'not read'}, {reading.bytes:,} bytes")
-    return "\n".join(printable(line) for line in lines)
+    # a line break in a name must not begin a line of ours
+    return "\n".join(printable(line).replace("\n", " ") for line in lines)
 
 
 def _shown(scores: Mapping[str, Mapping[str, int]]) -> list[tuple[str, Mapping[str, int]]]:

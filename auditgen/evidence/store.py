@@ -322,8 +322,10 @@ def _cleaned(value: Any) -> Any:
         return _storable(value)
     if isinstance(value, dict):
         return {name: _cleaned(item) for name, item in value.items()}
-    if isinstance(value, list | tuple):
+    if isinstance(value, list):
         return [_cleaned(item) for item in value]
+    if isinstance(value, tuple):  # an entry of a map
+        return tuple(_cleaned(item) for item in value)
     return value
 
 

@@ -152,7 +152,8 @@ def display_name(path: Path, root: Path) -> str:
         text = path.relative_to(root).as_posix()
     except ValueError:
         text = path.as_posix()
-    return printable(text.encode("utf-8", "surrogateescape").decode("utf-8", "replace"))
+    shown = printable(text.encode("utf-8", "surrogateescape").decode("utf-8", "replace"))
+    return shown.replace("\n", "\N{REPLACEMENT CHARACTER}").replace("\t", "\N{REPLACEMENT CHARACTER}")
 
 
 def _placeless(reading: Reading, path: Path) -> Reading:

@@ -129,13 +129,23 @@ def rate_text(arm: Arm, noun: str, confidence: float) -> str:
     )
 
 
+def complete_text(arm: Arm) -> str:
+    """`x/n hours, p %`, and no interval: a complete count has none."""
+    return (
+        f"{count(arm.numerator)}/{count(arm.denominator)} hours, "
+        f"{percent(arm.estimate)} (complete count, no sampling error)"
+    )
+
+
 def figure(quantity: Quantity) -> Figure:
     """A quantity in words and numbers."""
     indicator, confidence = quantity.request.indicator, quantity.request.confidence
     arms = tuple(
         ArmFigure(
             name=arm.name,
-            text=rate_text(arm, indicator.noun, confidence),
+            text=complete_text(arm)
+            if indicator.shape == "coverage"
+            else rate_text(arm, indicator.noun, confidence),
             numerator=arm.numerator,
             denominator=arm.denominator,
             estimate=arm.estimate,
@@ -169,10 +179,7 @@ def figure(quantity: Quantity) -> Figure:
             )
     elif indicator.shape == "coverage":
         unit = "hours"
-        text = (
-            f"{count(quantity.numerator)}/{count(quantity.denominator)} hours, "
-            f"{percent(quantity.estimate)} (complete count, no sampling error)"
-        )
+        text = arms[0].text
     else:
         unit = "fraction"
         text = arms[0].text

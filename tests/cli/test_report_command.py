@@ -55,8 +55,12 @@ class TestExitCodes:
         assert "Unsigned drafts: nothing protects them from change" in said.out
         assert "auditgen verify" not in said.out
 
-    def test_0_although_contradicted(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-        path = write_project(tmp_path / "p", audit(), {"evidence/lab.json": inspect_log(samples(10, 90))})
+    def test_0_although_contradicted(
+        self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        path = write_project(
+            tmp_path / "p", audit(), {"evidence/lab.json": inspect_log(samples(10, 90))}
+        )
         assert drafts(path, tmp_path / "out", "--formats", "json") == 0
         assert "One promise is contradicted (P1)" in capsys.readouterr().out
 
@@ -211,13 +215,24 @@ def test_a_development_key_is_marked_in_every_output(demo: Demo) -> None:
     for page in pypdf.PdfReader(demo.folder / "report.pdf").pages:
         assert "development key" in page.extract_text()
     assert demo.document["signature"]["state"] == "development"
-    assert any("development key that anybody can make" in t for t in demo.document["signature"]["does_not_prove"])
+    assert any(
+        "development key that anybody can make" in t
+        for t in demo.document["signature"]["does_not_prove"]
+    )
 
 
 def test_demo_says_what_to_read_and_how_to_verify(
     demo: Demo, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert {"quarter", "report.html", "report.pdf", "report.xlsx", "report.json", "pack.zip", "ca.pem"} <= set(names(demo.folder))
+    assert {
+        "quarter",
+        "report.html",
+        "report.pdf",
+        "report.xlsx",
+        "report.json",
+        "pack.zip",
+        "ca.pem",
+    } <= set(names(demo.folder))
     arguments = ["verify", str(demo.folder / "pack.zip"), "--trust", str(demo.folder / "ca.pem")]
     assert run(arguments) == 0
     capsys.readouterr()
@@ -241,8 +256,15 @@ def test_a_project_in_a_place_that_cannot_be_written(
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     assert drafts(project, tmp_path / "out", "--formats", "json", "-q") == 0
     assert (tmp_path / "cache" / "auditgen" / "store").is_dir()
-    assert drafts(project, tmp_path / "again", "--formats", "json", "-q", "--store", str(tmp_path / "s")) == 0
-    assert (tmp_path / "out" / "report.json").read_bytes() == (tmp_path / "again" / "report.json").read_bytes()
+    assert (
+        drafts(
+            project, tmp_path / "again", "--formats", "json", "-q", "--store", str(tmp_path / "s")
+        )
+        == 0
+    )
+    assert (tmp_path / "out" / "report.json").read_bytes() == (
+        tmp_path / "again" / "report.json"
+    ).read_bytes()
 
 
 def test_as_a_process_from_another_directory(project: Path, tmp_path: Path) -> None:
@@ -258,7 +280,11 @@ def test_as_a_process_from_another_directory(project: Path, tmp_path: Path) -> N
     assert (done.returncode, done.stderr) == (0, "")
     assert names(project.parent / "report") == ["report.json"]
     again = subprocess.run(
-        [*command, "--formats", "json"], cwd=project.parent, capture_output=True, text=True, check=False
+        [*command, "--formats", "json"],
+        cwd=project.parent,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert again.returncode == 1
     assert again.stdout == ""
@@ -324,7 +350,7 @@ class TestInspect:
     def test_no_escape_reaches_the_terminal(
         self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:
-        evil = "\x1b[31m\x1b]0;owned\x07\u202efdp\u2066\x9b2J\r\x00"
+        evil = "\x1b[31m\x1b]0;owned\x07\u202efdp\u2066\x9b2J\r\x00\nall is well"
         log = inspect_log(
             samples(3), task=f"task{evil}", model=f"m{evil}", run=f"r{evil}", status=f"s{evil}"
         )
@@ -342,7 +368,9 @@ class TestInspect:
         for char in "\x1b\x07\x9b\x00\r\u202e\u2066":
             assert char not in said.out + said.err
         assert "task\ufffd[31m" in said.out
-        assert len([line for line in said.out.splitlines() if not line.startswith(" ") and line]) == 3
+        assert (
+            len([line for line in said.out.splitlines() if not line.startswith(" ") and line]) == 3
+        )
         assert run(["inspect", "--format", "json", str(tmp_path)]) == 0
         assert capsys.readouterr().out.isascii()
 

@@ -25,17 +25,18 @@ from helpers.workshop import (
 
 from auditgen.cli import run
 from auditgen.errors import EnvironmentRefused, InputRefused
-from auditgen.pipeline import write
 from auditgen.pipeline.write import Made, Order, make_report
-from auditgen.plugins import Plugin
+from auditgen.plugins import Plugin, load_plugins
 from auditgen.project import load_project
 from auditgen.verify import Policy, examine
 
 if TYPE_CHECKING:
+    from helpers.workshop import Json
+
     from auditgen.seal import KeyPaths
 
 GOOD = inspect_log(samples(200))
-FILES = {"evidence/lab.json": GOOD, "plan.md": "the plan"}
+FILES: dict[str, Json | str | bytes] = {"evidence/lab.json": GOOD, "plan.md": "the plan"}
 PLAN = {
     "id": "D1",
     "kind": "DO-IRP",
@@ -131,14 +132,14 @@ class _Broken(Exception):
 
 def renderers(monkeypatch: pytest.MonkeyPatch, name: str, render: Any) -> None:
     """Replace one renderer."""
-    real = write.load_plugins
+    real = load_plugins
 
     def load(group: str) -> tuple[Plugin, ...]:
         return tuple(
             Plugin(name, "auditgen", "0", render) if p.name == name else p for p in real(group)
         )
 
-    monkeypatch.setattr(write, "load_plugins", load)
+    monkeypatch.setattr("auditgen.pipeline.write.load_plugins", load)
 
 
 @pytest.mark.parametrize(
@@ -194,11 +195,10 @@ def test_the_command_says_which_kind_of_failure(
 def test_a_renderer_that_cannot_be_loaded(
     project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = write.load_plugins
+    real = load_plugins
     broken = Plugin("json", "other", "1", None, "ImportError: no")
     monkeypatch.setattr(
-        write,
-        "load_plugins",
+        "auditgen.pipeline.write.load_plugins",
         lambda group: tuple(broken if p.name == "json" else p for p in real(group)),
     )
     with pytest.raises(EnvironmentRefused, match="renderer `json` cannot be loaded"):
@@ -247,7 +247,7 @@ class TestExisting:
                 raise OSError(28, "No space left on device")
             real(old, new)
 
-        monkeypatch.setattr(write.os, "replace", replace)
+        monkeypatch.setattr("auditgen.pipeline.write.os.replace", replace)
         with pytest.raises(EnvironmentRefused, match="No space left on device"):
             signed(project, out, now=NOW + timedelta(days=1), force=True)
         monkeypatch.undo()
@@ -308,8 +308,6 @@ class TestChangedMeanwhile:
 
 
 def test_two_checklists_of_one_name_are_both_packed(project: Path, tmp_path: Path) -> None:
-    from helpers.workshop import Json
-
     def own(name: str) -> Json:
         return {
             "schema": "auditgen-checklist-1",
