@@ -32,6 +32,7 @@ CODES: dict[str, tuple[Severity, str, str]] = {
     "duplicate-file": (M, "The same file twice", "Was another file meant?"),
     "duplicate-members": (H, "Archive members share a name", "Which of the two is the genuine sample?"),
     "duplicate-rows": (L, "Records logged twice", "Why does the log repeat these records?"),
+    "duplicate-run": (H, "One run in two files", "Which of the two files is the run, and how do they differ?"),
     "duplicate-samples": (M, "Samples occur twice", "Why does the same sample and repeat occur more than once?"),
     "evidence-outside-period": (N, "Evidence from outside the period", "Is there newer evidence?"),
     "expected-missing": (H, "Expected evidence was not received", "When will it be handed in, and what do the runs so far say?"),

@@ -69,6 +69,7 @@ def read_inputs(
     parts: list[Part] = []
     paths: dict[str, Path] = {}
     seen: dict[str, str] = {}
+    runs: dict[tuple[str, str | None], str] = {}
     diagnostics: list[Diagnostic] = []
     for number, (source, path) in enumerate(found, 1):
         name = display_name(path, project.root)
@@ -84,9 +85,17 @@ def read_inputs(
         file = replace(file, reading=_placeless(file.reading, path))
         sha256 = file.reading.sha256
         if sha256 and file.reading.format and sha256 in seen:
-            file = _duplicate(file, seen[sha256])
+            text = f"the same bytes as `{seen[sha256]}`; counted once"
+            file = _set_aside(file, "duplicate-file", text)
         elif sha256:
             seen[sha256] = name
+            native = {(file.reading.tool, r.native_id) for r in file.reading.runs if r.native_id}
+            again = sorted(native & runs.keys())
+            if again:
+                text = f"run `{again[0][1]}` is also in `{runs[again[0]]}`; only that file was counted"
+                file = _set_aside(file, "duplicate-run", text)
+            else:
+                runs |= dict.fromkeys(native, name)
         if sha256:
             paths[name] = path
         diagnostics += _mapping_faults(project, source, file)
@@ -164,9 +173,9 @@ def _placeless(reading: Reading, path: Path) -> Reading:
     return replace(reading, anomalies=anomalies)
 
 
-def _duplicate(file: ReadFile, first: str) -> ReadFile:
-    """The same bytes handed in twice count once."""
-    anomaly = Anomaly("duplicate-file", f"the same bytes as `{first}`; counted once", blocks=True)
+def _set_aside(file: ReadFile, code: str, message: str) -> ReadFile:
+    """What was handed in before, in the same bytes or as the same run, counts once."""
+    anomaly = Anomaly(code, message, blocks=True)
     anomalies = (*file.reading.anomalies, anomaly)
     return ReadFile(replace(file.reading, anomalies=anomalies))
 

@@ -75,7 +75,7 @@ def shown(element: Element) -> Iterator[str]:
 def pdf_text(path: Path) -> str:
     """The text of a PDF as poppler reads it, without the lines that stand on every page."""
     body = ["-x", "0", "-y", "40", "-W", "600", "-H", "755"]
-    command = ["pdftotext", "-enc", "UTF-8", *body, str(path), "-"]
+    command = ["pdftotext", "-raw", "-enc", "UTF-8", *body, str(path), "-"]
     return subprocess.run(command, capture_output=True, check=True).stdout.decode("utf-8", "replace")
 
 
