@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import openpyxl
-import tinyhtml5
+import tinyhtml5  # type: ignore[import-untyped]
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -43,7 +43,9 @@ class Page:
 
     def all(self, *tags: str) -> list[Element]:
         """Every element of these kinds, SVG included, in order; without a kind, every element."""
-        return [e for e in self.root.iter() if isinstance(e.tag, str) and (not tags or tag(e) in tags)]
+        return [
+            e for e in self.root.iter() if isinstance(e.tag, str) and (not tags or tag(e) in tags)
+        ]
 
     @cached_property
     def words(self) -> str:
@@ -63,7 +65,7 @@ def tag(element: Element) -> str:
 
 def shown(element: Element) -> Iterator[str]:
     """Text nodes, without style sheets."""
-    if not isinstance(element.tag, str) or tag(element) in VOID:
+    if callable(element.tag) or tag(element) in VOID:
         yield element.tail or ""
         return
     yield element.text or ""
@@ -76,7 +78,9 @@ def pdf_text(path: Path) -> str:
     """The text of a PDF as poppler reads it, without the lines that stand on every page."""
     body = ["-x", "0", "-y", "40", "-W", "600", "-H", "755"]
     command = ["pdftotext", "-raw", "-enc", "UTF-8", *body, str(path), "-"]
-    return subprocess.run(command, capture_output=True, check=True).stdout.decode("utf-8", "replace")
+    return subprocess.run(command, capture_output=True, check=True).stdout.decode(
+        "utf-8", "replace"
+    )
 
 
 @dataclass(frozen=True)

@@ -110,7 +110,11 @@ def test_every_arm_and_slice_equals_its_cells(document: Json, book: Book) -> Non
         if measure["figure"] is not None:
             arms |= {(measure["id"], arm["name"]): arm for arm in measure["figure"]["arms"]}
         slices |= {(measure["id"], row["name"]): row for row in measure["slices"]}
-    found = {(r["Id"], r["Arm"]): r for r in book.sheets["Measures"] if r["Arm"] not in {None, "difference"}}
+    found = {
+        (r["Id"], r["Arm"]): r
+        for r in book.sheets["Measures"]
+        if r["Arm"] not in {None, "difference"}
+    }
     assert set(found) == set(arms)
     for key, arm in arms.items():
         assert found[key]["Numerator"] == arm["numerator"]
@@ -216,7 +220,9 @@ def test_records_table(document: Json, book: Book) -> None:
     assert list(rows[0]) == table["columns"]
     by_source = Counter(row["source_id"] for row in rows)
     for source in document["sources"]:
-        counted = sum(f["observations"] for f in source["files"] if f["planned"] is not None or f["runs"])
+        counted = sum(
+            f["observations"] for f in source["files"] if f["planned"] is not None or f["runs"]
+        )
         if counted:
             assert by_source[source["id"]] == counted
 
