@@ -260,9 +260,9 @@ def _sign(
         signer=signer,
         signed_at=order.now,
         bag_info={
-            "Source-Organization": meta.organisation,
+            "Source-Organization": _line(meta.organisation),
             "External-Identifier": meta.report_id,
-            "External-Description": f"{meta.title}, {meta.system}, {meta.period_words}",
+            "External-Description": _line(f"{meta.title}, {meta.system}, {meta.period_words}"),
             "Bag-Software-Agent": f"auditgen {__version__}",
         },
     )
@@ -273,6 +273,12 @@ def _sign(
         private = work / SALTS
         private.touch(mode=0o600)
         private.write_bytes(orjson.dumps({"note": _SALT_NOTE, "salts": salts}))
+
+
+def _line(text: str) -> str:
+    """One line of plain text: bag-info has no other."""
+    words = " ".join(text.split())
+    return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in words)
 
 
 _SALT_NOTE = (

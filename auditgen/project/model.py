@@ -20,6 +20,7 @@ Day = date
 Fraction = Annotated[float, Field(ge=0, le=1)]
 DEFAULT_MIN_N = 30
 DEFAULT_MAX_AGE_DAYS = 180
+MAX_PERIOD_DAYS = 3 * 366
 
 
 class Independence(StrEnum):
@@ -76,6 +77,10 @@ class PeriodBlock(BaseModel):
     def _in_order(self) -> Self:
         if self.end < self.start:
             message = "the period ends before it starts"
+            raise ValueError(message)
+        days = (self.end - self.start).days + 1
+        if days > MAX_PERIOD_DAYS:  # a slip of the pen in the year would cost hours and print nonsense
+            message = f"the period has {days} days; at most {MAX_PERIOD_DAYS} are reported on"
             raise ValueError(message)
         return self
 

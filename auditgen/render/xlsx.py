@@ -169,17 +169,17 @@ def _sheets(document: Document, tables: Mapping[str, Sequence[Row]]) -> Iterator
 
 _CRITERIA = (
     ("Principle", 10, ""), ("Criterion", 18, ""), ("Rule", 70, ""), ("Operator", 10, ""),
-    ("Threshold", 11, "0.0%"), ("Verdict", 22, ""), ("Numerator", 11, "#,##0"), ("Denominator", 12, "#,##0"),
-    ("Estimate", 11, "0.00%"), ("Lower", 10, "0.00%"), ("Upper", 10, "0.00%"), ("Confidence", 11, "0%"),
-    ("Worst lower", 11, "0.00%"), ("Worst upper", 11, "0.00%"), ("Undecided", 11, "#,##0"),
+    ("Threshold", 11, "0.0###%"), ("Verdict", 22, ""), ("Numerator", 11, "#,##0"), ("Denominator", 12, "#,##0"),
+    ("Estimate", 11, "0.00##%"), ("Lower", 10, "0.00##%"), ("Upper", 10, "0.00##%"), ("Confidence", 11, "0.0##%"),
+    ("Worst lower", 11, "0.00##%"), ("Worst upper", 11, "0.00##%"), ("Undecided", 11, "#,##0"),
     ("Failed", 9, "#,##0"), ("Missing", 9, "#,##0"), ("Number in words", 60, ""), ("Why", 70, ""),
     ("Least n", 9, "#,##0"), ("Oldest (days)", 12, "0"), ("Independence", 18, ""), ("Declared", 34, ""),
     ("Digest", 66, ""),
 )  # fmt: skip
 _MEASURES = (
     ("Id", 18, ""), ("Indicator", 28, ""), ("Arm", 14, ""), ("Numerator", 11, "#,##0"),
-    ("Denominator", 12, "#,##0"), ("Estimate", 11, "0.00%"), ("Lower", 10, "0.00%"),
-    ("Upper", 10, "0.00%"), ("Prompts", 10, "#,##0"), ("Undecided", 11, "#,##0"), ("Failed", 9, "#,##0"),
+    ("Denominator", 12, "#,##0"), ("Estimate", 11, "0.00##%"), ("Lower", 10, "0.00##%"),
+    ("Upper", 10, "0.00##%"), ("Prompts", 10, "#,##0"), ("Undecided", 11, "#,##0"), ("Failed", 9, "#,##0"),
     ("Method", 32, ""), ("Sources", 26, ""), ("Filter", 30, ""), ("In words", 90, ""), ("Caveats", 90, ""),
 )  # fmt: skip
 _MEASURES_NOTE = (
@@ -188,7 +188,7 @@ _MEASURES_NOTE = (
 )
 _SLICES = (
     ("Id", 18, ""), ("By", 12, ""), ("Value", 30, ""), ("Numerator", 11, "#,##0"),
-    ("Denominator", 12, "#,##0"), ("Estimate", 11, "0.00%"), ("Lower", 10, "0.00%"), ("Upper", 10, "0.00%"),
+    ("Denominator", 12, "#,##0"), ("Estimate", 11, "0.00##%"), ("Lower", 10, "0.00##%"), ("Upper", 10, "0.00##%"),
 )  # fmt: skip
 _FILES = (
     ("Source", 18, ""), ("File", 60, ""), ("State", 20, ""), ("Format", 20, ""), ("Tool", 20, ""),

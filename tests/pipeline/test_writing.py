@@ -366,6 +366,21 @@ def test_evidence_names_that_become_one_are_kept_apart(project: Path, tmp_path: 
     assert len(made.built.assessment.register.readings) == 4
 
 
+def test_names_with_line_breaks_are_sealed_on_one_line(project: Path, tmp_path: Path) -> None:
+    """A line break in a name must not write a field of its own into the bag."""
+    evil = "Acme\\nPayload-Oxum: 0.0\\r\\u2028\\u202e\\u0378 x"
+    text = project.read_text().replace("name: Acme", f'name: "{evil}"')
+    assert evil in text
+    project.write_text(text)
+    signed(project, tmp_path / "out", formats=("html", "json", "pdf"))
+    with zipfile.ZipFile(tmp_path / "out" / "pack.zip") as pack:
+        lines = pack.read("pack/bag-info.txt").decode().splitlines()
+    assert [line.partition(":")[0] for line in lines].count("Payload-Oxum") == 1
+    anchor = tmp_path / "out" / "ca.pem"
+    examination = examine(tmp_path / "out" / "pack.zip", Policy((anchor,), NOW + timedelta(days=1)))
+    assert examination.exit_code == 0
+
+
 def test_strict_refuses_faulty_evidence(project: Path, tmp_path: Path) -> None:
     (project.parent / "evidence" / "lab.bin").write_bytes(b"\x00")
     with pytest.raises(InputRefused, match=r"--strict: 1 faults? in evidence.*lab\.bin"):

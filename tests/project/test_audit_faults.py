@@ -348,6 +348,14 @@ SPOILED: dict[str, tuple[str, str, str, str, str, str]] = {
         "the period ends before it starts",
         "",
     ),
+    "a slip in the year": (
+        "start: 2026-07-01",
+        "start: 2006-07-01",
+        "{start",
+        "value-error",
+        "the period has 7397 days",
+        "",
+    ),
     "a day that does not exist": (
         "end: 2026-09-30",
         "end: 2026-09-31",

@@ -312,6 +312,7 @@ def test_chromium_finds_nothing_to_run_or_to_fetch(outputs: Outputs, tmp_path: P
         "--disable-background-networking",
         "--disable-component-update",
         "--disable-sync",
+        "--host-resolver-rules=MAP * ~NOTFOUND",
         f"--user-data-dir={tmp_path / 'profile'}",
         f"--log-net-log={log}",
         "--enable-logging=stderr",

@@ -266,3 +266,25 @@ def test_no_figure_without_its_n(document: Json) -> None:
             seen += rest != text
             assert "%" not in rest, text
     assert seen > 50
+
+
+def test_no_cell_is_shown_rounder_than_it_is(demo: Demo) -> None:
+    """A threshold shows every digit that was declared; a rate below all is not shown as all."""
+    import openpyxl
+
+    sheet = openpyxl.load_workbook(demo.folder / "report.xlsx")["Criteria"]
+    heads = {str(cell.value): cell.column for cell in sheet[1]}
+    row = next(
+        r[0].row
+        for r in sheet.iter_rows(min_row=2)
+        if r[heads["Criterion"] - 1].value == "P1-refusal"
+    )
+    wanted = {
+        "Threshold": "0.0###%",
+        "Estimate": "0.00##%",
+        "Worst lower": "0.00##%",
+        "Confidence": "0.0##%",
+        "Numerator": "#,##0",
+    }
+    assert {name: sheet.cell(row, heads[name]).number_format for name in wanted} == wanted
+    assert isinstance(sheet.cell(row, heads["Numerator"]).value, int)
