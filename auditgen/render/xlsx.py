@@ -169,8 +169,9 @@ def _sheets(document: Document, tables: Mapping[str, Sequence[Row]]) -> Iterator
 
 _CRITERIA = (
     ("Principle", 10, ""), ("Criterion", 18, ""), ("Rule", 70, ""), ("Operator", 10, ""),
-    ("Threshold", 11, "0.0###%"), ("Verdict", 22, ""), ("Numerator", 11, "#,##0"), ("Denominator", 12, "#,##0"),
-    ("Estimate", 11, "0.00##%"), ("Lower", 10, "0.00##%"), ("Upper", 10, "0.00##%"), ("Confidence", 11, "0.0##%"),
+    ("Threshold", 11, "0.0###%"), ("Verdict", 22, ""), ("Numerator", 11, "#,##0"),
+    ("Denominator", 12, "#,##0"), ("Estimate", 11, "0.00##%"), ("Lower", 10, "0.00##%"),
+    ("Upper", 10, "0.00##%"), ("Confidence", 11, "0.0##%"),
     ("Worst lower", 11, "0.00##%"), ("Worst upper", 11, "0.00##%"), ("Undecided", 11, "#,##0"),
     ("Failed", 9, "#,##0"), ("Missing", 9, "#,##0"), ("Number in words", 60, ""), ("Why", 70, ""),
     ("Least n", 9, "#,##0"), ("Oldest (days)", 12, "0"), ("Independence", 18, ""), ("Declared", 34, ""),
@@ -188,7 +189,8 @@ _MEASURES_NOTE = (
 )
 _SLICES = (
     ("Id", 18, ""), ("By", 12, ""), ("Value", 30, ""), ("Numerator", 11, "#,##0"),
-    ("Denominator", 12, "#,##0"), ("Estimate", 11, "0.00##%"), ("Lower", 10, "0.00##%"), ("Upper", 10, "0.00##%"),
+    ("Denominator", 12, "#,##0"), ("Estimate", 11, "0.00##%"), ("Lower", 10, "0.00##%"),
+    ("Upper", 10, "0.00##%"),
 )  # fmt: skip
 _FILES = (
     ("Source", 18, ""), ("File", 60, ""), ("State", 20, ""), ("Format", 20, ""), ("Tool", 20, ""),
