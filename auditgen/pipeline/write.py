@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 FORMATS = ("html", "pdf", "xlsx", "json")
 SALTS = "record-salts.json"
 RENDERERS = "auditgen.renderers"
+HEAD_BYTES = 1 << 16
 OWN_FILES = (
     *(f"report.{name}" for name in FORMATS),
     *(f"report.{name}.p7s" for name in FORMATS),
@@ -292,11 +293,29 @@ def _held(project: Project, inputs: Inputs) -> dict[str, tuple[str, Path]]:
     """Evidence that travels in the pack: its name in the report to (name in the pack, file)."""
     if project.audit.report.pack_evidence != "include":
         return {}
+    _refuse_secrets(project, inputs)
     out = {}
     for number, (name, path) in enumerate(sorted(inputs.paths.items()), 1):
         is_plain = not _UNPACKABLE.search(name)
         out[name] = (name if is_plain else f"renamed/{number:04d}-{_UNSAFE.sub('-', path.name)}", path)
     return out
+
+
+def _refuse_secrets(project: Project, inputs: Inputs) -> None:
+    """A wide glob or a planted link must not put a key, or what lies elsewhere, into a pack."""
+    root, faults = project.root.resolve(), []
+    for name, path in sorted(inputs.paths.items()):
+        with path.open("rb") as stream:
+            if b"PRIVATE KEY-----" in stream.read(HEAD_BYTES):
+                faults.append(f"`{name}` is a private key")
+        named_inside = path.is_relative_to(project.root) and ".." not in path.relative_to(project.root).parts
+        if named_inside and not path.resolve().is_relative_to(root):
+            faults.append(f"`{name}` is a link to a place outside the project")
+    if faults:
+        raise InputRefused(
+            f"the pack would publish what it must not: {'; '.join(faults)}; nothing was written",
+            hint="name the evidence files more narrowly, or set `pack_evidence: digests`",
+        )
 
 
 def _refuse_changed(

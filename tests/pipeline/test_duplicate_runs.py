@@ -5,26 +5,27 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 from auditgen.cli import run
 
 SAMPLE = Path(__file__).resolve().parents[2] / "samples" / "quarter"
 
 
-def _report(folder: Path, out: str) -> dict:
+def _report(folder: Path, out: str) -> dict[str, Any]:
     audit = folder / "audit.yaml"
     code = run(
         ["report", str(audit), "-o", str(folder / out), "--as-of", "2026-10-05", "--unsigned",
          "--formats", "json", "-q"]
     )  # fmt: skip
     assert code == 0
-    value: dict = json.loads((folder / out / "report.json").read_bytes())
+    value: dict[str, Any] = json.loads((folder / out / "report.json").read_bytes())
     return value
 
 
-def _gap(report: dict) -> dict:
+def _gap(report: dict[str, Any]) -> dict[str, Any]:
     principle = next(p for p in report["principles"] if p["id"] == "P2")
-    figure: dict = principle["criteria"][0]["measure"]["figure"]
+    figure: dict[str, Any] = principle["criteria"][0]["measure"]["figure"]
     return figure
 
 

@@ -381,6 +381,42 @@ def test_names_with_line_breaks_are_sealed_on_one_line(project: Path, tmp_path: 
     assert examination.exit_code == 0
 
 
+class TestSecrets:
+    """What a wide glob or a planted link reaches does not leave the house in a pack."""
+
+    def refused(self, project: Path, out: Path, words: str) -> None:
+        with pytest.raises(InputRefused, match=words):
+            signed(project, out)
+        assert not out.exists()
+
+    def test_a_glob_that_reaches_the_key(self, project: Path, tmp_path: Path) -> None:
+        project.write_text(project.read_text().replace("evidence/lab*", '"**/*"'))
+        self.refused(project, tmp_path / "out", "`keys/signer.key.pem` is a private key")
+
+    def test_a_link_to_the_key(self, project: Path, tmp_path: Path) -> None:
+        (project.parent / "evidence" / "lab-2.json").symlink_to("../keys/signer.key.pem")
+        self.refused(project, tmp_path / "out", "`evidence/lab-2.json` is a private key")
+
+    def test_a_link_out_of_the_project(self, project: Path, tmp_path: Path) -> None:
+        (tmp_path / "secret.txt").write_text("somebody else's")
+        (project.parent / "evidence" / "lab-2.json").symlink_to(tmp_path / "secret.txt")
+        self.refused(
+            project, tmp_path / "out", "`evidence/lab-2.json` is a link to a place outside"
+        )
+        value = project.read_text().replace("pack_evidence: include", "pack_evidence: digests")
+        project.write_text(value)
+        signed(project, tmp_path / "out")
+
+    def test_links_inside_and_a_project_behind_a_link_are_fine(
+        self, project: Path, tmp_path: Path
+    ) -> None:
+        (project.parent / "store").mkdir()
+        (project.parent / "evidence" / "lab.json").rename(project.parent / "store" / "real.json")
+        (project.parent / "evidence" / "lab.json").symlink_to("../store/real.json")
+        (tmp_path / "linked").symlink_to(project.parent)
+        signed(tmp_path / "linked" / "audit.yaml", tmp_path / "out")
+
+
 def test_strict_refuses_faulty_evidence(project: Path, tmp_path: Path) -> None:
     (project.parent / "evidence" / "lab.bin").write_bytes(b"\x00")
     with pytest.raises(InputRefused, match=r"--strict: 1 faults? in evidence.*lab\.bin"):
