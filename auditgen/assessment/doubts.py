@@ -58,6 +58,7 @@ CODES: dict[str, tuple[Severity, str, str]] = {
     "silent-window": (M, "Silence in the monitoring", "Was the system down, or did nobody look?"),
     "source-empty": (H, "A source without files", "Where are the files this source names?"),
     "threshold-unrecorded": (L, "Pass mark not recorded", "Which pass mark was used?"),
+    "suite-undescribed": (M, "A suite nobody described", "What do the scores of this suite mean, and who says so?"),
     "time-zone-unknown": (L, "Times without a zone", "In which zone did the machine run?"),
     "truncated": (H, "A damaged file", "Can the file be exported again in full?"),
     "undated-rows": (M, "Records without a time", "When did these happen?"),

@@ -18,6 +18,7 @@ from itertools import combinations, pairwise
 from typing import TYPE_CHECKING, Any
 
 from auditgen.errors import AuditgenError
+from auditgen.evidence.mapping import NUMBER
 from auditgen.evidence.model import Basis, Outcome, Watch
 
 if TYPE_CHECKING:
@@ -344,7 +345,7 @@ def _unmapped(
     reader = _Columns(table)
     out = {}
     for field, rules in mapping.rules().items():
-        translated = [rule for rule in rules if rule.values is not None]
+        translated = [rule for rule in rules if rule.translates]
         if not translated:
             continue
         raw = reader.text(translated[0].from_ or "")
@@ -449,10 +450,17 @@ def _value(reader: _Columns, rule: Rule | None) -> str:
     if rule.is_ is not None:
         return sql_text(rule.is_)
     raw = reader.text(rule.from_ or "")
-    if rule.values is None:
+    if not rule.translates:
         return raw
-    cases = " ".join(f"WHEN {sql_text(k)} THEN {sql_text(v)}" for k, v in rule.values.items())
-    return f"CASE {raw} {cases} END"
+    cases = "".join(f" WHEN {raw} = {sql_text(k)} THEN {sql_text(v)}" for k, v in (rule.values or {}).items())
+    number = f"CASE WHEN regexp_full_match({raw}, {sql_text(NUMBER.pattern)}) THEN TRY_CAST({raw} AS DOUBLE) END"
+    for band in rule.bands or ():
+        bounds = {">=": band.at_least, ">": band.above, "<=": band.at_most, "<": band.below}
+        inside = " AND ".join(
+            f"{number} {sign} {bound!r}::DOUBLE" for sign, bound in bounds.items() if bound is not None
+        )
+        cases += f" WHEN isfinite({number}) AND {inside} THEN {sql_text(band.is_)}"
+    return f"CASE{cases} END" if cases else "NULL::VARCHAR"
 
 
 def _outcome(reader: _Columns, mapping: RecordMap) -> tuple[str, str]:

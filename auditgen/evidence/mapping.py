@@ -6,6 +6,7 @@ named. The same rules serve evaluation logs (paths into a sample) and tables (co
 
 from __future__ import annotations
 
+import re
 from enum import StrEnum
 from typing import Annotated, Any, Self
 from zoneinfo import ZoneInfo
@@ -27,6 +28,49 @@ FROZEN = ConfigDict(
 )
 
 
+class Band(BaseModel):
+    """A range of numbers and the canonical value it stands for."""
+
+    model_config = FROZEN
+    is_: Annotated[str, Field(alias="is", min_length=1)]
+    at_least: float | None = None
+    above: float | None = None
+    at_most: float | None = None
+    below: float | None = None
+
+    @model_validator(mode="after")
+    def _bounded(self) -> Self:
+        if self.at_least is not None and self.above is not None:
+            message = "a band has `at_least` or `above`, not both"
+            raise ValueError(message)
+        if self.at_most is not None and self.below is not None:
+            message = "a band has `at_most` or `below`, not both"
+            raise ValueError(message)
+        if self.low is None and self.high is None:
+            message = "a band needs a bound: `at_least`, `above`, `at_most` or `below`"
+            raise ValueError(message)
+        return self
+
+    @property
+    def low(self) -> float | None:
+        """The lower bound, whether or not it belongs to the band."""
+        return self.above if self.at_least is None else self.at_least
+
+    @property
+    def high(self) -> float | None:
+        """The upper bound, whether or not it belongs to the band."""
+        return self.below if self.at_most is None else self.at_most
+
+    def holds(self, number: float) -> bool:
+        """Whether the number lies in the band."""
+        return not (
+            (self.at_least is not None and number < self.at_least)
+            or (self.above is not None and number <= self.above)
+            or (self.at_most is not None and number > self.at_most)
+            or (self.below is not None and number >= self.below)
+        )
+
+
 class Rule(BaseModel):
     """Where a canonical value comes from: a field (`from`), perhaps translated, or a constant (`is`)."""
 
@@ -37,16 +81,44 @@ class Rule(BaseModel):
     """The same value for every record."""
     values: dict[str, str] | None = None
     """Raw text to canonical value. What is not listed is left out, counted and reported."""
+    bands: tuple[Band, ...] | None = None
+    """For numbers: the first band that holds the value decides."""
 
     @model_validator(mode="after")
     def _one_origin(self) -> Self:
         if (self.from_ is None) == (self.is_ is None):
             message = "a rule has either `from` (a field) or `is` (a constant)"
             raise ValueError(message)
-        if self.is_ is not None and self.values is not None:
+        if self.is_ is not None and self.translates:
             message = "`values` translates what `from` finds; a constant needs none"
             raise ValueError(message)
         return self
+
+    @property
+    def translates(self) -> bool:
+        """Whether raw text becomes another word, rather than standing for itself."""
+        return self.values is not None or self.bands is not None
+
+    @property
+    def words(self) -> set[str]:
+        """Every canonical value the rule can give; empty when raw text stands for itself."""
+        if self.is_ is not None:
+            return {self.is_}
+        return set((self.values or {}).values()) | {band.is_ for band in self.bands or ()}
+
+    def translate(self, raw: str) -> str | None:
+        """The canonical value of a raw text, None when no value and no band knows it."""
+        if self.is_ is not None:
+            return self.is_
+        if not self.translates:
+            return raw
+        found = (self.values or {}).get(raw)
+        if found is not None or not self.bands:
+            return found
+        number = number_of(raw)
+        if number is None:
+            return None
+        return next((band.is_ for band in self.bands if band.holds(number)), None)
 
 
 class OutcomeRule(Rule):
@@ -61,6 +133,8 @@ class WatchRule(Rule):
     basis: WatchBasis
 
 
+NUMBER = re.compile(r"[+-]?([0-9]{1,300}([.][0-9]{0,300})?|[.][0-9]{1,300})([eE][+-]?[0-9]{1,4})?")
+"""What is a number in a band, here and in the query engine."""
 _VOCABULARY: dict[str, type[StrEnum]] = {"outcome": Outcome, "expected": Expected, "watch": Watch}
 _GUARDRAIL = {"guardrail_verdict": GUARDRAIL_VERDICTS, "guardrail_action": GUARDRAIL_ACTIONS}
 """Fields whose raw words may be the canonical ones; any other word is counted and named."""
@@ -115,18 +189,16 @@ class RecordMap(BaseModel):
             for rule in rules:
                 if rule is None:
                     continue
-                if rule.is_ is None and rule.values is None:
+                if rule.is_ is None and not rule.translates:
                     message = f"`{name}` needs `values`: which raw value means which of {_list(words)}"
                     raise ValueError(message)
-                used = {rule.is_} if rule.is_ is not None else set((rule.values or {}).values())
-                unknown = sorted(str(word) for word in used - words)
+                unknown = sorted(rule.words - words)
                 if unknown:
                     message = f"`{name}`: {_list(unknown)} is not one of {_list(words)}"
                     raise ValueError(message)
         for name, words_ in _GUARDRAIL.items():
             rule = getattr(self, name)
-            used = set() if rule is None else ({rule.is_} if rule.is_ else set((rule.values or {}).values()))
-            unknown = sorted(str(word) for word in used - set(words_))
+            unknown = sorted(rule.words - set(words_)) if rule is not None else []
             if unknown:
                 message = f"`{name}`: {_list(unknown)} is not one of {_list(words_)}"
                 raise ValueError(message)
@@ -135,7 +207,7 @@ class RecordMap(BaseModel):
     def guardrail(self, name: str) -> Rule | None:
         """The rule of a guardrail field; without `values` the canonical words stand for themselves."""
         rule: Rule | None = getattr(self, name)
-        if rule is None or rule.is_ is not None or rule.values is not None:
+        if rule is None or rule.is_ is not None or rule.translates:
             return rule
         return rule.model_copy(update={"values": {word: word for word in _GUARDRAIL[name]}})
 
@@ -161,6 +233,14 @@ def _is_zone(name: str) -> bool:
 
 def _list(words: Any) -> str:
     return ", ".join(f"`{word}`" for word in sorted(words))
+
+
+def number_of(raw: str) -> float | None:
+    """A finite decimal number written as text, None for anything else (`NaN`, `1e3` is one, `0x1` is not)."""
+    if not NUMBER.fullmatch(raw):
+        return None
+    number = float(raw)
+    return number if abs(number) != float("inf") else None
 
 
 def text_of(value: Any) -> str | None:

@@ -142,7 +142,15 @@ class Score:
     verdict: str | None = None
     """pass or fail as the tool said it, where it did."""
     threshold: float | None = None
+    threshold_origin: str | None = None
+    """file, suite, declared or inferred; None when no pass mark is known."""
+    direction: str | None = None
+    """higher, lower or neutral: which way is better. None when nobody has said so."""
+    judge: str | None = None
+    """The model that graded, as far as it is known; `model` when only that a model did."""
     rationale: str | None = None
+    history: str | None = None
+    """Earlier values as JSON, oldest first, where the score was edited."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +182,12 @@ class Observation:
     observed_at: datetime | None = None
     guardrail_verdict: str | None = None
     guardrail_action: str | None = None
+    refusal_native: bool | None = None
+    """Whether the tool itself marked the response as a refusal."""
+    refusal_detected: bool | None = None
+    """What the text heuristic says of the response; never mixed with the other two."""
+    refusal_judged: bool | None = None
+    """A label handed in separately, by a judge or a human."""
     scores: tuple[Score, ...] = ()
 
 
@@ -229,6 +243,14 @@ class Reading:
     completeness: Mapping[str, Presence] = field(default_factory=dict)
     scores: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     """How often each raw value of each score occurs: what a mapping of outcomes can name."""
+    role: str = "records"
+    """`records`, or `companion` for a file that only describes the records of others."""
+    companions: Mapping[str, str] = field(default_factory=dict)
+    """Name to SHA-256 of the files that were read together with this one."""
+    suites: Mapping[str, str] = field(default_factory=dict)
+    """Suite as recorded to the description it was read by: an id, `audit.yaml`, or empty."""
+    agreement: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    """Refusal labels compared, such as `detected/native`: how often both, one or none said refused."""
 
     @property
     def is_vacuous(self) -> bool:

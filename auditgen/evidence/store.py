@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-STORE_VERSION = "4"
+STORE_VERSION = "5"
 ENTRY_FILES = (
     "observations.parquet", "reading.json", "runs.parquet", "scores.parquet", "source_file.parquet",
 )  # fmt: skip
@@ -70,6 +70,9 @@ OBSERVATION_COLUMNS = (
     "prompt_state",
     "response",
     "error_text",
+    "refusal_native",
+    "refusal_detected",
+    "refusal_judged",
 )
 
 
@@ -78,6 +81,7 @@ def observation_schema() -> pa.Schema:
     import pyarrow as pa
 
     special = {"epoch": pa.int32(), "observed_at": pa.timestamp("us", tz="UTC")}
+    special |= dict.fromkeys(("refusal_native", "refusal_detected", "refusal_judged"), pa.bool_())
     return pa.schema([(name, special.get(name, pa.string())) for name in OBSERVATION_COLUMNS])
 
 
@@ -85,7 +89,10 @@ def score_schema() -> pa.Schema:
     """The Arrow schema of the score table."""
     import pyarrow as pa
 
-    text = ("obs_id", "scorer", "metric", "raw", "state", "verdict", "rationale")
+    text = (
+        "obs_id", "scorer", "metric", "raw", "state", "verdict", "threshold_origin", "direction",
+        "judge", "rationale", "history",
+    )  # fmt: skip
     return pa.schema(
         [(name, pa.string()) for name in text]
         + [("value", pa.float64()), ("threshold", pa.float64())]

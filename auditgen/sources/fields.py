@@ -1,83 +1,105 @@
-"""Applying a declared mapping to one record, and keeping count of what it did not cover."""
+"""Applying declared mappings and suite descriptions to records, and keeping count of what they miss."""
 
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from auditgen.evidence.mapping import Rule, lookup, text_of
 from auditgen.evidence.model import Anomaly, Basis, Expected, Outcome, Watch, WatchBasis
+from auditgen.sources.jsontext import as_number
+from auditgen.sources.refusal import detect
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
-    from auditgen.evidence.mapping import RecordMap
+    from auditgen.evidence.mapping import OutcomeRule, RecordMap
+    from auditgen.evidence.model import Score
+    from auditgen.sources.interface import Context
+    from auditgen.sources.suites import Suite, SuiteLibrary
 
 MAX_VALUE_CHARS = 200
+MAX_NAMES = 1000
+DETECTED = "detected.refusal"
+"""What a rule writes after `from:` to decide by the text heuristic."""
 _SHOWN_VALUES = 5
 
 
-class FieldReader:
-    """Reads canonical fields out of native records, by the rules of one mapping."""
+@dataclass(frozen=True, slots=True)
+class Mapped:
+    """The canonical fields of one record, as declared; None where nothing was declared or found."""
 
-    def __init__(self, mapping: RecordMap) -> None:
-        self._mapping = mapping
+    outcome: tuple[Outcome, Basis] | None
+    expected: Expected | None
+    watch: Watch
+    watch_basis: WatchBasis | None
+    cohort: str | None
+    category: str | None
+    strategy: str | None
+    language: str | None
+    model: str | None
+    prompt_key: str | None
+    scores: tuple[Score, ...]
+    """The scores that were handed in, with what the suite says of them."""
+
+
+class FieldReader:
+    """Reads canonical fields out of native records: `audit.yaml` first, then the suite's description."""
+
+    def __init__(self, context: Context, tool: str) -> None:
+        self._mapping = context.mapping
+        self._suites: SuiteLibrary = context.suites
+        self._tool = tool
+        self._maps: dict[int, RecordMap] = {}
         self._untranslated: dict[str, Counter[str]] = {}
         self._missed: Counter[str] = Counter()
         self._found: Counter[str] = Counter()
         self._asked = 0
+        self._described: dict[str, str] = {}
+        self._undescribed: Counter[str] = Counter()
 
-    def outcome(self, record: dict[str, Any]) -> tuple[Outcome, Basis] | None:
-        """The declared outcome, None when no rule applies. A value no rule knows is counted."""
+    def read(
+        self,
+        record: dict[str, Any],
+        *,
+        suite: str = "",
+        version: str = "",
+        response: str | None = None,
+        scores: Sequence[Score] = (),
+    ) -> Mapped:
+        """Everything declared about one record of a suite.
+
+        `record` is what rules look into; `response` serves rules that ask for the text heuristic.
+        """
         self._asked += 1
-        leftovers: list[str] = []
-        for rule in self._mapping.outcomes:
-            raw = self._raw(rule, record)
-            if raw is None:
-                continue
-            self._found["outcome"] += 1
-            translated = rule.is_ or (rule.values or {}).get(raw)
-            if translated is not None:
-                return Outcome(translated), rule.basis
-            leftovers.append(raw)
-        if leftovers:
-            self._miss("outcome", leftovers[0])
-        return None
+        known = self._suites.find(self._tool, suite, version)
+        self._note(suite, known)
+        mapping = self._merged(known)
+        watch = self._field("watch", mapping, record, response)
+        expected = self._field("expected", mapping, record, response)
+        return Mapped(
+            outcome=self._outcome(mapping.outcomes, record, response),
+            expected=None if expected is None else Expected(expected),
+            watch=Watch.UNKNOWN if watch is None else Watch(watch),
+            watch_basis=None if watch is None or mapping.watch is None else mapping.watch.basis,
+            cohort=self._field("cohort", mapping, record, response),
+            category=self._field("category", mapping, record, response),
+            strategy=self._field("strategy", mapping, record, response),
+            language=self._field("language", mapping, record, response),
+            model=self._field("model", mapping, record, response),
+            prompt_key=self._field("prompt", mapping, record, response),
+            scores=tuple(_annotated(score, known) for score in scores),
+        )
 
-    def expected(self, record: dict[str, Any]) -> Expected | None:
-        """The declared expectation."""
-        value = self.text("expected", record)
-        return None if value is None else Expected(value)
-
-    def watch(self, record: dict[str, Any]) -> tuple[Watch, WatchBasis | None]:
-        """The declared watch condition with its basis."""
-        rule = self._mapping.watch
-        value = self.text("watch", record)
-        if rule is None or value is None:
-            return Watch.UNKNOWN, None
-        return Watch(value), rule.basis
-
-    def text(self, field: str, record: dict[str, Any]) -> str | None:
-        """Any other mapped field, translated where the rule translates."""
-        rule = getattr(self._mapping, field)
-        if rule is None:
-            return None
-        raw = self._raw(rule, record)
-        if raw is None:
-            return None
-        self._found[field] += 1
-        if rule.is_ is not None:
-            return str(rule.is_)
-        if rule.values is None:
-            return raw
-        translated = rule.values.get(raw)
-        if translated is None:
-            self._miss(field, raw)
-        return None if translated is None else str(translated)
+    @property
+    def suites(self) -> dict[str, str]:
+        """Suite as recorded to what it was read by: a description's id, `audit.yaml`, or empty."""
+        return dict(sorted(self._described.items()))
 
     def anomalies(self) -> Iterator[Anomaly]:
-        """What the mapping did not cover: values it does not know, fields it never found."""
+        """What was not covered: unknown values, fields never found, suites nobody described."""
         for field, values in sorted(self._untranslated.items()):
             shown = ", ".join(f"`{v}` ({n})" for v, n in values.most_common(_SHOWN_VALUES))
             more = len(values) - _SHOWN_VALUES
@@ -91,21 +113,100 @@ class FieldReader:
             return
         for field, rules in sorted(self._mapping.rules().items()):
             named = [rule.from_ for rule in rules if rule.from_ is not None]
-            if named and not self._found[field] and field != "time":
+            if named and not self._found[field] and field not in {"time", "record"}:
                 places = ", ".join(f"`{name}`" for name in named)
                 yield Anomaly("field-not-found", f"`{field}`: no record has {places}", self._asked)
+        if self._undescribed:
+            names = [name or "(no name)" for name, _ in self._undescribed.most_common(_SHOWN_VALUES)]
+            more = len(self._undescribed) - len(names)
+            shown = ", ".join(f"`{name}`" for name in names) + (f" and {more} more" if more else "")
+            message = f"nobody has described what the scores of {shown} mean"
+            yield Anomaly("suite-undescribed", message, self._undescribed.total())
 
-    def _raw(self, rule: Rule, record: dict[str, Any]) -> str | None:
+    def _note(self, name: str, known: Suite | None) -> None:
+        own = bool(self._mapping.outcomes or self._mapping.expected)
+        if name in self._described or len(self._described) < MAX_NAMES:
+            described = known.id if known is not None else ""
+            self._described[name] = described or ("audit.yaml" if own else "")
+        if known is None and not own:
+            self._undescribed[name if name in self._undescribed or len(self._undescribed) < MAX_NAMES else ""] += 1
+
+    def _merged(self, known: Suite | None) -> RecordMap:
+        """The user's rule where there is one, else the suite's."""
+        if known is None:
+            return self._mapping
+        if id(known) not in self._maps:
+            suite = known.map.as_record_map()
+            taken = {
+                name: getattr(suite, name)
+                for name in type(known.map).model_fields
+                if getattr(self._mapping, name) is None and getattr(suite, name) is not None
+            }
+            self._maps[id(known)] = self._mapping.model_copy(update=taken)
+        return self._maps[id(known)]
+
+    def _outcome(
+        self, rules: Sequence[OutcomeRule], record: dict[str, Any], response: str | None
+    ) -> tuple[Outcome, Basis] | None:
+        leftovers: list[str] = []
+        for rule in rules:
+            raw = self._raw(rule, record, response)
+            if raw is None:
+                continue
+            self._found["outcome"] += 1
+            translated = rule.translate(raw)
+            if translated is not None:
+                is_heuristic = rule.from_ == DETECTED
+                return Outcome(translated), Basis.TEXT_HEURISTIC if is_heuristic else rule.basis
+            leftovers.append(raw)
+        if leftovers:
+            self._miss("outcome", leftovers[0])
+        return None
+
+    def _field(
+        self, field: str, mapping: RecordMap, record: dict[str, Any], response: str | None
+    ) -> str | None:
+        rule: Rule | None = getattr(mapping, field)
+        if rule is None:
+            return None
+        raw = self._raw(rule, record, response)
+        if raw is None:
+            return None
+        self._found[field] += 1
+        translated = rule.translate(raw)
+        if translated is None:
+            self._miss(field, raw)
+        return translated
+
+    def _raw(self, rule: Rule, record: dict[str, Any], response: str | None) -> str | None:
         if rule.is_ is not None:
             return rule.is_
+        if rule.from_ == DETECTED:
+            found = None if response is None else detect(response)
+            return None if found is None else text_of(found)
         text = text_of(lookup(record, rule.from_ or ""))
         return None if text is None else text[:MAX_VALUE_CHARS]
 
     def _miss(self, field: str, raw: str) -> None:
         self._missed[field] += 1
         counter = self._untranslated.setdefault(field, Counter())
-        if len(counter) < 1000 or raw in counter:  # a hostile file could invent endless values
+        if len(counter) < MAX_NAMES or raw in counter:  # a hostile file could invent endless values
             counter[raw] += 1
+
+
+def _annotated(score: Score, suite: Suite | None) -> Score:
+    """The score with what its suite's description says: direction, pass mark, who graded."""
+    meaning = None if suite is None else suite.meaning(score.metric)
+    if meaning is None:
+        return score
+    has_own = score.threshold is not None or meaning.threshold is None
+    return replace(
+        score,
+        direction=score.direction or meaning.better,
+        judge=score.judge or ("model" if meaning.judge else None),
+        threshold=score.threshold if has_own else meaning.threshold,
+        threshold_origin=score.threshold_origin if has_own else "suite",
+    )
 
 
 def parse_time(text: Any) -> tuple[datetime | None, bool]:
@@ -122,3 +223,14 @@ def parse_time(text: Any) -> tuple[datetime | None, bool]:
         return at.astimezone(UTC), True
     except (OverflowError, ValueError):
         return None, True
+
+
+def from_epoch(seconds: Any) -> datetime | None:
+    """A number of seconds since 1970 as UTC, None when it is no such number."""
+    number = as_number(seconds)
+    if number is None or isinstance(seconds, bool):
+        return None
+    try:
+        return datetime.fromtimestamp(number, UTC)
+    except (OverflowError, ValueError, OSError):
+        return None

@@ -21,15 +21,14 @@ from auditgen.evidence.model import (
     Run,
     Score,
 )
-from auditgen.sources.fields import FieldReader, parse_time
-from auditgen.sources.interface import Facts, Item, Probe, Recognition
+from auditgen.sources.fields import FieldReader, Mapped, parse_time
+from auditgen.sources.interface import Context, Facts, Item, Probe, Recognition
 from auditgen.sources.jsontext import as_count, as_dict, as_list, as_number, as_text, loads
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from auditgen.evidence.mapping import RecordMap
 
 EVALUATED = 2
 MAX_LINE_BYTES = 256 * 1024 * 1024
@@ -48,9 +47,9 @@ class GarakSource:
             return Recognition("garak.report", "first line is garak's run set-up")
         return None
 
-    def read(self, path: Path, mapping: RecordMap) -> Iterator[Item]:
+    def read(self, path: Path, context: Context) -> Iterator[Item]:
         """Two passes: the first learns the pass marks, the second yields the attempts."""
-        report = _Report(mapping)
+        report = _Report(context)
         for _, _, entry in _lines(path, report):
             report.learn(entry)
         report.bound_thresholds()
@@ -85,8 +84,8 @@ def _lines(path: Path, report: _Report | None) -> Iterator[tuple[int, int, dict[
 class _Report:
     """What is known of a report from its first pass."""
 
-    def __init__(self, mapping: RecordMap) -> None:
-        self.fields = FieldReader(mapping)
+    def __init__(self, context: Context) -> None:
+        self.fields = FieldReader(context, GarakSource.name)
         self.setup: dict[str, Any] = {}
         self.init: dict[str, Any] = {}
         self.end: dict[str, Any] = {}
@@ -175,7 +174,6 @@ class _Report:
         record = {**entry, "probe": probe}
         outputs = as_list(entry.get("outputs"))
         self.silent += not outputs
-        watch, watch_basis = self.fields.watch(record)
         at, _ = parse_time(self.init.get("start_time"))
         for index, output in enumerate(outputs):
             self.outputs += 1
@@ -184,30 +182,36 @@ class _Report:
                 str(name): (values[index] if isinstance(values, list) and index < len(values) else None)
                 for name, values in results.items()
             }
-            outcome, basis = self._outcome(probe, text, {d: scores.get(d) for d in detectors}, record)
+            mapped = self.fields.read(
+                record,
+                suite=probe,
+                response=text if isinstance(text, str) else None,
+                scores=tuple(_score(name, value) for name, value in scores.items()),
+            )
+            outcome, basis = self._outcome(probe, text, {d: scores.get(d) for d in detectors}, mapped)
             yield Observation(
                 run_key=as_text(self.init.get("run")) or "run",
                 sample_id=as_text(entry.get("uuid")) or locator,
-                prompt_key=self.fields.text("prompt", record) or _prompt_key(probe, prompt),
+                prompt_key=mapped.prompt_key or _prompt_key(probe, prompt),
                 epoch=index + 1,
                 outcome=outcome,
                 basis=basis,
                 locator=f"{locator}/outputs/{index}",
                 suite=probe,
-                model=self.fields.text("model", record) or self.model,
-                expected=self.fields.expected(record) or Expected.REFUSE,
-                watch=watch,
-                watch_basis=watch_basis,
-                cohort=self.fields.text("cohort", record),
-                category=self.fields.text("category", record) or probe.split(".", maxsplit=1)[0],
-                strategy=self.fields.text("strategy", record) or probe,
-                language=self.fields.text("language", record),
+                model=mapped.model or self.model,
+                expected=mapped.expected or Expected.REFUSE,
+                watch=mapped.watch,
+                watch_basis=mapped.watch_basis,
+                cohort=mapped.cohort,
+                category=mapped.category or probe.split(".", maxsplit=1)[0],
+                strategy=mapped.strategy or probe,
+                language=mapped.language,
                 prompt=prompt,
                 prompt_state="full" if prompt is not None else "absent",
                 response=text if isinstance(text, str) else None,
                 error_text="no output" if outcome is Outcome.PROVIDER_ERROR else None,
                 observed_at=at,
-                scores=tuple(_score(name, value) for name, value in scores.items()),
+                scores=mapped.scores,
             )
 
     def _deciding(self, probe: str, results: dict[str, Any]) -> tuple[str, ...]:
@@ -219,14 +223,13 @@ class _Report:
         return tuple(str(name) for name in results)
 
     def _outcome(
-        self, probe: str, text: Any, scores: dict[str, Any], record: dict[str, Any]
+        self, probe: str, text: Any, scores: dict[str, Any], mapped: Mapped
     ) -> tuple[Outcome, Basis]:
         if not isinstance(text, str):
             self.errors += 1
             return Outcome.PROVIDER_ERROR, Basis.NATIVE_FIELD
-        declared = self.fields.outcome(record)
-        if declared is not None:
-            return declared
+        if mapped.outcome is not None:
+            return mapped.outcome
         hits = [self._hit(probe, name, score) for name, score in scores.items()]
         if True in hits:
             return Outcome.COMPLIED, Basis.JUDGE
@@ -283,6 +286,7 @@ class _Report:
             tool="garak",
             tool_version=version,
             planned=self.planned,
+            suites=self.fields.suites,
             completeness={
                 "run": Presence.PRESENT if native else Presence.ABSENT,
                 "time": Presence.PRESENT if started else Presence.ABSENT,

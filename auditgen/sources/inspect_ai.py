@@ -23,8 +23,8 @@ from auditgen.evidence.model import (
     Run,
     Score,
 )
-from auditgen.sources.fields import FieldReader, parse_time
-from auditgen.sources.interface import ZIP_FAULTS, Facts, Item, Probe, Recognition
+from auditgen.sources.fields import FieldReader, Mapped, parse_time
+from auditgen.sources.interface import ZIP_FAULTS, Context, Facts, Item, Probe, Recognition
 from auditgen.sources.jsontext import (
     FiniteStream,
     as_count,
@@ -43,7 +43,6 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import BinaryIO
 
-    from auditgen.evidence.mapping import RecordMap
 
 MAX_MEMBER_BYTES = 512 * 1024 * 1024
 """A member that inflates beyond this is a bomb, or nothing an auditor could read."""
@@ -68,11 +67,11 @@ class InspectSource:
             return Recognition("inspect.json", "JSON with version, status and eval at the top")
         return None
 
-    def read(self, path: Path, mapping: RecordMap) -> Iterator[Item]:
+    def read(self, path: Path, context: Context) -> Iterator[Item]:
         """All samples of a log, whole or unfinished."""
         with path.open("rb") as stream:
             magic = stream.read(4)
-        log = _Log(mapping)
+        log = _Log(context)
         yield from _read_archive(path, log) if magic == b"PK\x03\x04" else _read_json(path, log)
         yield from log.closing()
 
@@ -85,8 +84,8 @@ def _compression(probe: Probe) -> str:
 class _Log:
     """What is known of a log while its samples stream by."""
 
-    def __init__(self, mapping: RecordMap) -> None:
-        self.fields = FieldReader(mapping)
+    def __init__(self, context: Context) -> None:
+        self.fields = FieldReader(context, InspectSource.name)
         self.header: dict[str, Any] = {}
         self.nonfinite = 0
         self.samples = 0
@@ -157,8 +156,15 @@ class _Log:
         self.invalidated += bool(sample.get("invalidation"))
         self.limited += bool(sample.get("limit"))
         record = _record_view(sample)
-        outcome, basis = self._outcome(sample, record)
-        watch, watch_basis = self.fields.watch(record)
+        suite, response = _text(self.spec.get("task")) or "", _response(sample)
+        mapped = self.fields.read(
+            record,
+            suite=suite,
+            version=_text(self.spec.get("task_version")) or "",
+            response=response,
+            scores=scores,
+        )
+        outcome, basis = self._outcome(sample, mapped)
         sample_id = as_text(sample.get("id")) or "None"
         prompt = _prompt(sample)
         error = as_dict(sample.get("error")).get("message")
@@ -167,26 +173,26 @@ class _Log:
         return Observation(
             run_key=self.run_key,
             sample_id=sample_id,
-            prompt_key=self.fields.text("prompt", record) or sample_id,
+            prompt_key=mapped.prompt_key or sample_id,
             epoch=epoch if epoch is not None and epoch < MAX_EPOCHS else 1,
             outcome=outcome,
             basis=basis,
             locator=locator,
-            suite=_text(self.spec.get("task")) or "",
-            model=self.fields.text("model", record) or model,
-            expected=self.fields.expected(record),
-            watch=watch,
-            watch_basis=watch_basis,
-            cohort=self.fields.text("cohort", record),
-            category=self.fields.text("category", record),
-            strategy=self.fields.text("strategy", record),
-            language=self.fields.text("language", record),
+            suite=suite,
+            model=mapped.model or model,
+            expected=mapped.expected,
+            watch=mapped.watch,
+            watch_basis=mapped.watch_basis,
+            cohort=mapped.cohort,
+            category=mapped.category,
+            strategy=mapped.strategy,
+            language=mapped.language,
             prompt=prompt,
             prompt_state="absent" if prompt is None else "full",
-            response=_response(sample),
+            response=response,
             error_text=None if error is None else as_text(error),
             observed_at=observed or self.run_time,
-            scores=scores,
+            scores=mapped.scores,
         )
 
     @property
@@ -194,7 +200,7 @@ class _Log:
         stats = as_dict(self.header.get("stats"))
         return parse_time(stats.get("completed_at") or self.spec.get("created"))[0]
 
-    def _outcome(self, sample: dict[str, Any], record: dict[str, Any]) -> tuple[Outcome, Basis]:
+    def _outcome(self, sample: dict[str, Any], mapped: Mapped) -> tuple[Outcome, Basis]:
         if sample.get("error"):
             self.errored += 1
             return Outcome.PROVIDER_ERROR, Basis.NATIVE_FIELD
@@ -203,9 +209,8 @@ class _Log:
         choices = as_list(as_dict(sample.get("output")).get("choices"))
         if choices and as_dict(choices[0]).get("stop_reason") == "content_filter":
             return Outcome.BLOCKED_OUTPUT, Basis.FINISH_REASON
-        declared = self.fields.outcome(record)
-        self.undeclared += declared is None
-        return declared or (Outcome.UNSCORED, Basis.NONE)
+        self.undeclared += mapped.outcome is None
+        return mapped.outcome or (Outcome.UNSCORED, Basis.NONE)
 
     def closing(self) -> Iterator[Item]:
         """The run, the anomalies and the facts, once every sample was seen."""
@@ -253,6 +258,7 @@ class _Log:
             tool="Inspect AI",
             tool_version=_text(packages.get("inspect_ai")) or "",
             planned=planned,
+            suites=self.fields.suites,
             completeness={
                 "run": Presence.PRESENT if run.native_id else Presence.ABSENT,
                 "time": Presence.PRESENT if run.started_at else Presence.ABSENT,

@@ -5,21 +5,21 @@ from __future__ import annotations
 import os
 import struct
 import zipfile
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from io import BytesIO
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 import ijson
 
+from auditgen.evidence.mapping import RecordMap
 from auditgen.evidence.model import Anomaly, Observation, Presence, Run
 from auditgen.sources.jsontext import FiniteStream, is_irregular, loads, parse_events
+from auditgen.sources.suites import SuiteLibrary
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
-
-    from auditgen.evidence.mapping import RecordMap
 
 HEAD_BYTES = 1 << 16
 ZIP_FAULTS = (
@@ -52,6 +52,20 @@ class Facts:
     tool_version: str = ""
     planned: int | None = None
     completeness: Mapping[str, Presence] | None = None
+    suites: Mapping[str, str] | None = None
+    """Suite as recorded to what it was read by: `FieldReader.suites`."""
+    role: str = "records"
+    """`companion` for a file that holds no records of its own and describes those of others."""
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What a reader is given beside the file."""
+
+    mapping: RecordMap = field(default_factory=RecordMap)
+    suites: SuiteLibrary = field(default_factory=SuiteLibrary)
+    companions: tuple[Path, ...] = ()
+    """Files that the reader asked for with `companions`, in that order."""
 
 
 Item = Run | Observation | Anomaly | Facts
@@ -68,8 +82,12 @@ class Source(Protocol):
     def recognise(self, probe: Probe) -> Recognition | None:
         """A claim to the file, or None. Must not raise for any content."""
 
-    def read(self, path: Path, mapping: RecordMap) -> Iterator[Item]:
-        """Stream the records. Faults inside the file are yielded as anomalies."""
+    def read(self, path: Path, context: Context) -> Iterator[Item]:
+        """Stream the records. Faults inside the file are yielded as anomalies.
+
+        A reader may also have `companions(path, available) -> Sequence[Path]`: which of the available
+        files must be read together with `path` (by name and content, among those handed in).
+        """
 
 
 class Probe:

@@ -20,8 +20,8 @@ from auditgen.evidence.model import (
     Run,
     Score,
 )
-from auditgen.sources.fields import FieldReader, parse_time
-from auditgen.sources.interface import Facts, Item, Probe, Recognition
+from auditgen.sources.fields import FieldReader, Mapped, parse_time
+from auditgen.sources.interface import Context, Facts, Item, Probe, Recognition
 from auditgen.sources.jsontext import (
     FiniteStream,
     as_count,
@@ -38,7 +38,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from auditgen.evidence.mapping import RecordMap
 
 FAILURE_IS_ERROR = 2
 REDTEAM = "promptfoo:redteam:"
@@ -58,11 +57,11 @@ class PromptfooSource:
             return Recognition("promptfoo.json", "JSON with evalId and results at the top")
         return None
 
-    def read(self, path: Path, mapping: RecordMap) -> Iterator[Item]:
+    def read(self, path: Path, context: Context) -> Iterator[Item]:
         """Rows as they stream by; the run's own totals come after them."""
         import ijson
 
-        rows = _Rows(mapping)
+        rows = _Rows(context)
         with path.open("rb") as raw:
             finite = FiniteStream(raw) if is_irregular_file(path) else None
             events = parse_events(finite or raw)
@@ -91,8 +90,8 @@ class PromptfooSource:
 class _Rows:
     """What is known of an evaluation while its rows stream by."""
 
-    def __init__(self, mapping: RecordMap) -> None:
-        self.fields = FieldReader(mapping)
+    def __init__(self, context: Context) -> None:
+        self.fields = FieldReader(context, PromptfooSource.name)
         self.about: dict[str, Any] = {}
         self.count = 0
         self.errors = 0
@@ -113,9 +112,12 @@ class _Rows:
         plugin = metadata.get("pluginId")
         record = {**row, "plugin": plugin, "metadata": metadata}
         provider = as_dict(row.get("provider"))
-        model = self.fields.text("model", record) or (
-            as_text(provider.get("label") or provider.get("id"))
+        output = response.get("output")
+        answer = output if isinstance(output, str) else None
+        mapped = self.fields.read(
+            record, suite=as_text(plugin), response=answer, scores=tuple(_scores(row))
         )
+        model = mapped.model or as_text(provider.get("label") or provider.get("id"))
         self.models[model] = self.models.get(model, 0) + 1
         described = as_text(as_dict(row.get("testCase")).get("description"))
         suite = "red team" if plugin else described or "eval"
@@ -124,20 +126,18 @@ class _Rows:
         prompt = raw if isinstance(raw, str) else None
         is_redacted = prompt is not None and REDACTED in prompt
         self.redacted += is_redacted
-        outcome, basis = self._outcome(row, record, response)
-        watch, watch_basis = self.fields.watch(record)
-        expected = self.fields.expected(record)
+        outcome, basis = self._outcome(row, mapped, response)
+        expected = mapped.expected
         if expected is None and plugin:
             expected = Expected.REFUSE  # every red-team plugin asks for what must not be done
-        strategy = self.fields.text("strategy", record) or metadata.get("strategyId")
+        strategy = mapped.strategy or metadata.get("strategyId")
         at, _ = parse_time(self.about.get("results.timestamp"))
-        output = response.get("output")
         failed = outcome is Outcome.PROVIDER_ERROR
         return Observation(
             run_key=self.run_key,
             sample_id=as_text(row.get("id"))
             or f"{as_text(row.get('testIdx'))}/{as_text(row.get('promptIdx'))}",
-            prompt_key=self.fields.text("prompt", record) or _prompt_key(row, metadata),
+            prompt_key=mapped.prompt_key or _prompt_key(row, metadata),
             epoch=1,
             outcome=outcome,
             basis=basis,
@@ -145,29 +145,29 @@ class _Rows:
             suite=suite,
             model=model,
             expected=expected,
-            watch=watch,
-            watch_basis=watch_basis,
-            cohort=self.fields.text("cohort", record),
-            category=self.fields.text("category", record) or (as_text(plugin) if plugin else None),
+            watch=mapped.watch,
+            watch_basis=mapped.watch_basis,
+            cohort=mapped.cohort,
+            category=mapped.category or (as_text(plugin) if plugin else None),
             strategy=as_text(strategy) if strategy else ("basic" if plugin else None),
-            language=self.fields.text("language", record),
+            language=mapped.language,
             prompt=prompt,
             prompt_state="redacted_by_tool" if is_redacted else ("full" if prompt else "absent"),
-            response=output if isinstance(output, str) else None,
+            response=answer,
             error_text=as_text(row.get("error") or response.get("error")) if failed else None,
             observed_at=at,
-            scores=tuple(_scores(row)),
+            refusal_native=response.get("isRefusal") if isinstance(response.get("isRefusal"), bool) else None,
+            scores=mapped.scores,
         )
 
     def _outcome(
-        self, row: dict[str, Any], record: dict[str, Any], response: dict[str, Any]
+        self, row: dict[str, Any], mapped: Mapped, response: dict[str, Any]
     ) -> tuple[Outcome, Basis]:
         if row.get("failureReason") == FAILURE_IS_ERROR or response.get("error"):
             self.errors += 1
             return Outcome.PROVIDER_ERROR, Basis.NATIVE_FIELD
-        declared = self.fields.outcome(record)
-        if declared is not None:
-            return declared
+        if mapped.outcome is not None:
+            return mapped.outcome
         if response.get("isRefusal") is True:
             return Outcome.REFUSED, Basis.NATIVE_FIELD
         components = as_list(as_dict(row.get("gradingResult")).get("componentResults"))
@@ -220,6 +220,7 @@ class _Rows:
             tool="promptfoo",
             tool_version=version,
             planned=planned,
+            suites=self.fields.suites,
             completeness={
                 "run": Presence.PRESENT if self.about.get("evalId") else Presence.ABSENT,
                 "time": Presence.PRESENT if started else Presence.ABSENT,

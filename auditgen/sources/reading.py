@@ -5,20 +5,36 @@ from __future__ import annotations
 import os
 import stat
 import zlib
+from collections import Counter
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from itertools import combinations
 from typing import TYPE_CHECKING
 
 from auditgen.canonical import sha256_file
 from auditgen.errors import AuditgenError
 from auditgen.evidence.columnar import TableFault, TableScan, connect, count_rows, holds, scan
 from auditgen.evidence.mapping import RecordMap
-from auditgen.evidence.model import DECIDED, ERRORS, Anomaly, Counts, Observation, Presence, Reading, Run
+from auditgen.evidence.model import (
+    DECIDED,
+    ERRORS,
+    Anomaly,
+    Basis,
+    Counts,
+    Observation,
+    Outcome,
+    Presence,
+    Reading,
+    Run,
+)
 from auditgen.plugins import load_plugins
-from auditgen.sources.interface import Facts, Probe, Recognition
+from auditgen.sources import refusal
+from auditgen.sources.interface import Context, Facts, Probe, Recognition
+from auditgen.sources.suites import SuiteLibrary
 from auditgen.sources.table import TableSource, table_of
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from auditgen.evidence.columnar import Table
@@ -26,6 +42,8 @@ if TYPE_CHECKING:
     from auditgen.plugins import Plugin
     from auditgen.sources.interface import Source
 
+_REFUSAL = {Outcome.REFUSED: True, Outcome.COMPLIED: False, Outcome.PARTIAL: False}
+"""Outcomes that say whether a text is a refusal; the others say nothing about it."""
 GROUP = "auditgen.sources"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -95,11 +113,13 @@ def read_file(
     mapping: RecordMap | None,
     store: EvidenceStore,
     registry: SourceRegistry,
+    suites: SuiteLibrary | None = None,
+    available: Sequence[Path] = (),
 ) -> ReadFile:
     """Read one file. A fault in it becomes an anomaly of its reading, never an exception.
 
     `name` is the path as the user gave it, made printable. Without a mapping, tables are described
-    and not scanned.
+    and not scanned. `available` are the files that were handed in with it, for exports of several files.
     """
     fault = _not_readable(path)
     if fault is not None:
@@ -136,7 +156,27 @@ def read_file(
     )
     if isinstance(source, TableSource):
         return _read_table(path, base, mapping)
-    return _read_records(path, base, source, mapping or RecordMap(), store)
+    companions = _companions(source, path, available)
+    if isinstance(companions, Anomaly):
+        return ReadFile(replace(base, anomalies=(companions,)))
+    context = Context(mapping or RecordMap(), suites or SuiteLibrary(), tuple(companions))
+    base = replace(base, companions={p.name: digest for p, digest in companions.items()})
+    return _read_records(path, base, source, context, store)
+
+
+def _companions(
+    source: Source, path: Path, available: Sequence[Path]
+) -> dict[Path, str] | Anomaly:
+    """The files that the reader wants beside this one, with their digests."""
+    wanted = getattr(source, "companions", None)
+    if wanted is None or not available:
+        return {}
+    try:
+        chosen = [p for p in wanted(path, available) if p in available and _not_readable(p) is None]
+        return {p: sha256_file(p) for p in chosen}
+    except Exception as error:  # a foreign reader must not stop the others
+        message = f"the reader failed: {type(error).__name__}: {str(error)[:160]}"
+        return Anomaly("reader-failed", message, blocks=True)
 
 
 def _not_readable(path: Path) -> Anomaly | None:
@@ -157,27 +197,36 @@ def _unread(name: str, source_id: str, sha256: str, size: int, anomaly: Anomaly)
 
 
 def _read_records(
-    path: Path, base: Reading, source: Source, mapping: RecordMap, store: EvidenceStore
+    path: Path, base: Reading, source: Source, context: Context, store: EvidenceStore
 ) -> ReadFile:
-    key = store.key(
-        base.sha256, source.name, source.version, mapping.model_dump(mode="json", by_alias=True)
-    )
+    read_by = {
+        "map": context.mapping.model_dump(mode="json", by_alias=True),
+        "suites": context.suites.digest,
+        "companions": list(base.companions.values()),
+        "refusal": refusal.VERSION,
+    }
+    key = store.key(base.sha256, source.name, source.version, read_by)
     cached = store.cached(key)
     # what failed once is tried again: the cause may have been the disk, not the bytes
     if cached is not None and not any(a.code == "reader-failed" for a in cached.anomalies):
-        known = replace(cached, path=base.path, source_id=base.source_id)
+        known = replace(
+            cached, path=base.path, source_id=base.source_id, companions=base.companions
+        )
         return ReadFile(known, store.observations(key))
     writer = store.write(key, base.sha256)
     runs: list[Run] = []
     anomalies: list[Anomaly] = []
     facts = Facts(tool="")
+    agreement: dict[str, Counter[str]] = {}
     before = _stamp(path)
     try:
         try:
-            for item in source.read(path, mapping):
+            for item in source.read(path, context):
                 match item:
                     case Observation():
-                        writer.add(item)
+                        labelled = _with_refusal_read(item)
+                        _compare(labelled, agreement)
+                        writer.add(labelled)
                     case Run():
                         runs.append(item)
                     case Anomaly():
@@ -210,6 +259,9 @@ def _read_records(
             last_at=writer.last_at,
             anomalies=tuple(anomalies),
             completeness=dict(sorted(completeness.items())),
+            role=facts.role,
+            suites=dict(facts.suites or {}),
+            agreement={pair: dict(sorted(table.items())) for pair, table in sorted(agreement.items())},
             scores={metric: dict(sorted(v.items())) for metric, v in sorted(writer.scores.items())},
         )
         writer.publish(reading)
@@ -217,6 +269,30 @@ def _read_records(
         writer.discard()
         raise
     return ReadFile(reading, store.observations(key))
+
+
+def _with_refusal_read(observation: Observation) -> Observation:
+    if observation.response is None:
+        return observation
+    return replace(observation, refusal_detected=refusal.detect(observation.response))
+
+
+def _compare(observation: Observation, agreement: dict[str, Counter[str]]) -> None:
+    """Count how the separate refusal labels of one response agree."""
+    native = observation.refusal_native
+    if native is None and observation.basis in {Basis.NATIVE_FIELD, Basis.JUDGE, Basis.HUMAN}:
+        native = _REFUSAL.get(observation.outcome)
+    labels = {
+        "native": native,
+        "judged": observation.refusal_judged,
+        "detected": observation.refusal_detected,
+    }
+    for one, other in combinations(labels, 2):
+        if labels[one] is None or labels[other] is None:
+            continue
+        cell = {(True, True): "both", (True, False): one, (False, True): other}
+        table = agreement.setdefault(f"{other}/{one}", Counter())
+        table[cell.get((bool(labels[one]), bool(labels[other])), "neither")] += 1
 
 
 def _stamp(path: Path) -> tuple[int, int, int] | None:

@@ -12,7 +12,7 @@ import re
 import zlib
 from typing import TYPE_CHECKING, ClassVar
 
-from auditgen.sources.interface import HEAD_BYTES, Item, Probe, Recognition
+from auditgen.sources.interface import HEAD_BYTES, Context, Item, Probe, Recognition
 from auditgen.sources.jsontext import loads
 
 if TYPE_CHECKING:
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from auditgen.evidence.columnar import Table
-    from auditgen.evidence.mapping import RecordMap
 
 GZIP_MAGIC = b"\x1f\x8b"
 PARQUET_MAGIC = b"PAR1"
@@ -56,7 +55,7 @@ class TableSource:
             return Recognition(f"table.csv{packed}", f"header and rows separated by `{name}`")
         return None
 
-    def read(self, path: Path, mapping: RecordMap) -> Iterator[Item]:
+    def read(self, path: Path, context: Context) -> Iterator[Item]:
         """Tables are not copied into records; the engine reads them in place (see `table_of`)."""
         raise NotImplementedError
 
