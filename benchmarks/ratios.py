@@ -67,7 +67,8 @@ for column in ("result", "rail_verdict", "rail_action", "plan", "model", "reques
 READ_TABLE = """
 import sys
 from pathlib import Path
-from auditgen.evidence.columnar import connect, scan
+from auditgen.evidence.columnar import scan
+from auditgen.evidence.tables import connect
 from auditgen.evidence.mapping import RecordMap
 from auditgen.sources.table import table_of
 mapping = RecordMap.model_validate({

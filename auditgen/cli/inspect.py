@@ -91,6 +91,7 @@ def _as_dict(reading: Reading) -> dict[str, Any]:
 
 def _describe(reading: Reading) -> str:
     from auditgen.diagnostics import printable
+    from auditgen.evidence.model import GRADE_WORDS, agreement_text
 
     lines = [reading.path]
     if reading.format:
@@ -118,6 +119,14 @@ def _describe(reading: Reading) -> str:
         if reading.first_at and reading.last_at:
             first, last = (f"{at:%Y-%m-%d %H:%M}" for at in (reading.first_at, reading.last_at))
             lines.append(f"  records from {first} to {last} UTC")
+        if reading.role == "companion":
+            lines.append("  no records of its own: it describes those of other files")
+        if reading.grade is not None:
+            lines.append(f"  completeness {reading.grade.value}: {GRADE_WORDS[reading.grade]}")
+        if reading.companions:
+            lines.append(f"  read together with {', '.join(reading.companions)}")
+        for pair, table in reading.agreement.items():
+            lines.append(f"  refusal labels {agreement_text(pair, table)}")
         absent = [name for name, presence in reading.completeness.items() if presence == "absent"]
         if absent:
             lines.append(f"  the file does not say: {', '.join(absent)}")

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from auditgen.evidence.columnar import canonical_sql, connect, sql_file, sql_text
+from auditgen.evidence.columnar import canonical_sql
+from auditgen.evidence.tables import connect, sql_file, sql_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -18,8 +19,8 @@ if TYPE_CHECKING:
 
     import duckdb
 
-    from auditgen.evidence.columnar import Table
     from auditgen.evidence.mapping import RecordMap
+    from auditgen.evidence.tables import Table
 
 VIEW_COLUMNS = (
     "source_id", "file_sha256", "kind", "run_key", "locator", "suite", "model", "recorded_model",

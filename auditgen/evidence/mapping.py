@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from enum import StrEnum
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
@@ -133,6 +133,9 @@ class WatchRule(Rule):
     basis: WatchBasis
 
 
+EVALUATION_FIELDS = (
+    "run", "suite", "sample", "repeat", "prompt_text", "response", "error", "scores",
+)  # fmt: skip
 NUMBER = re.compile(r"[+-]?([0-9]{1,300}([.][0-9]{0,300})?|[.][0-9]{1,300})([eE][+-]?[0-9]{1,4})?")
 """What is a number in a band, here and in the query engine."""
 _VOCABULARY: dict[str, type[StrEnum]] = {"outcome": Outcome, "expected": Expected, "watch": Watch}
@@ -144,8 +147,12 @@ class RecordMap(BaseModel):
     """The mapping of one source."""
 
     model_config = FROZEN
+    records: Literal["monitoring", "evaluation"] | None = None
+    """What the rows of a table are: events of production, or answers given in a test."""
+    sheet: Annotated[str, Field(min_length=1, max_length=31)] | None = None
+    """Which sheet of a workbook; the first one when absent."""
     time: Rule | None = None
-    """When it happened. Required for tables."""
+    """When it happened. Required for tables of monitoring."""
     time_zone: str | None = None
     """IANA name, for times written without an offset. Without it such times count as UTC, flagged."""
     prompt: Rule | None = None
@@ -162,9 +169,23 @@ class RecordMap(BaseModel):
     strategy: Rule | None = None
     language: Rule | None = None
     guardrail_verdict: Rule | None = None
-    """allow, deny, flag or error: what the guardrail said."""
+    """allow, deny, modify, warn, flag, escalate or error: what the guardrail said."""
     guardrail_action: Rule | None = None
-    """pass, block or modify: what was then done."""
+    """pass, block, modify or escalate: what was then done."""
+    run: Rule | None = None
+    """Tables of evaluations: which run a row belongs to."""
+    suite: Rule | None = None
+    """Tables of evaluations: which suite or task."""
+    sample: Rule | None = None
+    """Tables of evaluations: the id of the sample."""
+    repeat: Rule | None = None
+    """Tables of evaluations: the number of the repeat, from 1."""
+    prompt_text: Rule | None = None
+    response: Rule | None = None
+    error: Rule | None = None
+    """Tables of evaluations: why the request failed; a row with a text here is an error."""
+    scores: dict[str, Annotated[str, Field(min_length=1)]] | None = None
+    """Tables of evaluations: name of a score to the column that holds it."""
 
     @field_validator("time_zone")
     @classmethod
@@ -210,6 +231,15 @@ class RecordMap(BaseModel):
         if rule is None or rule.is_ is not None or rule.translates:
             return rule
         return rule.model_copy(update={"values": {word: word for word in _GUARDRAIL[name]}})
+
+    @model_validator(mode="after")
+    def _fits_the_records(self) -> Self:
+        if self.records != "evaluation":
+            written = [name for name in EVALUATION_FIELDS if getattr(self, name) is not None]
+            if written:
+                message = f"{_list(written)}: only for tables with `records: evaluation`"
+                raise ValueError(message)
+        return self
 
     def rules(self) -> dict[str, tuple[Rule, ...]]:
         """Every declared rule by canonical field."""

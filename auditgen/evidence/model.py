@@ -53,6 +53,10 @@ GUARDRAIL_ACTIONS = ("pass", "block", "modify", "escalate")
 """What can then have been done. A verdict is not an action: detected is not blocked."""
 
 
+NO_STRATEGY = "none"
+"""The declared strategy of a request that is no attack. Not known is another thing: that is absent."""
+
+
 class Basis(StrEnum):
     """What an outcome rests on."""
 
@@ -96,6 +100,34 @@ class Presence(StrEnum):
     PRESENT = "present"
     DERIVED = "derived"
     ABSENT = "absent"
+
+
+class Grade(StrEnum):
+    """How much a file says about itself; a lower grade is a weaker piece of evidence, never a worse result."""
+
+    COMPLETE = "A"
+    """It says everything an auditor needs to find the run again and to count its samples."""
+    TRACEABLE = "B"
+    """Run, time, model and denominator are known; a tool version, texts or pass marks are not."""
+    PARTIAL = "C"
+    """Model and denominator are known; run or time are not."""
+    WEAK = "D"
+    """There are records, but the model or the denominator is not known."""
+    BARE = "E"
+    """No record at all: findings, totals or hits only."""
+
+
+GRADE_WORDS = {
+    Grade.COMPLETE: "says all an auditor needs",
+    Grade.TRACEABLE: "traceable, not complete",
+    Grade.PARTIAL: "run or time unknown",
+    Grade.WEAK: "model or denominator unknown",
+    Grade.BARE: "no records",
+}
+_CORE = ("model", "denominator")
+_IDENTITY = ("run", "time")
+_NOT_OF_MONITORING = ("run", "threshold", "response")
+"""Gateway logs have no run and no pass mark, and need not keep answers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,6 +236,8 @@ class Counts:
     unscored: int = 0
     with_score: int = 0
     """Observations that carry at least one finite score, whatever it means."""
+    guarded: int = 0
+    """Rows that carry a guardrail's verdict."""
     duplicates: int = 0
     """Observations under an id and epoch that another one has already."""
 
@@ -212,6 +246,14 @@ class Counts:
         """Planned samples that are not in the file; a copy does not stand in for one of them."""
         distinct = self.observations - self.duplicates
         return 0 if self.planned is None else max(0, self.planned - distinct)
+
+
+def agreement_text(pair: str, table: Mapping[str, int]) -> str:
+    """`detected/native agree on 41 of 44; only detected 2, only native 1`."""
+    total = sum(table.values())
+    same = table.get("both", 0) + table.get("neither", 0)
+    apart = [f"only {name} {table[name]:,}" for name in pair.split("/") if table.get(name)]
+    return f"{pair} agree on {same:,} of {total:,}" + ("; " + ", ".join(apart) if apart else "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,4 +297,24 @@ class Reading:
     @property
     def is_vacuous(self) -> bool:
         """Whether the file says nothing about any behaviour."""
-        return self.counts.scored == 0 or any(a.blocks for a in self.anomalies)
+        counts = self.counts
+        return counts.scored + counts.guarded == 0 or any(a.blocks for a in self.anomalies)
+
+    @property
+    def grade(self) -> Grade | None:
+        """How much the file says about itself; None for what is not read as evidence of its own."""
+        if not self.format or self.role != "records":
+            return None
+        if not self.counts.observations:
+            return Grade.BARE
+        needless = _NOT_OF_MONITORING if self.kind == "monitoring" else ()
+        lacking = {
+            name
+            for name, presence in self.completeness.items()
+            if presence == Presence.ABSENT and name not in needless
+        }
+        if not self.completeness or lacking.intersection(_CORE):
+            return Grade.WEAK
+        if lacking.intersection(_IDENTITY):
+            return Grade.PARTIAL
+        return Grade.TRACEABLE if lacking else Grade.COMPLETE

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from auditgen.evidence.engine import utc
-from auditgen.evidence.model import ERRORS, UNDECIDED
+from auditgen.evidence.model import ERRORS, NO_STRATEGY, UNDECIDED
 from auditgen.indicators.intervals import ClusterShape, ClusterSums
 from auditgen.indicators.model import FILTER_FIELDS
 
@@ -65,7 +65,7 @@ def population(request: Request, watch: str | None = None) -> _Query:
     if indicator.expected is not None:
         query.within("expected", (indicator.expected.value,))
     if indicator.only_attacks:
-        query.conditions.append("strategy IS NOT NULL")
+        query.conditions.append(f"coalesce(strategy, '') NOT IN ('', '{NO_STRATEGY}')")
     if watch is not None:
         query.within("watch", (watch,))
     for name, values in sorted(request.where.items()):

@@ -182,7 +182,7 @@ def _set_aside(file: ReadFile, code: str, message: str) -> ReadFile:
 
 def _mapping_faults(project: Project, source: SourceBlock, file: ReadFile) -> Iterator[Diagnostic]:
     """A column that the table does not have is the user's mistake, answered at its place."""
-    if file.table is None or source.map.time is None:
+    if file.table is None or (source.map.time is None and source.map.records != "evaluation"):
         return
     index = project.audit.sources.index(source)
     for field, column in missing_columns(file.table, source.map).items():

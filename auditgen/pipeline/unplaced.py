@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from auditgen.evidence.model import Watch
+from auditgen.evidence.model import GUARDRAIL_VERDICTS, Watch
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,14 +17,13 @@ if TYPE_CHECKING:
     from auditgen.evidence.engine import Evidence
     from auditgen.indicators import Request
 
-GUARDRAIL_VERDICTS = ("allow", "deny", "flag", "error")
-
 
 def unplaced(evidence: Evidence, request: Request) -> dict[str, int]:
     """How many records of each source fit a request but for fields in which nothing is known."""
     indicator = request.indicator
     if indicator.shape == "coverage":
         return {}
+    # a field and the values that count; none listed: any value does, as long as there is one
     selected: list[tuple[str, Sequence[str]]] = sorted(request.where.items())
     if indicator.expected is not None:
         selected.append(("expected", (indicator.expected.value,)))
@@ -38,11 +37,12 @@ def unplaced(evidence: Evidence, request: Request) -> dict[str, int]:
         conditions.append("kind = ?")
         parameters.append(indicator.records)
     if indicator.only_attacks:
-        conditions.append("strategy IS NOT NULL")
+        selected.append(("strategy", ()))
     unknown = []
     for name, values in selected:
         unknown.append(_unknown(name))
-        conditions.append(f"({name} IN ({_marks(values)}) OR {unknown[-1]})")
+        known = f"{name} IN ({_marks(values)})" if values else f"NOT {unknown[-1]}"
+        conditions.append(f"({known} OR {unknown[-1]})")
         parameters += values
     conditions.append(f"({' OR '.join(unknown) or 'false'})")
     rows = evidence.count(

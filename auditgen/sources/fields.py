@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from auditgen.evidence.mapping import Rule, lookup, text_of
 from auditgen.evidence.model import Anomaly, Basis, Expected, Outcome, Watch, WatchBasis
-from auditgen.sources.jsontext import as_number
+from auditgen.sources.jsontext import as_number, as_text
 from auditgen.sources.refusal import detect
 
 if TYPE_CHECKING:
@@ -93,6 +93,18 @@ class FieldReader:
             scores=tuple(_annotated(score, known) for score in scores),
         )
 
+    def text(self, field: str, record: dict[str, Any]) -> str | None:
+        """A whole text that `audit.yaml` maps: a prompt, a response, an id. Structures become JSON."""
+        rule: Rule | None = getattr(self._mapping, field)
+        if rule is None:
+            return None
+        value = rule.is_ if rule.is_ is not None else lookup(record, rule.from_ or "")
+        raw = text_of(value) if not isinstance(value, dict | list) else as_text(value)
+        if raw is None:
+            return None
+        self._found[field] += 1
+        return rule.translate(raw)
+
     @property
     def suites(self) -> dict[str, str]:
         """Suite as recorded to what it was read by: a description's id, `audit.yaml`, or empty."""
@@ -129,7 +141,8 @@ class FieldReader:
             described = known.id if known is not None else ""
             self._described[name] = described or ("audit.yaml" if own else "")
         if known is None and not own:
-            self._undescribed[name if name in self._undescribed or len(self._undescribed) < MAX_NAMES else ""] += 1
+            is_kept = name in self._undescribed or len(self._undescribed) < MAX_NAMES
+            self._undescribed[name if is_kept else ""] += 1
 
     def _merged(self, known: Suite | None) -> RecordMap:
         """The user's rule where there is one, else the suite's."""

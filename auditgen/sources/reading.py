@@ -8,12 +8,12 @@ import zlib
 from collections import Counter
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from itertools import combinations
-from typing import TYPE_CHECKING
+from itertools import chain, combinations
+from typing import TYPE_CHECKING, Any
 
 from auditgen.canonical import sha256_file
 from auditgen.errors import AuditgenError
-from auditgen.evidence.columnar import TableFault, TableScan, connect, count_rows, holds, scan
+from auditgen.evidence.columnar import TableScan, count_rows, holds, scan
 from auditgen.evidence.mapping import RecordMap
 from auditgen.evidence.model import (
     DECIDED,
@@ -27,20 +27,23 @@ from auditgen.evidence.model import (
     Reading,
     Run,
 )
+from auditgen.evidence.tables import TableFault, connect
 from auditgen.plugins import load_plugins
 from auditgen.sources import refusal
 from auditgen.sources.interface import Context, Facts, Probe, Recognition
+from auditgen.sources.rows import read_rows
+from auditgen.sources.spreadsheet import copy_sheet
 from auditgen.sources.suites import SuiteLibrary
 from auditgen.sources.table import TableSource, table_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from pathlib import Path
 
-    from auditgen.evidence.columnar import Table
     from auditgen.evidence.store import EvidenceStore
+    from auditgen.evidence.tables import Table
     from auditgen.plugins import Plugin
-    from auditgen.sources.interface import Source
+    from auditgen.sources.interface import Item, Source
 
 _REFUSAL = {Outcome.REFUSED: True, Outcome.COMPLIED: False, Outcome.PARTIAL: False}
 """Outcomes that say whether a text is a refusal; the others say nothing about it."""
@@ -60,7 +63,7 @@ class ReadFile:
     records: Path | None = None
     """Parquet of observations, for evaluation formats."""
     table: Table | None = None
-    """The table itself, for monitoring: read in place."""
+    """The table itself; of monitoring it is read in place."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,13 +158,13 @@ def read_file(
         reader_version=source.version,
     )
     if isinstance(source, TableSource):
-        return _read_table(path, base, mapping)
+        return _read_table(path, base, mapping, store, suites or SuiteLibrary())
     companions = _companions(source, path, available)
     if isinstance(companions, Anomaly):
         return ReadFile(replace(base, anomalies=(companions,)))
     context = Context(mapping or RecordMap(), suites or SuiteLibrary(), tuple(companions))
     base = replace(base, companions={p.name: digest for p, digest in companions.items()})
-    return _read_records(path, base, source, context, store)
+    return _read_records(path, base, lambda: source.read(path, context), context, store)
 
 
 def _companions(
@@ -197,7 +200,11 @@ def _unread(name: str, source_id: str, sha256: str, size: int, anomaly: Anomaly)
 
 
 def _read_records(
-    path: Path, base: Reading, source: Source, context: Context, store: EvidenceStore
+    path: Path,
+    base: Reading,
+    items: Callable[[], Iterable[Item]],
+    context: Context,
+    store: EvidenceStore,
 ) -> ReadFile:
     read_by = {
         "map": context.mapping.model_dump(mode="json", by_alias=True),
@@ -205,7 +212,7 @@ def _read_records(
         "companions": list(base.companions.values()),
         "refusal": refusal.VERSION,
     }
-    key = store.key(base.sha256, source.name, source.version, read_by)
+    key = store.key(base.sha256, base.reader, base.reader_version, read_by)
     cached = store.cached(key)
     # what failed once is tried again: the cause may have been the disk, not the bytes
     if cached is not None and not any(a.code == "reader-failed" for a in cached.anomalies):
@@ -221,7 +228,7 @@ def _read_records(
     before = _stamp(path)
     try:
         try:
-            for item in source.read(path, context):
+            for item in items():
                 match item:
                     case Observation():
                         labelled = _with_refusal_read(item)
@@ -307,14 +314,31 @@ def _presence(count: int) -> Presence:
     return Presence.PRESENT if count else Presence.ABSENT
 
 
-def _read_table(path: Path, base: Reading, mapping: RecordMap | None) -> ReadFile:
-    base = replace(base, kind="monitoring", tool="table")
+def _read_table(
+    path: Path, base: Reading, mapping: RecordMap | None, store: EvidenceStore, suites: SuiteLibrary
+) -> ReadFile:
+    is_evaluation = mapping is not None and mapping.records == "evaluation"
+    base = replace(base, kind="evaluation" if is_evaluation else "monitoring", tool="table")
+    left_out: tuple[Anomaly, ...] = ()
     try:
-        table = table_of(path, base.format)
+        if base.format == "table.xlsx":
+            sheet = mapping.sheet if mapping is not None else None
+            key = store.key(base.sha256, "sheet", base.reader_version, {"sheet": sheet})
+            copy, left_out = _copied_sheet(path, sheet, key, store)
+            table = table_of(copy, "table.parquet")
+        else:
+            table = table_of(path, base.format)
     except (TableFault, OSError, EOFError, zlib.error) as error:
         message = getattr(error, "message", str(error))
         anomaly = Anomaly("unreadable", message, blocks=True)
         return ReadFile(replace(base, anomalies=(anomaly,)))
+    if mapping is not None and is_evaluation:
+        context = Context(mapping, suites)
+        read = _read_records(
+            path, base, lambda: chain(read_rows(table, context), left_out), context, store
+        )
+        return replace(read, table=table)
+    base = replace(base, anomalies=left_out)
     if mapping is None or mapping.time is None:
         columns = ", ".join(table.columns[:30])
         anomaly = Anomaly("mapping-missing", f"a table needs a mapping; its columns: {columns}")
@@ -324,13 +348,23 @@ def _read_table(path: Path, base: Reading, mapping: RecordMap | None) -> ReadFil
             anomaly = Anomaly("unreadable", error.message, blocks=True)
             return ReadFile(replace(base, anomalies=(anomaly,)), table=table)
         counts = Counts(observations=rows)
-        return ReadFile(replace(base, counts=counts, anomalies=(anomaly,)), table=table)
+        return ReadFile(replace(base, counts=counts, anomalies=(*left_out, anomaly)), table=table)
     try:
         found = scan(connect(), table, mapping)
     except TableFault as error:
         anomaly = Anomaly("unreadable", error.message, blocks=True)
         return ReadFile(replace(base, anomalies=(anomaly,)), table=table)
     return ReadFile(_table_reading(base, found, mapping), table=table)
+
+
+def _copied_sheet(
+    path: Path, sheet: str | None, key: str, store: EvidenceStore
+) -> tuple[Path, tuple[Anomaly, ...]]:
+    def make(out: Path) -> dict[str, Any]:
+        return {"left_out": [[a.code, a.message, a.count] for a in copy_sheet(path, sheet, out)]}
+
+    copy, about = store.derived(key, make)
+    return copy, tuple(Anomaly(*item) for item in about["left_out"])
 
 
 def _table_reading(base: Reading, found: TableScan, mapping: RecordMap) -> Reading:
@@ -345,12 +379,13 @@ def _table_reading(base: Reading, found: TableScan, mapping: RecordMap) -> Readi
             errored=errored,
             scored=decided,
             unscored=found.rows - errored - decided,
+            guarded=found.guarded,
         ),
         outcomes=found.outcomes,
         models=found.models,
         first_at=_from_us(found.first_us),
         last_at=_from_us(found.last_us),
-        anomalies=tuple(_table_anomalies(found)),
+        anomalies=(*base.anomalies, *_table_anomalies(found)),
         completeness={
             "denominator": Presence.PRESENT,
             "model": _presence(len(found.models)),
@@ -406,6 +441,9 @@ def missing_columns(table: Table, mapping: RecordMap) -> dict[str, str]:
             name = rule.from_
             if name is not None and name not in known and not holds(table, name):
                 out[field] = name
+    for column in (mapping.scores or {}).values():
+        if column not in known and not holds(table, column):
+            out["scores"] = column
     return out
 
 

@@ -1,4 +1,4 @@
-"""Tables by a declared mapping: CSV, JSONL (gzip or not) and Parquet, recognised by content.
+"""Tables by a declared mapping: CSV, JSONL (gzip or not), Parquet, XLSX, recognised by content.
 
 A table is the fallback: it claims only what no specific format claims, and is read only where
 `audit.yaml` says what its columns mean.
@@ -12,6 +12,7 @@ import re
 import zlib
 from typing import TYPE_CHECKING, ClassVar
 
+from auditgen.sources import spreadsheet
 from auditgen.sources.interface import HEAD_BYTES, Context, Item, Probe, Recognition
 from auditgen.sources.jsontext import loads
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from auditgen.evidence.columnar import Table
+    from auditgen.evidence.tables import Table
 
 GZIP_MAGIC = b"\x1f\x8b"
 PARQUET_MAGIC = b"PAR1"
@@ -36,6 +37,8 @@ class TableSource:
 
     def recognise(self, probe: Probe) -> Recognition | None:
         """By magic number, by a JSON object on the first line, or by a header and rows that agree."""
+        if probe.zip_names >= spreadsheet.MEMBERS:
+            return Recognition("table.xlsx", "zip with the parts of a workbook")
         if probe.head.startswith(PARQUET_MAGIC):
             return Recognition("table.parquet", "Parquet magic number")
         head, packed = probe.head, ""
@@ -62,7 +65,7 @@ class TableSource:
 
 def table_of(path: Path, table_format: str) -> Table:
     """The described table behind a recognised file. Raises TableFault when it cannot be read."""
-    from auditgen.evidence.columnar import describe
+    from auditgen.evidence.tables import describe
 
     base, _, packed = table_format.removeprefix("table.").partition("+")
     delimiter = ","

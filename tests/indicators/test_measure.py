@@ -178,7 +178,7 @@ def test_repeats_share_a_cluster_across_runs(kit: Any) -> None:
 
 
 def test_hours_with_records(kit: Any) -> None:
-    from auditgen.evidence.columnar import describe
+    from auditgen.evidence.tables import describe
     from auditgen.evidence.engine import Part
     from auditgen.evidence.mapping import RecordMap
 

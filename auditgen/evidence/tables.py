@@ -1,0 +1,286 @@
+"""A table file as the embedded engine sees it: its columns, its rows as they were written.
+
+Nothing is copied. A CSV, JSONL(.gz) or Parquet file is scanned in place, and every value is first taken
+as the text that was written.
+"""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import gzip
+import io
+import zlib
+from dataclasses import dataclass
+from dataclasses import field as default
+from itertools import combinations, pairwise
+from typing import TYPE_CHECKING, Any
+
+from auditgen.canonical import sha256_bytes
+from auditgen.errors import AuditgenError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+    import duckdb
+
+MAX_LINE_BYTES = 64 * 1024 * 1024
+SAMPLED_LINES = 200
+MAX_KEY_PARTS = 5
+FETCHED_ROWS = 1000
+ROW = "auditgen_row"
+"""The row number inside a relation: a name that no column of the file should have."""
+
+
+class TableFault(AuditgenError):
+    """The file is no table of its format, or the engine cannot read it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table file as recognised by content."""
+
+    path: Path
+    format: str
+    """csv, jsonl or parquet."""
+    is_gzip: bool = False
+    delimiter: str = ","
+    columns: tuple[str, ...] = ()
+    """Names in file order; for JSONL the keys (dotted) of its first lines."""
+    steps: Mapping[str, tuple[str, ...]] = default(default_factory=dict)
+    """Parquet: the way into a struct behind a dotted name."""
+
+
+def connect() -> duckdb.DuckDBPyConnection:
+    """An in-memory engine that fetches nothing: no extension downloads, times in UTC."""
+    import duckdb
+
+    connection = duckdb.connect(
+        config={"autoinstall_known_extensions": "false", "allow_community_extensions": "false"}
+    )
+    connection.execute("SET TimeZone = 'UTC'")
+    connection.execute("SET preserve_insertion_order = true")
+    return connection
+
+
+def describe(path: Path, table_format: str, *, is_gzip: bool, delimiter: str = ",") -> Table:
+    """The table with its column names. Raises TableFault when it cannot be read as that format."""
+    columns: tuple[str, ...]
+    steps: dict[str, tuple[str, ...]] = {}
+    try:
+        if table_format == "parquet":
+            steps = _parquet_columns(path)
+            columns = tuple(steps)
+        else:
+            with (gzip.open(path) if is_gzip else path.open("rb")) as stream:
+                text = io.TextIOWrapper(stream, "utf-8-sig", "replace", newline="")
+                if table_format == "csv":
+                    columns = tuple(next(csv.reader(text, delimiter=delimiter), []))
+                else:
+                    columns = _json_keys(text)
+    except (OSError, ValueError, EOFError, zlib.error, csv.Error) as error:
+        message = f"not readable as {table_format}: {str(error)[:200]}"
+        raise TableFault(message) from error
+    if not columns:
+        message = f"no columns found in this {table_format} file"
+        raise TableFault(message)
+    if table_format != "jsonl" and len({name.lower() for name in columns}) < len(columns):
+        message = "two columns differ only in upper and lower case, or not at all"
+        raise TableFault(message)  # the engine could not tell them apart
+    return Table(path, table_format, is_gzip, delimiter, columns, steps)
+
+
+def _parquet_columns(path: Path) -> dict[str, tuple[str, ...]]:
+    """Every column, and every field of a struct by its dotted name, with the way to it."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    out: dict[str, tuple[str, ...]] = {}
+
+    def collect(column: Any, above: tuple[str, ...]) -> None:
+        steps = (*above, column.name)
+        out.setdefault(".".join(steps), steps)
+        if pa.types.is_struct(column.type):
+            for child in column.type:
+                collect(child, steps)
+
+    try:
+        schema = pq.read_schema(path)
+    except (pa.ArrowException, RuntimeError) as error:
+        message = f"not readable as parquet: {str(error)[:200]}"
+        raise TableFault(message) from error
+    for column in schema:
+        out.setdefault(column.name, (column.name,))
+    for column in schema:
+        collect(column, ())
+    return out
+
+
+def _json_keys(text: io.TextIOWrapper) -> tuple[str, ...]:
+    import orjson
+
+    keys: dict[str, None] = {}
+
+    def collect(value: Any, prefix: str, depth: int) -> None:
+        for key, child in value.items():
+            keys.setdefault(f"{prefix}{key}")
+            if isinstance(child, dict) and depth < 4:
+                collect(child, f"{prefix}{key}.", depth + 1)
+
+    for _ in range(SAMPLED_LINES):
+        line = text.readline(MAX_LINE_BYTES)
+        if not line:
+            break
+        try:
+            value = orjson.loads(line)
+        except ValueError:
+            continue
+        if isinstance(value, dict):
+            collect(value, "", 0)
+    return tuple(keys)
+
+
+def written_rows(
+    connection: duckdb.DuckDBPyConnection, table: Table
+) -> Iterator[tuple[int, dict[str, Any] | str]]:
+    """Row number and values by column of every readable record; of JSONL the line itself.
+
+    Streams. Raises TableFault when the engine cannot read on.
+    """
+    import duckdb
+    import pyarrow as pa
+
+    try:
+        found = connection.sql(Columns(table).relation())
+        for batch in found.to_arrow_reader(FETCHED_ROWS):
+            for values in batch.to_pylist():
+                row = int(values.pop(ROW))
+                yield row, values["line"] if table.format == "jsonl" else values
+    except (duckdb.Error, pa.ArrowException, RuntimeError, UnicodeError) as error:
+        message = f"the engine cannot read it: {(str(error).splitlines() or [''])[0][:200]}"
+        raise TableFault(message) from error
+
+
+def check_text(table: Table) -> None:
+    """Read a text table to its end, because the engine is not strict enough.
+
+    It does not compare the checksums of gzip, so damage would become data; and it looks for bytes that
+    are no text only in the columns that a query needs, so two queries would count different rows.
+    """
+    if table.format == "parquet":
+        return
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    line = 1
+    try:
+        with gzip.open(table.path) if table.is_gzip else table.path.open("rb") as stream:
+            while chunk := stream.read(1 << 20):
+                decoder.decode(chunk)
+                line += chunk.count(b"\n")
+            decoder.decode(b"", final=True)
+    except UnicodeDecodeError as error:
+        line += error.object.count(b"\n", 0, error.start)
+        message = f"line {line} is not UTF-8 text"
+        raise TableFault(message) from error
+    except (OSError, EOFError, zlib.error) as error:
+        message = f"the file is damaged or cut off: {str(error)[:100]}"
+        raise TableFault(message) from error
+
+
+class Columns:
+    """How a field of a record is written in SQL, for each table format."""
+
+    def __init__(self, table: Table) -> None:
+        self._table = table
+
+    def relation(self) -> str:
+        """One row per readable record, with `row` and whatever `text` refers to."""
+        table = self._table
+        path = sql_file(table.path)
+        if table.format == "parquet":
+            return (
+                f"SELECT file_row_number + 1 AS {ROW}, * "
+                f"FROM read_parquet({path}, file_row_number = true, hive_partitioning = false)"
+            )
+        if table.format == "csv":
+            columns = ", ".join(f"{sql_text(name)}: 'VARCHAR'" for name in table.columns)
+            rejects = reject_table(table)
+            return (
+                f"SELECT row_number() OVER () AS {ROW}, * FROM read_csv({path}, header = true,"
+                f" columns = {{{columns}}}, auto_detect = false, hive_partitioning = false,"
+                f" delim = {sql_text(table.delimiter)},"
+                f" quote = '\"', escape = '\"', compression = '{_compression(table)}',"
+                f" max_line_size = {MAX_LINE_BYTES}, store_rejects = true,"
+                f" rejects_table = {sql_text(rejects)}, rejects_scan = {sql_text(rejects + '_scan')})"
+            )
+        return (
+            f"SELECT row AS {ROW}, line FROM ({numbered_lines(table)})"
+            " WHERE TRY(json_type(line)) = 'OBJECT'"
+        )
+
+    def text(self, field: str) -> str:
+        """The field as VARCHAR, NULL where absent."""
+        if self._table.format == "jsonl":
+            paths = _pointers(field)
+            # TRY: the planner may look into a broken line before the filter has dropped it
+            values = ", ".join(f"TRY(json_extract_string(line, {sql_text(p)}))" for p in paths)
+            return f"coalesce({values})" if len(paths) > 1 else values
+        return f"CAST({self.column(field)} AS VARCHAR)"
+
+    def column(self, field: str) -> str:
+        """The column reference itself, for typed times in Parquet."""
+        return ".".join(sql_name(step) for step in self._table.steps.get(field, (field,)))
+
+
+def _pointers(field: str) -> list[str]:
+    """Every way a dotted name can lead into an object, as JSON Pointers; keys may hold dots themselves.
+
+    The undivided name comes first and then longer heads before shorter ones, so that the key as
+    written wins. A name with very many dots is taken whole or fully divided.
+    """
+    parts = field.split(".")
+    inner = range(1, len(parts))
+    cuts: list[tuple[int, ...]] = [(), tuple(inner)]
+    if len(parts) <= MAX_KEY_PARTS:
+        cuts = [c for size in range(len(parts)) for c in combinations(reversed(inner), size)]
+    out = []
+    for cut in cuts:
+        ends = [0, *sorted(cut), len(parts)]
+        steps = [".".join(parts[a:b]) for a, b in pairwise(ends)]
+        out.append("".join("/" + s.replace("~", "~0").replace("/", "~1") for s in steps))
+    return list(dict.fromkeys(out))
+
+
+def _compression(table: Table) -> str:
+    return "gzip" if table.is_gzip else "none"
+
+
+def reject_table(table: Table) -> str:
+    """The name under which the engine keeps a file's unreadable lines."""
+    return "rejects_" + sha256_bytes(str(table.path).encode("utf-8", "surrogateescape"))[:16]
+
+
+def numbered_lines(table: Table) -> str:
+    r"""A JSONL file as numbered lines; \\x01 cannot stand unescaped in JSON, so it splits nothing."""
+    return (
+        "SELECT row_number() OVER () AS row, line FROM read_csv("
+        f"{sql_file(table.path)}, columns = {{'line': 'VARCHAR'}}, header = false,"
+        f" auto_detect = false, hive_partitioning = false, delim = '\x01', quote = '', escape = '',"
+        f" null_padding = true,"
+        f" compression = '{_compression(table)}', max_line_size = {MAX_LINE_BYTES})"
+    )
+
+
+def sql_file(path: Path) -> str:
+    """The path of one file as a SQL literal: `*`, `?` and `[` in it are letters, not wildcards."""
+    return sql_text("".join(f"[{char}]" if char in "*?[" else char for char in str(path)))
+
+
+def sql_text(value: str) -> str:
+    """A SQL text literal. NUL cannot occur in one, and in no name we accept."""
+    return "'" + value.replace("\0", "").replace("'", "''") + "'"
+
+
+def sql_name(value: str) -> str:
+    """A quoted SQL identifier."""
+    return '"' + value.replace("\0", "").replace('"', '""') + '"'

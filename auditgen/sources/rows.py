@@ -1,0 +1,207 @@
+"""Tables of evaluation results, row by row, as `audit.yaml` declares their columns."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from auditgen.canonical import sha256_bytes
+from auditgen.evidence.columnar import rejected_lines
+from auditgen.evidence.mapping import lookup, number_of, text_of
+from auditgen.evidence.model import Anomaly, Basis, Observation, Outcome, Presence, Run, Score
+from auditgen.evidence.tables import TableFault, check_text, connect, written_rows
+from auditgen.sources.fields import FieldReader, parse_time
+from auditgen.sources.interface import Facts
+from auditgen.sources.jsontext import loads
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import datetime
+
+    from auditgen.evidence.mapping import RecordMap
+    from auditgen.evidence.tables import Table
+    from auditgen.sources.interface import Context, Item
+
+TOOL = "table"
+MAX_REPEAT = 2**31
+MAX_NAMES = 200
+
+
+def read_rows(table: Table, context: Context) -> Iterator[Item]:
+    """Every row as an observation, then the runs, the anomalies and the facts."""
+    rows = _Rows(context)
+    connection = connect()
+    try:
+        check_text(table)
+        for number, values in written_rows(connection, table):
+            record = values
+            if isinstance(record, str):
+                record, nonfinite = _object(record)
+                rows.nonfinite += nonfinite
+            yield rows.observation(record, number)
+        rejected, lines = rejected_lines(connection, table)
+        if rejected:
+            shown = ", ".join(str(line) for line in lines)
+            yield Anomaly("lines-unreadable", f"lines that are no record (line {shown})", rejected)
+    except TableFault as error:
+        yield Anomaly("truncated", error.message, blocks=True)
+    yield from rows.closing()
+
+
+def _object(line: str) -> tuple[dict[str, Any], int]:
+    try:
+        value, nonfinite = loads(line.encode("utf-8", "surrogatepass"))
+    except ValueError:
+        return {}, 0
+    return (value, nonfinite) if isinstance(value, dict) else ({}, 0)
+
+
+class _Rows:
+    """What is known of a table while its rows stream by."""
+
+    def __init__(self, context: Context) -> None:
+        self.map: RecordMap = context.mapping
+        self.fields = FieldReader(context, TOOL)
+        self.nonfinite = 0
+        self.count = 0
+        self.errors = 0
+        self.undecided = 0
+        self.undated = 0
+        self.zone_unknown = 0
+        self.nameless = 0
+        self.models: dict[str, None] = {}
+        self.runs: dict[tuple[str, str], list[datetime | None]] = {}
+
+    def observation(self, record: dict[str, Any], number: int) -> Observation:
+        """One row: one answer."""
+        self.count += 1
+        suite = self.fields.text("suite", record) or ""
+        response, prompt = self.fields.text("response", record), self.fields.text("prompt_text", record)
+        mapped = self.fields.read(
+            record, suite=suite, response=response, scores=tuple(self._scores(record))
+        )
+        error = self.fields.text("error", record)
+        outcome, basis = mapped.outcome or (Outcome.UNSCORED, Basis.NONE)
+        if error and error.strip():
+            outcome, basis = Outcome.PROVIDER_ERROR, Basis.NATIVE_FIELD
+            self.errors += 1
+        elif mapped.outcome is None:
+            self.undecided += 1
+        sample = self.fields.text("sample", record)
+        self.nameless += sample is None
+        at = self._time(record)
+        run_key = self.fields.text("run", record) or "table"
+        self._note(run_key, suite, at)
+        if mapped.model and len(self.models) < MAX_NAMES:
+            self.models.setdefault(mapped.model)
+        return Observation(
+            run_key=run_key,
+            sample_id=sample or f"row {number}",
+            prompt_key=mapped.prompt_key or _prompt_key(prompt, sample or f"row {number}"),
+            epoch=self._repeat(record),
+            outcome=outcome,
+            basis=basis,
+            locator=f"row:{number}",
+            suite=suite,
+            model=mapped.model or "",
+            expected=mapped.expected,
+            watch=mapped.watch,
+            watch_basis=mapped.watch_basis,
+            cohort=mapped.cohort,
+            category=mapped.category,
+            strategy=mapped.strategy,
+            language=mapped.language,
+            prompt=prompt,
+            prompt_state="absent" if prompt is None else "full",
+            response=response,
+            error_text=error if outcome is Outcome.PROVIDER_ERROR else None,
+            observed_at=at,
+            scores=mapped.scores,
+        )
+
+    def _repeat(self, record: dict[str, Any]) -> int:
+        raw = self.fields.text("repeat", record)
+        number = None if raw is None else number_of(raw)
+        return int(number) if number is not None and 1 <= number < MAX_REPEAT else 1
+
+    def _time(self, record: dict[str, Any]) -> datetime | None:
+        if self.map.time is None:
+            return None
+        at, is_known = parse_time(self.fields.text("time", record))
+        self.undated += at is None
+        self.zone_unknown += at is not None and not is_known
+        return at
+
+    def _scores(self, record: dict[str, Any]) -> Iterator[Score]:
+        for metric, column in (self.map.scores or {}).items():
+            raw = text_of(lookup(record, column))
+            number = None if raw is None else number_of(raw)
+            yield Score(
+                scorer=metric,
+                metric=metric,
+                raw="null" if raw is None else raw,
+                value=number,
+                state="unscored" if number is None else "scored",
+            )
+
+    def _note(self, run: str, suite: str, at: datetime | None) -> None:
+        key = (run, suite)
+        if key not in self.runs and len(self.runs) >= MAX_NAMES:
+            return
+        span = self.runs.setdefault(key, [at, at])
+        if at is not None:
+            span[0] = at if span[0] is None else min(span[0], at)
+            span[1] = at if span[1] is None else max(span[1], at)
+
+    def closing(self) -> Iterator[Item]:
+        """The runs, the anomalies and the facts."""
+        for (run, suite), (first, last) in self.runs.items():
+            yield Run(
+                run_key=run,
+                native_id=run if self.map.run is not None else None,
+                suite=suite,
+                model=", ".join(sorted(self.models)),
+                model_origin="audit.yaml" if self.models else "",
+                started_at=first,
+                ended_at=last,
+                tz_known=not self.zone_unknown,
+            )
+        yield from self.fields.anomalies()
+        if not self.count:
+            yield Anomaly("no-samples", "the table holds no rows", blocks=True)
+        elif self.errors == self.count:
+            message = f"every one of {self.count} rows is an error"
+            yield Anomaly("all-samples-failed", message, self.count, blocks=True)
+        if self.undecided:
+            yield Anomaly("outcome-undecided", "rows that no declared rule decides", self.undecided)
+        if self.nonfinite:
+            yield Anomaly("nonfinite-json", "numbers written as NaN or Infinity", self.nonfinite)
+        if self.undated:
+            yield Anomaly("undated-rows", "rows without a readable time", self.undated)
+        if self.zone_unknown:
+            yield Anomaly("time-zone-unknown", "times without a zone, read as UTC", self.zone_unknown)
+        declared = {
+            "run": self.map.run is not None,
+            "time": self.map.time is not None and self.undated < self.count,
+            "model": bool(self.models),
+        }
+        yield Facts(
+            tool=TOOL,
+            suites=self.fields.suites,
+            completeness={name: _presence(is_there) for name, is_there in declared.items()}
+            | {
+                "version": Presence.ABSENT,
+                "denominator": Presence.DERIVED,
+                "threshold": Presence.ABSENT,
+            },
+        )
+
+
+def _presence(is_there: bool) -> Presence:
+    return Presence.PRESENT if is_there else Presence.ABSENT
+
+
+def _prompt_key(prompt: str | None, sample: str) -> str:
+    """Equal prompts are repeats of one, whatever the rows call their samples."""
+    if prompt is None:
+        return sample
+    return sha256_bytes(prompt.encode("utf-8", "surrogatepass"))[:20]
