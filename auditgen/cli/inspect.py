@@ -21,8 +21,13 @@ MAX_SCORES = 20
 @click.command("inspect")
 @click.argument("paths", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
 @format_option
+@click.option(
+    "--responses",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write each response once with its digest, for a judge to label (see docs/audit-yaml.md).",
+)
 @click.option("-q", "--quiet", is_flag=True, help="No progress line.")
-def command(paths: tuple[Path, ...], output_format: str, quiet: bool) -> int:
+def command(paths: tuple[Path, ...], output_format: str, responses: Path | None, quiet: bool) -> int:
     """Say what each export is, what it holds and what is missing. Folders are searched.
 
     Without an audit.yaml nobody has said what a score means, so outcomes that need a declared
@@ -32,6 +37,7 @@ def command(paths: tuple[Path, ...], output_format: str, quiet: bool) -> int:
     Example:
       auditgen inspect evals/ red-team.json
       auditgen inspect --format json evals/ > what-i-have.json
+      auditgen inspect evals/ --responses to-label.jsonl
 
     Exit code 3 when no file was recognised.
     """
@@ -40,21 +46,32 @@ def command(paths: tuple[Path, ...], output_format: str, quiet: bool) -> int:
 
     from auditgen.evidence.store import EvidenceStore
     from auditgen.pipeline.read import display_name
+    from auditgen.pipeline.responses import write_responses
     from auditgen.sources.reading import SourceRegistry, read_file
 
     files = list(_files(paths))
     registry = SourceRegistry.load()
-    readings = []
+    read = []
     with tempfile.TemporaryDirectory(prefix="auditgen-") as folder, Progress(quiet=quiet) as progress:
         store = EvidenceStore(Path(folder))
         for number, path in enumerate(files, 1):
             name = display_name(path, Path())
             progress(name, number, len(files))
-            readings.append(
+            read.append(
                 read_file(
-                    path, name=name, source_id="", mapping=None, store=store, registry=registry
-                ).reading
+                    path,
+                    name=name,
+                    source_id="",
+                    mapping=None,
+                    store=store,
+                    registry=registry,
+                    available=files,
+                )
             )
+        if responses is not None:
+            written = write_responses([file.records for file in read if file.records], responses)
+            click.echo(f"{written:,} responses written to {responses}", err=True)
+    readings = [file.reading for file in read]
     if output_format == "json":
         click.echo(json.dumps([_as_dict(r) for r in readings], indent=2, ensure_ascii=True))
     else:

@@ -61,6 +61,18 @@ class Band(BaseModel):
         """The upper bound, whether or not it belongs to the band."""
         return self.below if self.at_most is None else self.at_most
 
+    @property
+    def text(self) -> str:
+        """`from 0.25 to below 0.75 = partial`."""
+        parts = [
+            f"{word} {bound:g}"
+            for word, bound in (
+                ("from", self.at_least), ("above", self.above), ("to", self.at_most), ("below", self.below),
+            )
+            if bound is not None
+        ]  # fmt: skip
+        return f"{', '.join(parts)} = {self.is_}"
+
     def holds(self, number: float) -> bool:
         """Whether the number lies in the band."""
         return not (

@@ -103,7 +103,7 @@ class Presence(StrEnum):
 
 
 class Grade(StrEnum):
-    """How much a file says about itself; a lower grade is a weaker piece of evidence, never a worse result."""
+    """How much a file says about itself: a low grade is weaker evidence, never a worse result."""
 
     COMPLETE = "A"
     """It says everything an auditor needs to find the run again and to count its samples."""
@@ -308,13 +308,11 @@ class Reading:
         if not self.counts.observations:
             return Grade.BARE
         needless = _NOT_OF_MONITORING if self.kind == "monitoring" else ()
-        lacking = {
-            name
-            for name, presence in self.completeness.items()
-            if presence == Presence.ABSENT and name not in needless
-        }
+        needed = {name: p for name, p in self.completeness.items() if name not in needless}
+        lacking = {name for name, presence in needed.items() if presence == Presence.ABSENT}
         if not self.completeness or lacking.intersection(_CORE):
             return Grade.WEAK
         if lacking.intersection(_IDENTITY):
             return Grade.PARTIAL
-        return Grade.TRACEABLE if lacking else Grade.COMPLETE
+        is_complete = all(presence == Presence.PRESENT for presence in needed.values())
+        return Grade.COMPLETE if is_complete else Grade.TRACEABLE

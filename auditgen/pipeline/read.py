@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import glob
 import os
 from dataclasses import dataclass, replace
@@ -13,6 +14,7 @@ from auditgen.diagnostics import Diagnostic, did_you_mean, printable
 from auditgen.errors import InputRefused
 from auditgen.evidence.engine import Part
 from auditgen.evidence.model import Anomaly, Reading
+from auditgen.sources.labels import load_labels
 from auditgen.sources.reading import ReadFile, SourceRegistry, missing_columns, read_file
 
 if TYPE_CHECKING:
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 
     from auditgen.evidence.store import EvidenceStore
     from auditgen.project import Project, SourceBlock
+    from auditgen.sources.labels import RefusalLabels
 
 @dataclass(frozen=True, slots=True)
 class Inputs:
@@ -71,6 +74,7 @@ def read_inputs(
     seen: dict[str, str] = {}
     runs: dict[tuple[str, str | None], str] = {}
     diagnostics: list[Diagnostic] = []
+    labels = {s.id: _labels(project, s, paths, diagnostics) for s in project.audit.sources}
     for number, (source, path) in enumerate(found, 1):
         name = display_name(path, project.root)
         progress(name, number, len(found))
@@ -81,12 +85,16 @@ def read_inputs(
             mapping=source.map,
             store=store,
             registry=registry,
+            available=[other for owner, other in found if owner is source],
+            labels=labels[source.id],
         )
         file = replace(file, reading=_placeless(file.reading, path))
         sha256 = file.reading.sha256
         if sha256 and file.reading.format and sha256 in seen:
             text = f"the same bytes as `{seen[sha256]}`; counted once"
             file = _set_aside(file, "duplicate-file", text)
+        elif file.reading.role == "companion":
+            pass  # the run it tells of is the one whose records stand elsewhere
         elif sha256:
             seen[sha256] = name
             native = {(file.reading.tool, r.native_id) for r in file.reading.runs if r.native_id}
@@ -116,7 +124,7 @@ def read_inputs(
     if diagnostics:
         count = len(diagnostics)
         raise InputRefused(
-            f"{count} mapping{'s do' if count != 1 else ' does'} not fit the table; nothing was written",
+            f"{count} fault{'s' if count != 1 else ''} in mappings or labels; nothing was written",
             diagnostics=diagnostics,
         )
     documents = tuple(_documents(project))
@@ -139,6 +147,28 @@ def read_inputs(
             f"{p.distribution} {p.version}: {p.name}" for p in registry.plugins if p.is_third_party
         ),
     )
+
+
+def _labels(
+    project: Project, source: SourceBlock, paths: dict[str, Path], diagnostics: list[Diagnostic]
+) -> RefusalLabels | None:
+    """The refusal labels of a source; what is wrong with them is added to `diagnostics`."""
+    block = source.labels
+    if block is None:
+        return None
+    place = ("sources", project.audit.sources.index(source), "labels", "file")
+    path = project.resolve(block.file)
+    try:
+        if not path.is_file():
+            raise FileNotFoundError(errno.ENOENT, "it is no regular file")
+        found, faults = load_labels(path, name=block.file, by=block.by, kind=block.kind)
+    except OSError as error:
+        message = f"`{block.file}` cannot be read: {error.strerror or error}"
+        diagnostics.append(project.document.fault("labels-unreadable", message, place))
+        return None
+    diagnostics += faults
+    paths[block.file] = path
+    return found
 
 
 def expand(project: Project, source: SourceBlock) -> list[Path]:

@@ -257,6 +257,17 @@ class ModelAlias(BaseModel):
     basis: Text
 
 
+class LabelsBlock(BaseModel):
+    """Refusal labels that were made separately from the run."""
+
+    model_config = FROZEN
+    file: Text
+    """Lines of `{"response_sha256": ..., "refused": true}`, relative to audit.yaml."""
+    by: Text
+    """Who labelled: a model with its version and prompt, or a person."""
+    kind: Literal["judge", "human"]
+
+
 class SourceBlock(BaseModel):
     """Files of one origin, with the mapping that reads them."""
 
@@ -269,6 +280,8 @@ class SourceBlock(BaseModel):
     custody: Custody
     model: ModelAlias | tuple[ModelAlias, ...] | None = None
     map: RecordMap = RecordMap()
+    labels: LabelsBlock | None = None
+    """Rules ask for them with `from: judged.refusal`."""
 
     @property
     def aliases(self) -> tuple[ModelAlias, ...]:

@@ -196,7 +196,8 @@ _FILES = (
     ("Source", 18, ""), ("File", 60, ""), ("State", 20, ""), ("Format", 20, ""), ("Tool", 20, ""),
     ("Planned", 10, "#,##0"), ("In the file", 11, "#,##0"), ("Executed", 10, "#,##0"),
     ("Failed", 9, "#,##0"), ("Decided", 9, "#,##0"), ("Undecided", 10, "#,##0"), ("First (UTC)", 21, ""),
-    ("Last (UTC)", 21, ""), ("Models recorded", 30, ""), ("Doubts", 40, ""), ("Bytes", 12, "#,##0"),
+    ("Last (UTC)", 21, ""), ("Models recorded", 30, ""), ("Completeness", 30, ""), ("Notes", 40, ""),
+    ("Doubts", 40, ""), ("Bytes", 12, "#,##0"),
     ("SHA-256", 66, ""), ("Provider", 34, ""), ("Independence", 18, ""), ("Custody", 60, ""),
 )  # fmt: skip
 _CONTROLS = (
@@ -274,13 +275,13 @@ def _files(document: Document) -> Iterator[Row]:
     for source in document.sources:
         tail = (source.provider, source.independence, source.custody)
         if not source.files:
-            empty: Row = (None,) * 14
+            empty: Row = (None,) * 16
             yield (source.id, "no file was found", "missing", *empty, *tail)
         for f in source.files:
             yield (
                 source.id, f.path, Toned(f.status), f.format, f.tool, f.planned, f.observations,
                 f.executed, f.errored, f.scored, f.unscored, f.first_at, f.last_at, ", ".join(f.models),
-                ", ".join(f.doubts), f.bytes, f.sha256, *tail,
+                f.grade, "\n".join(f.notes), ", ".join(f.doubts), f.bytes, f.sha256, *tail,
             )  # fmt: skip
 
 

@@ -238,7 +238,11 @@ class FileView(BaseModel):
     errored: int
     scored: int
     unscored: int
+    grade: str
+    """Completeness grade with its meaning, such as `B: traceable, not complete`; empty when not read."""
     completeness: dict[str, str]
+    notes: tuple[str, ...]
+    """What it was read with and by, and how separate refusal labels agree."""
     doubts: tuple[str, ...]
     status: Status
 

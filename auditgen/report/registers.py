@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 
 from auditgen.assessment import Verdict, attestation_fault
 from auditgen.checklists import EVIDENCE_CODES
+from auditgen.evidence.model import GRADE_WORDS, agreement_text
 from auditgen.report import model, words
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from datetime import date, datetime
 
     from auditgen.assessment import Assessment, DocumentRecord, Register
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from auditgen.project.model import Audit, SourceBlock
 
 HOURS = 24
+MAX_NAMES = 6
 
 
 def source_views(
@@ -62,6 +64,8 @@ def _mapping_lines(source: SourceBlock) -> list[str]:
                 text = f"{field} = `{rule.is_}`"
             else:
                 text = f"{field} from `{rule.from_}`"
+            if rule.bands:
+                text += ": " + ", ".join(band.text for band in rule.bands)
             if rule.values and any(k != v for k, v in rule.values.items()):
                 text += ": " + ", ".join(f"`{k}` = {v}" for k, v in rule.values.items())
             basis = getattr(rule, "basis", None)
@@ -92,15 +96,31 @@ def _file(reading: Reading) -> model.FileView:
         errored=counts.errored,
         scored=counts.scored,
         unscored=counts.unscored,
+        grade=f"{reading.grade.value}: {GRADE_WORDS[reading.grade]}" if reading.grade else "",
         completeness={k: v.value for k, v in reading.completeness.items()},
+        notes=tuple(_file_notes(reading)),
         doubts=tuple(anomaly.code for anomaly in reading.anomalies),
         status=_file_status(reading),
     )
 
 
+def _file_notes(reading: Reading) -> Iterator[str]:
+    if reading.companions:
+        yield f"read together with {', '.join(reading.companions)}"
+    described = sorted({by for by in reading.suites.values() if by and by != "audit.yaml"})
+    if described:
+        yield f"scores read by the description of {', '.join(described[:MAX_NAMES])}" + (
+            f" and {len(described) - MAX_NAMES} more" if len(described) > MAX_NAMES else ""
+        )
+    for pair, table in reading.agreement.items():
+        yield f"refusal labels {agreement_text(pair, table)}"
+
+
 def _file_status(reading: Reading) -> model.Status:
     if not reading.format:
         return model.Status(code="not_read", word="not read", tone="bad")
+    if reading.role == "companion" and not any(a.blocks for a in reading.anomalies):
+        return model.Status(code="read_with_others", word="describes other files", tone="none")
     if reading.is_vacuous:
         return model.Status(code="no_evidence", word="no evidence", tone="bad")
     if reading.anomalies:

@@ -24,6 +24,8 @@ MAX_VALUE_CHARS = 200
 MAX_NAMES = 1000
 DETECTED = "detected.refusal"
 """What a rule writes after `from:` to decide by the text heuristic."""
+JUDGED = "judged.refusal"
+"""The same for labels that were handed in separately."""
 _SHOWN_VALUES = 5
 
 
@@ -51,6 +53,7 @@ class FieldReader:
     def __init__(self, context: Context, tool: str) -> None:
         self._mapping = context.mapping
         self._suites: SuiteLibrary = context.suites
+        self._labels = context.labels
         self._tool = tool
         self._maps: dict[int, RecordMap] = {}
         self._untranslated: dict[str, Counter[str]] = {}
@@ -169,8 +172,7 @@ class FieldReader:
             self._found["outcome"] += 1
             translated = rule.translate(raw)
             if translated is not None:
-                is_heuristic = rule.from_ == DETECTED
-                return Outcome(translated), Basis.TEXT_HEURISTIC if is_heuristic else rule.basis
+                return Outcome(translated), self._basis(rule)
             leftovers.append(raw)
         if leftovers:
             self._miss("outcome", leftovers[0])
@@ -194,11 +196,22 @@ class FieldReader:
     def _raw(self, rule: Rule, record: dict[str, Any], response: str | None) -> str | None:
         if rule.is_ is not None:
             return rule.is_
-        if rule.from_ == DETECTED:
-            found = None if response is None else detect(response)
-            return None if found is None else text_of(found)
+        if rule.from_ in {DETECTED, JUDGED}:
+            if response is None:
+                return None
+            if rule.from_ == DETECTED:
+                return text_of(detect(response))
+            return None if self._labels is None else text_of(self._labels.of(response))
         text = text_of(lookup(record, rule.from_ or ""))
         return None if text is None else text[:MAX_VALUE_CHARS]
+
+    def _basis(self, rule: OutcomeRule) -> Basis:
+        """What a rule rests on: of these two nobody may say otherwise."""
+        if rule.from_ == DETECTED:
+            return Basis.TEXT_HEURISTIC
+        if rule.from_ == JUDGED and self._labels is not None:
+            return Basis(self._labels.kind)
+        return rule.basis
 
     def _miss(self, field: str, raw: str) -> None:
         self._missed[field] += 1

@@ -15,6 +15,7 @@ import ijson
 from auditgen.evidence.mapping import RecordMap
 from auditgen.evidence.model import Anomaly, Observation, Presence, Run
 from auditgen.sources.jsontext import FiniteStream, is_irregular, loads, parse_events
+from auditgen.sources.labels import RefusalLabels
 from auditgen.sources.suites import SuiteLibrary
 
 if TYPE_CHECKING:
@@ -64,6 +65,7 @@ class Context:
 
     mapping: RecordMap = field(default_factory=RecordMap)
     suites: SuiteLibrary = field(default_factory=SuiteLibrary)
+    labels: RefusalLabels | None = None
     companions: tuple[Path, ...] = ()
     """Files that the reader asked for with `companions`, in that order."""
 

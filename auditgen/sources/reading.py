@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from auditgen.evidence.tables import Table
     from auditgen.plugins import Plugin
     from auditgen.sources.interface import Item, Source
+    from auditgen.sources.labels import RefusalLabels
 
 _REFUSAL = {Outcome.REFUSED: True, Outcome.COMPLIED: False, Outcome.PARTIAL: False}
 """Outcomes that say whether a text is a refusal; the others say nothing about it."""
@@ -118,6 +119,7 @@ def read_file(
     registry: SourceRegistry,
     suites: SuiteLibrary | None = None,
     available: Sequence[Path] = (),
+    labels: RefusalLabels | None = None,
 ) -> ReadFile:
     """Read one file. A fault in it becomes an anomaly of its reading, never an exception.
 
@@ -158,11 +160,14 @@ def read_file(
         reader_version=source.version,
     )
     if isinstance(source, TableSource):
-        return _read_table(path, base, mapping, store, suites or SuiteLibrary())
+        context = Context(mapping or RecordMap(), suites or SuiteLibrary(), labels)
+        return _read_table(path, base, mapping, store, context)
     companions = _companions(source, path, available)
     if isinstance(companions, Anomaly):
         return ReadFile(replace(base, anomalies=(companions,)))
-    context = Context(mapping or RecordMap(), suites or SuiteLibrary(), tuple(companions))
+    context = Context(
+        mapping or RecordMap(), suites or SuiteLibrary(), labels, tuple(companions)
+    )
     base = replace(base, companions={p.name: digest for p, digest in companions.items()})
     return _read_records(path, base, lambda: source.read(path, context), context, store)
 
@@ -206,10 +211,14 @@ def _read_records(
     context: Context,
     store: EvidenceStore,
 ) -> ReadFile:
+    if context.labels is not None:
+        with_labels = dict(base.companions) | {context.labels.name: context.labels.sha256}
+        base = replace(base, companions=with_labels)
     read_by = {
+        "labelled": context.labels.kind if context.labels is not None else "",
         "map": context.mapping.model_dump(mode="json", by_alias=True),
         "suites": context.suites.digest,
-        "companions": list(base.companions.values()),
+        "companions": sorted(base.companions.items()),
         "refusal": refusal.VERSION,
     }
     key = store.key(base.sha256, base.reader, base.reader_version, read_by)
@@ -231,7 +240,7 @@ def _read_records(
             for item in items():
                 match item:
                     case Observation():
-                        labelled = _with_refusal_read(item)
+                        labelled = _labelled(item, context.labels)
                         _compare(labelled, agreement)
                         writer.add(labelled)
                     case Run():
@@ -278,10 +287,16 @@ def _read_records(
     return ReadFile(reading, store.observations(key))
 
 
-def _with_refusal_read(observation: Observation) -> Observation:
-    if observation.response is None:
+def _labelled(observation: Observation, labels: RefusalLabels | None) -> Observation:
+    """The observation with the refusal labels that do not come from its file."""
+    response = observation.response
+    if response is None:
         return observation
-    return replace(observation, refusal_detected=refusal.detect(observation.response))
+    return replace(
+        observation,
+        refusal_detected=refusal.detect(response),
+        refusal_judged=None if labels is None else labels.of(response),
+    )
 
 
 def _compare(observation: Observation, agreement: dict[str, Counter[str]]) -> None:
@@ -315,7 +330,11 @@ def _presence(count: int) -> Presence:
 
 
 def _read_table(
-    path: Path, base: Reading, mapping: RecordMap | None, store: EvidenceStore, suites: SuiteLibrary
+    path: Path,
+    base: Reading,
+    mapping: RecordMap | None,
+    store: EvidenceStore,
+    context: Context,
 ) -> ReadFile:
     is_evaluation = mapping is not None and mapping.records == "evaluation"
     base = replace(base, kind="evaluation" if is_evaluation else "monitoring", tool="table")
@@ -332,8 +351,7 @@ def _read_table(
         message = getattr(error, "message", str(error))
         anomaly = Anomaly("unreadable", message, blocks=True)
         return ReadFile(replace(base, anomalies=(anomaly,)))
-    if mapping is not None and is_evaluation:
-        context = Context(mapping, suites)
+    if is_evaluation:
         read = _read_records(
             path, base, lambda: chain(read_rows(table, context), left_out), context, store
         )
