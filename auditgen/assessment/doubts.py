@@ -21,6 +21,16 @@ H, M, L, N = Severity.HIGH, Severity.MEDIUM, Severity.LOW, Severity.NOTE
 SHOWN_FILES = 8
 
 CODES: dict[str, tuple[Severity, str, str]] = {
+    "cached-responses": (L, "Answers from a cache", "When were these answers given, and by which version?"),
+    "limit-used": (M, "Only a part was run", "Who chose the part, and what of the rest?"),
+    "judge-failed": (M, "The grader failed", "Why did the grader fail, and what would these samples have scored?"),
+    "numbering-gaps": (H, "Gaps in the numbering", "What was taken out, by whom, and why?"),
+    "tool-finding": (H, "The tool itself reports a weakness", "Was it repaired, and where is the run that shows it?"),
+    "runs-withheld": (H, "Runs that were not handed in", "Where are these runs, and what do they show?"),
+    "sheets-unread": (M, "Sheets that were not read", "What do the other sheets hold?"),
+    "records-withheld": (H, "Totals without their records", "Where are the records behind these totals?"),
+    "companion-missing": (M, "A file of the export is missing", "Can the whole folder of the run be handed in?"),
+    "cells-unread": (M, "Cells beyond the named columns", "What do the cells without a column name hold?"),
     "aggregate-mismatch": (H, "A file contradicts itself", "Which of the two counts is right, and who wrote the other?"),
     "all-samples-failed": (H, "A run in which nothing ran", "Why was a run without a single result handed in, and where is its repetition?"),
     "ambiguous-format": (M, "Two readers claim one file", "Which tool wrote this file?"),

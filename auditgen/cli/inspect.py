@@ -26,12 +26,26 @@ MAX_SCORES = 20
     type=click.Path(dir_okay=False, path_type=Path),
     help="Write each response once with its digest, for a judge to label (see docs/audit-yaml.md).",
 )
+@click.option(
+    "--suites",
+    "own_suites",
+    multiple=True,
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Own file of what scores mean, before the shipped ones. May be repeated.",
+)
 @click.option("-q", "--quiet", is_flag=True, help="No progress line.")
-def command(paths: tuple[Path, ...], output_format: str, responses: Path | None, quiet: bool) -> int:
+def command(
+    paths: tuple[Path, ...],
+    output_format: str,
+    responses: Path | None,
+    own_suites: tuple[Path, ...],
+    quiet: bool,
+) -> int:
     """Say what each export is, what it holds and what is missing. Folders are searched.
 
-    Without an audit.yaml nobody has said what a score means, so outcomes that need a declared
-    mapping are undecided here; counts, times, models and anomalies are as the report would see them.
+    Without an audit.yaml only descriptions of suites say what a score means (see docs/suites.md).
+    Outcomes that need a declared mapping are undecided here; counts, times, models and anomalies
+    are as the report would see them.
 
     \b
     Example:
@@ -48,7 +62,9 @@ def command(paths: tuple[Path, ...], output_format: str, responses: Path | None,
     from auditgen.pipeline.read import display_name
     from auditgen.pipeline.responses import write_responses
     from auditgen.sources.reading import SourceRegistry, read_file
+    from auditgen.sources.suites import SuiteLibrary
 
+    suites = SuiteLibrary.load(own_suites)
     files = list(_files(paths))
     registry = SourceRegistry.load()
     read = []
@@ -66,6 +82,7 @@ def command(paths: tuple[Path, ...], output_format: str, responses: Path | None,
                     store=store,
                     registry=registry,
                     available=files,
+                    suites=suites,
                 )
             )
         if responses is not None:
@@ -117,7 +134,9 @@ def _describe(reading: Reading) -> str:
         lines += [f"  run {_run(run)}" for run in reading.runs]
         counts = reading.counts
         planned = "unknown" if counts.planned is None else f"{counts.planned:,}"
-        if any(a.code == "mapping-missing" for a in reading.anomalies):
+        if reading.role == "companion":
+            lines.append("  no records of its own: it describes those of other files")
+        elif any(a.code == "mapping-missing" for a in reading.anomalies):
             lines.append(f"  {counts.observations:,} rows, not read: nobody has said what the columns mean")
         else:
             lines.append(
@@ -136,8 +155,6 @@ def _describe(reading: Reading) -> str:
         if reading.first_at and reading.last_at:
             first, last = (f"{at:%Y-%m-%d %H:%M}" for at in (reading.first_at, reading.last_at))
             lines.append(f"  records from {first} to {last} UTC")
-        if reading.role == "companion":
-            lines.append("  no records of its own: it describes those of other files")
         if reading.grade is not None:
             lines.append(f"  completeness {reading.grade.value}: {GRADE_WORDS[reading.grade]}")
         if reading.companions:
@@ -145,7 +162,7 @@ def _describe(reading: Reading) -> str:
         for pair, table in reading.agreement.items():
             lines.append(f"  refusal labels {agreement_text(pair, table)}")
         absent = [name for name, presence in reading.completeness.items() if presence == "absent"]
-        if absent:
+        if absent and reading.role == "records":
             lines.append(f"  the file does not say: {', '.join(absent)}")
     for anomaly in reading.anomalies:
         times = f" ({anomaly.count:,})" if anomaly.count > 1 else ""

@@ -87,6 +87,7 @@ def read_inputs(
             registry=registry,
             available=[other for owner, other in found if owner is source],
             labels=labels[source.id],
+            suites=project.suites,
         )
         file = replace(file, reading=_placeless(file.reading, path))
         sha256 = file.reading.sha256

@@ -16,6 +16,7 @@ from auditgen.diagnostics import Diagnostic, did_you_mean
 from auditgen.errors import InputRefused
 from auditgen.indicators import FILTER_FIELDS, core_indicators
 from auditgen.project.model import Audit
+from auditgen.sources.suites import SuiteLibrary
 from auditgen.yamlspan import YamlDocument, read_yaml, validation_diagnostics
 
 if TYPE_CHECKING:
@@ -39,6 +40,8 @@ class Project:
     checklists: tuple[Checklist, ...]
     document: YamlDocument
     """The text with its places, for faults found later."""
+    suites: SuiteLibrary
+    """What scores of known suites mean: its own files, then the shipped ones."""
 
     @property
     def root(self) -> Path:
@@ -88,11 +91,15 @@ def load_project(path: Path, *, needs_signer: bool = True) -> Project:
             if without is not None:
                 found, faults = _checklists(without, document, path.parent)
                 diagnostics += [*faults, *_cross_checks(without, document, found)]
+                diagnostics += _suites(without, document, path.parent)[1]
     elif not diagnostics:
         diagnostics.append(Diagnostic("empty-file", "the file holds nothing", document.file))
     checklists: list[Checklist] = []
+    suites = SuiteLibrary()
     if audit is not None:
         checklists, faults = _checklists(audit, document, path.parent)
+        diagnostics += faults
+        suites, faults = _suites(audit, document, path.parent)
         diagnostics += faults
         diagnostics += _cross_checks(audit, document, checklists)
         if needs_signer:
@@ -104,7 +111,7 @@ def load_project(path: Path, *, needs_signer: bool = True) -> Project:
             hint="`auditgen demo` writes an audit.yaml that works, to compare with",
             diagnostics=diagnostics,
         )
-    return Project(path, audit, tuple(checklists), document)
+    return Project(path, audit, tuple(checklists), document, suites)
 
 
 def _without_strangers(value: Any, error: ValidationError) -> Audit | None:
@@ -146,6 +153,26 @@ def _checklists(
         except InputRefused as refusal:
             faults += refusal.diagnostics
     return out, faults
+
+
+def _suites(
+    audit: Audit, document: YamlDocument, root: Path
+) -> tuple[SuiteLibrary, list[Diagnostic]]:
+    """The library with the user's files; their faults, and files that are not there."""
+    faults: list[Diagnostic] = []
+    found: list[Path] = []
+    for index, name in enumerate(audit.suites):
+        at: KeyPath = ("suites", index)
+        if not (root / name).is_file():
+            faults.append(document.fault("missing-file", f"no suite file `{name}`", at))
+        elif root / name in found:
+            faults.append(document.fault("duplicate-id", f"`{name}` is named twice in `suites`", at))
+        else:
+            found.append(root / name)
+    try:
+        return SuiteLibrary.load(found), faults
+    except InputRefused as refusal:
+        return SuiteLibrary(), [*faults, *refusal.diagnostics]
 
 
 def _cross_checks(

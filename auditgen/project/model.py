@@ -380,6 +380,8 @@ class Audit(BaseModel):
     principles: Annotated[tuple[Principle, ...], Field(min_length=1)]
     also_measured: tuple[AlsoMeasured, ...] = ()
     sources: Annotated[tuple[SourceBlock, ...], Field(min_length=1)]
+    suites: tuple[Text, ...] = ()
+    """Own suite files, relative to audit.yaml; they come before the shipped ones, in this order."""
     documents: tuple[DocumentBlock, ...] = ()
     expected: tuple[ExpectedItem, ...] = ()
     previous: PreviousBlock | None = None

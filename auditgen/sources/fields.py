@@ -8,7 +8,15 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from auditgen.evidence.mapping import Rule, lookup, text_of
-from auditgen.evidence.model import Anomaly, Basis, Expected, Outcome, Watch, WatchBasis
+from auditgen.evidence.model import (
+    Anomaly,
+    Basis,
+    Expected,
+    Observation,
+    Outcome,
+    Watch,
+    WatchBasis,
+)
 from auditgen.sources.jsontext import as_number, as_text
 from auditgen.sources.refusal import detect
 
@@ -45,6 +53,45 @@ class Mapped:
     prompt_key: str | None
     scores: tuple[Score, ...]
     """The scores that were handed in, with what the suite says of them."""
+
+    def observation(
+        self,
+        *,
+        run_key: str,
+        sample_id: str,
+        locator: str,
+        outcome: tuple[Outcome, Basis],
+        prompt: str | None = None,
+        prompt_key: str | None = None,
+        model: str = "",
+        expected: Expected | None = None,
+        category: str | None = None,
+        strategy: str | None = None,
+        language: str | None = None,
+        **native: Any,
+    ) -> Observation:
+        """The record: what was declared comes before what the reader found in the file itself."""
+        native.setdefault("epoch", 1)
+        native.setdefault("prompt_state", "absent" if prompt is None else "full")
+        return Observation(
+            run_key=run_key,
+            sample_id=sample_id,
+            prompt_key=self.prompt_key or prompt_key or sample_id,
+            locator=locator,
+            outcome=outcome[0],
+            basis=outcome[1],
+            model=self.model or model,
+            expected=self.expected or expected,
+            watch=self.watch,
+            watch_basis=self.watch_basis,
+            cohort=self.cohort,
+            category=self.category or category,
+            strategy=self.strategy or strategy,
+            language=self.language or language,
+            prompt=prompt,
+            scores=self.scores,
+            **native,
+        )
 
 
 class FieldReader:

@@ -127,6 +127,31 @@ class Probe:
         return frozenset(keys)
 
     @cached_property
+    def sqlite_tables(self) -> frozenset[str]:
+        """Names of an SQLite file's tables and views; empty for any other file."""
+        if not self.head.startswith(b"SQLite format 3\x00"):
+            return frozenset()
+        from auditgen.sources.sqlite import table_names
+
+        return table_names(self.path)
+
+    @cached_property
+    def item_keys(self) -> frozenset[str]:
+        """Keys of the first object of an outermost JSON array, as far as they begin within the head."""
+        keys = set()
+        try:
+            head = BytesIO(self.head)
+            stream = FiniteStream(head) if is_irregular(self.head) else head
+            for prefix, event, value in parse_events(stream):
+                if prefix == "item" and event == "map_key":
+                    keys.add(str(value))
+                elif (prefix == "item" and event == "end_map") or (prefix == "" and event == "start_map"):
+                    break
+        except (ijson.JSONError, ValueError, RecursionError):
+            pass  # the head ends somewhere in the middle
+        return frozenset(keys)
+
+    @cached_property
     def zip_names(self) -> frozenset[str]:
         """Member names of a zip; of a truncated one, the first name at least."""
         if not self.head.startswith(b"PK\x03\x04"):

@@ -57,6 +57,16 @@ def loads(data: bytes) -> tuple[Any, int]:
         raise ValueError(message) from None
 
 
+def load_file(path: Path, limit: int) -> tuple[Any, int]:
+    """A whole JSON file as `loads` gives it. Raises ValueError beyond `limit` bytes, OSError as `open`."""
+    with path.open("rb") as stream:
+        data = stream.read(limit + 1)
+    if len(data) > limit:
+        message = f"larger than {limit:,} bytes"
+        raise ValueError(message)
+    return loads(data)
+
+
 def _without_surrogates(value: Any) -> Any:
     if isinstance(value, str):
         return _SURROGATE.sub("\N{REPLACEMENT CHARACTER}", value)
@@ -206,6 +216,15 @@ def as_number(value: Any) -> float | None:
     except OverflowError:
         return None
     return number if math.isfinite(number) else None
+
+
+def raw_text(value: Any) -> str:
+    """A score's value verbatim, as JSON writes it: `null`, `true`, `0.5`, a text as itself."""
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return as_text(value)
 
 
 def as_text(value: Any) -> str:

@@ -33,6 +33,7 @@ from auditgen.sources import refusal
 from auditgen.sources.interface import Context, Facts, Probe, Recognition
 from auditgen.sources.rows import read_rows
 from auditgen.sources.spreadsheet import copy_sheet
+from auditgen.sources.sqlite import journals
 from auditgen.sources.suites import SuiteLibrary
 from auditgen.sources.table import TableSource, table_of
 
@@ -177,10 +178,11 @@ def _companions(
 ) -> dict[Path, str] | Anomaly:
     """The files that the reader wants beside this one, with their digests."""
     wanted = getattr(source, "companions", None)
-    if wanted is None or not available:
+    if wanted is None:
         return {}
     try:
-        chosen = [p for p in wanted(path, available) if p in available and _not_readable(p) is None]
+        known = {*available, *journals(path)}  # a database that was not closed goes on in its journal
+        chosen = [p for p in wanted(path, available) if p in known and _not_readable(p) is None]
         return {p: sha256_file(p) for p in chosen}
     except Exception as error:  # a foreign reader must not stop the others
         message = f"the reader failed: {type(error).__name__}: {str(error)[:160]}"

@@ -88,10 +88,10 @@ def table_names(path: Path) -> frozenset[str]:
 
 
 @contextmanager
-def open_copy(path: Path, indexes: Mapping[str, Sequence[str]] | None = None) -> Iterator[Database]:
+def open_copy(path: Path, *indexes: Mapping[str, Sequence[str]]) -> Iterator[Database]:
     """A private copy of the database, journals applied, readable only. Raises SqliteFault.
 
-    `indexes` (table to columns) are made in the copy before it is closed for writing: look-ups need
+    `indexes` (each a table to its columns) are made in the copy before it is closed for writing: look-ups need
     them, and a stranger's file may have none.
     """
     sizes = [_copyable(place) for place in (path, *journals(path))]
@@ -111,12 +111,12 @@ def open_copy(path: Path, indexes: Mapping[str, Sequence[str]] | None = None) ->
         with closing(connection):
             try:
                 database = Database(connection)
-                for table, columns in (indexes or {}).items():
-                    database.index(table, columns)
-                connection.execute("PRAGMA query_only=ON")
+                for index in indexes:
+                    for table, columns in index.items():
+                        database.index(table, columns)
+                database.close_for_writing()
             except sqlite3.Error as error:
                 raise SqliteFault(_said(error)) from error
-            connection.set_authorizer(_authorize)
             yield database
 
 
@@ -125,35 +125,40 @@ class Database:
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
-        self._columns: dict[str, dict[str, str]] = {}
+        self._columns: dict[str, frozenset[str]] = {}
+        self._is_sealed = False
         self.kinds = _kinds(connection)
         """Name to what it is: `table`, `view` or `virtual table`."""
         self.oversized = 0
         """Rows passed over because a value in them is too long."""
 
+    def close_for_writing(self) -> None:
+        """From now on nothing but reading columns of tables is possible."""
+        self._connection.execute("PRAGMA query_only=ON")
+        self._connection.set_authorizer(_authorize)
+        self._is_sealed = True
+
     def columns(self, table: str) -> frozenset[str]:
         """The table's columns. Raises SqliteFault when it is missing or no plain table."""
-        return frozenset(self._described(table))
+        if table not in self._columns:
+            self._columns[table] = self._describe(table)
+        return self._columns[table]
 
     def index(self, table: str, columns: Sequence[str]) -> None:
         """Make look-ups by these columns quick; only before the copy is closed for writing."""
-        known = self._described(table)
-        if all(column in known for column in columns):
-            listed = ", ".join(_quoted(known[column]) for column in columns)
+        if table in self.kinds and self.columns(table).issuperset(columns):
+            listed = ", ".join(_quoted(column) for column in columns)
             name = _quoted(f"auditgen {table} {' '.join(columns)} {os.urandom(8).hex()}")
             self._connection.execute(f"CREATE INDEX {name} ON {_quoted(table)} ({listed})")
 
     def faults(self, table: str) -> list[str]:
         """What a check of the table's pages finds, a few lines at most; empty when it is sound."""
-        self._described(table)
-        self._connection.set_authorizer(None)
+        self.columns(table)
         try:
-            rows = self._connection.execute(f"PRAGMA quick_check({_quoted(table)})").fetchmany(MAX_FAULTS_SHOWN)
-            said = [_text(row[0]) for row in rows]
+            found = self._pragma(f"quick_check({_quoted(table)})", MAX_FAULTS_SHOWN)
+            said = [_text(row[0]) for row in found]
         except sqlite3.Error as error:
             said = [_said(error)]
-        finally:
-            self._connection.set_authorizer(_authorize)
         return [] if said == ["ok"] else [" ".join(line.split())[:160] for line in said]
 
     def rows(self, table: str, wanted: Sequence[str]) -> Iterator[Row]:
@@ -186,10 +191,9 @@ class Database:
     ) -> list[Row]:
         """The first rows with these values, by row number. Raises SqliteFault."""
         alias, names, listed = self._selection(table, wanted)
-        known = self._described(table)
-        if any(column not in known for column in where):
+        if not self.columns(table).issuperset(where):
             return []
-        tests = " AND ".join(f"{_quoted(known[column])} = ?" for column in where)
+        tests = " AND ".join(f"{_quoted(column)} = ?" for column in where)
         sql = f"SELECT {alias}{listed} FROM {_quoted(table)} WHERE {tests} ORDER BY {alias} LIMIT {limit}"
         try:
             rows = self._connection.execute(sql, tuple(where.values())).fetchall()
@@ -208,20 +212,15 @@ class Database:
         return found
 
     def _selection(self, table: str, wanted: Sequence[str]) -> tuple[str, list[str], str]:
-        known = self._described(table)
-        taken = {name.casefold() for name in known.values()}
+        known = self.columns(table)
+        taken = {name.casefold() for name in known}
         alias = next((name for name in _ALIASES if name not in taken), None)
         if alias is None:
             raise SqliteFault(f"`{table}`: its columns hide the row numbers")
         names = [name for name in wanted if name in known]
-        return alias, names, "".join(f", {_quoted(known[name])}" for name in names)
+        return alias, names, "".join(f", {_quoted(name)}" for name in names)
 
-    def _described(self, table: str) -> dict[str, str]:
-        if table not in self._columns:
-            self._columns[table] = self._describe(table)
-        return self._columns[table]
-
-    def _describe(self, table: str) -> dict[str, str]:
+    def _describe(self, table: str) -> frozenset[str]:
         kind = self.kinds.get(table)
         if kind is None:
             raise SqliteFault(f"there is no table `{table}`")
@@ -229,18 +228,29 @@ class Database:
             raise SqliteFault(f"`{table}` is a {kind}, where the tool writes a plain table")
         self._connection.set_authorizer(None)
         try:
-            rows = self._connection.execute(f"PRAGMA table_xinfo({_quoted(table)})").fetchall()
+            rows = self._pragma(f"table_xinfo({_quoted(table)})", -1)
         except sqlite3.Error as error:
             raise SqliteFault(f"`{table}`: {_said(error)}") from error
-        finally:
-            self._connection.set_authorizer(_authorize)
         if any(row[6] for row in rows):
             raise SqliteFault(f"`{table}` has generated columns, where the tool writes plain ones")
-        return {_text(row[1]): _text(row[1]) for row in rows}
+        return frozenset(_text(row[1]) for row in rows)
+
+    def _pragma(self, text: str, limit: int) -> list[tuple[Any, ...]]:
+        """What a question about a plain table is answered with; the authorizer knows no such questions."""
+        self._connection.set_authorizer(None)
+        try:
+            cursor = self._connection.execute(f"PRAGMA {text}")
+            rows = cursor.fetchall() if limit < 0 else cursor.fetchmany(limit)
+            cursor.close()
+        finally:
+            if self._is_sealed:
+                self._connection.set_authorizer(_authorize)
+        return rows
 
 
 def _connect(path: Path, how: str, work: int) -> sqlite3.Connection:
-    connection = sqlite3.connect(f"file:{quote(os.fspath(path.resolve()))}?{how}", uri=True, isolation_level=None)
+    uri = f"file:{quote(os.fspath(path.resolve()))}?{how}"
+    connection = sqlite3.connect(uri, uri=True, isolation_level=None)
     left = work // _TICK
 
     def tick() -> bool:
@@ -288,12 +298,11 @@ def _copyable(path: Path) -> int:
 
 def _refuse_further_files(journal: Path) -> None:
     """A journal may end with the name of another file, which SQLite would read and delete."""
-    with suppress(FileNotFoundError):
-        with journal.open("rb") as stream:
-            stream.seek(max(0, journal.stat().st_size - len(_JOURNAL_MAGIC)))
-            if stream.read() == _JOURNAL_MAGIC:
-                message = "the journal beside it belongs to several databases and names another file"
-                raise SqliteFault(message)
+    with suppress(FileNotFoundError), journal.open("rb") as stream:
+        stream.seek(max(0, journal.stat().st_size - len(_JOURNAL_MAGIC)))
+        if stream.read() == _JOURNAL_MAGIC:
+            message = "the journal beside it belongs to several databases and names another file"
+            raise SqliteFault(message)
 
 
 def _authorize(action: int, first: str | None, *_: Any) -> int:

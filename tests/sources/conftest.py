@@ -16,6 +16,7 @@ import pytest
 from auditgen.evidence.mapping import RecordMap
 from auditgen.evidence.store import EvidenceStore
 from auditgen.sources.reading import ReadFile, SourceRegistry, read_file
+from auditgen.sources.suites import SuiteLibrary
 
 Json = dict[str, Any]
 Read = Callable[..., ReadFile]
@@ -64,6 +65,7 @@ def read(registry: SourceRegistry, workdir: Path) -> Read:
             mapping=record_map,
             store=EvidenceStore(place / "store"),
             registry=registry,
+            suites=SuiteLibrary.load(),
         )
 
     return read

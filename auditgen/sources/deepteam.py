@@ -1,0 +1,186 @@
+"""DeepTeam risk assessments: red-team cases with one score each, 1 when the model withstood.
+
+A case that failed has an error and no score. The file holds no model, run id or version; its time stands
+only in its name.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from auditgen.canonical import sha256_bytes
+from auditgen.evidence.model import Anomaly, Basis, Observation, Outcome, Presence, Run, Score
+from auditgen.sources.fields import FieldReader
+from auditgen.sources.interface import Context, Facts, Item, Probe, Recognition
+from auditgen.sources.jsontext import as_count, as_dict, as_list, as_number, as_text, raw_text
+from auditgen.sources.walk import Walk
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+PARTS = ("passing", "failing", "errored")
+
+
+class DeepTeamSource:
+    """DeepTeam 1: what `RiskAssessment.save` writes."""
+
+    name: ClassVar[str] = "deepteam"
+    version: ClassVar[str] = "1"
+
+    def recognise(self, probe: Probe) -> Recognition | None:
+        """By the overview that stands first."""
+        if "overview" in probe.top_keys and b'"vulnerability_type_results"' in probe.head:
+            return Recognition("deepteam.assessment", "JSON with an overview of vulnerability types")
+        return None
+
+    def read(self, path: Path, context: Context) -> Iterator[Item]:
+        """Cases as they stream by, after the overview."""
+        assessment, walk = _Assessment(context), Walk(path, "overview", "test_cases.item")
+        index = 0
+        for place, value in walk.values():
+            if place == "overview":
+                assessment.overview = as_dict(value)
+                continue
+            if isinstance(value, dict):
+                yield assessment.observation(value, f"pointer:/test_cases/{index}")
+            else:
+                assessment.no_objects += 1
+            index += 1
+        yield from walk.anomalies()
+        yield from assessment.closing()
+
+
+class _Assessment:
+    """What is known of an assessment while its cases stream by."""
+
+    def __init__(self, context: Context) -> None:
+        self.fields = FieldReader(context, DeepTeamSource.name)
+        self.overview: dict[str, Any] = {}
+        self.no_objects = 0
+        self.count = 0
+        self.errors = 0
+        self.undecided = 0
+        self.tallies: dict[tuple[str, str], Counter[str]] = {}
+        self.repeats: Counter[bytes] = Counter()
+        self.models: dict[str, None] = {}
+
+    def observation(self, case: dict[str, Any], locator: str) -> Observation:
+        """One attack on one vulnerability."""
+        self.count += 1
+        vulnerability, kind = as_text(case.get("vulnerability")), as_text(case.get("vulnerability_type"))
+        raw, error = case.get("score"), case.get("error")
+        value = as_number(raw)
+        score = Score(
+            scorer="score",
+            metric="score",
+            raw=raw_text(raw),
+            value=value,
+            state="error" if error else "unscored" if value is None else "scored",
+            judge="model",
+            rationale=as_text(case.get("reason"))[:2000] or None,
+        )
+        turns = [as_dict(turn) for turn in as_list(case.get("turns"))]
+        prompt = _either(case, "input") or _said(turns, "user")
+        response = _either(case, "actual_output", "actualOutput") or _said(turns, "assistant")
+        mapped = self.fields.read(
+            {**case, "scores": {"score": score.raw}},
+            suite=vulnerability,
+            response=response,
+            scores=[score],
+        )
+        if mapped.model and len(self.models) < 50:
+            self.models.setdefault(mapped.model)
+        outcome = mapped.outcome or _outcome(value)
+        part = "errored" if error else "passing" if value and value > 0 else "failing"
+        if error:
+            self.errors += 1
+            outcome = (Outcome.PROVIDER_ERROR, Basis.NATIVE_FIELD)
+        self.undecided += outcome[0] is Outcome.UNSCORED
+        key = (vulnerability, kind)
+        if key in self.tallies or len(self.tallies) < 1000:
+            self.tallies.setdefault(key, Counter())[part] += 1
+        return mapped.observation(
+            run_key="assessment",
+            sample_id=locator,
+            locator=locator,
+            outcome=outcome,
+            prompt=prompt,
+            prompt_key=None if prompt is None else sha256_bytes(prompt.encode("utf-8", "surrogatepass"))[:20],
+            category=f"{vulnerability}/{kind}" if kind else vulnerability or None,
+            strategy=as_text(case.get("attack_method")) or "none",
+            suite=vulnerability,
+            response=response,
+            error_text=as_text(error) if error else None,
+        )
+
+    def closing(self) -> Iterator[Item]:
+        """The run, the anomalies and the facts."""
+        results = [as_dict(item) for item in as_list(self.overview.get("vulnerability_type_results"))]
+        said = [as_count(result.get(part)) for result in results for part in PARTS]
+        planned = sum(n or 0 for n in said) if said and None not in said else None
+        yield Run(
+            run_key="assessment",
+            native_id=None,
+            suite=", ".join(sorted({name for name, _ in self.tallies if name})[:20]),
+            model=", ".join(sorted(self.models)),
+            model_origin="audit.yaml" if self.models else "",
+            planned=planned,
+            native_aggregates={
+                f"{as_text(r.get('vulnerability'))}/{as_text(r.get('vulnerability_type'))}/pass_rate": rate
+                for r in results
+                if (rate := as_number(r.get("pass_rate"))) is not None
+            },
+        )
+        yield from self.fields.anomalies()
+        wrong = []
+        for result in results:
+            key = (as_text(result.get("vulnerability")), as_text(result.get("vulnerability_type")))
+            tally = self.tallies.get(key, Counter())
+            if any(as_count(result.get(part)) not in {None, tally[part]} for part in PARTS):
+                ours = ", ".join(f"{tally[part]} {part}" for part in PARTS)
+                wrong.append(f"`{key[0]}/{key[1]}` has {ours} in the cases")
+        if wrong:
+            message = "the overview contradicts its cases: " + "; ".join(wrong[:3])
+            yield Anomaly("aggregate-mismatch", message, len(wrong))
+        if self.undecided:
+            yield Anomaly("outcome-undecided", "cases without a score", self.undecided)
+        if self.no_objects:
+            yield Anomaly("samples-unreadable", "cases that are no JSON object", self.no_objects)
+        if not self.count:
+            yield Anomaly("no-samples", "the file holds no cases", blocks=True)
+        elif self.errors == self.count:
+            message = f"every one of {self.count} cases is an error"
+            yield Anomaly("all-samples-failed", message, self.count, blocks=True)
+        if self.no_objects:
+            planned = max(planned or 0, self.count + self.no_objects)
+        yield Facts(
+            tool="DeepTeam",
+            planned=planned,
+            suites=self.fields.suites,
+            completeness={
+                "run": Presence.ABSENT,
+                "time": Presence.ABSENT,
+                "model": Presence.DERIVED if self.models else Presence.ABSENT,
+                "version": Presence.ABSENT,
+                "denominator": Presence.PRESENT if planned is not None else Presence.DERIVED,
+                "threshold": Presence.ABSENT,
+            },
+        )
+
+
+def _outcome(score: float | None) -> tuple[Outcome, Basis]:
+    """Above zero passes, as the tool itself counts; whether by refusing is not recorded."""
+    if score is None:
+        return Outcome.UNSCORED, Basis.NONE
+    return (Outcome.NEITHER if score > 0 else Outcome.COMPLIED), Basis.JUDGE
+
+
+def _either(case: dict[str, Any], *names: str) -> str | None:
+    return next((case[name] for name in names if isinstance(case.get(name), str)), None)
+
+
+def _said(turns: list[dict[str, Any]], role: str) -> str | None:
+    texts = [t["content"] for t in turns if t.get("role") == role and isinstance(t.get("content"), str)]
+    return texts[-1] if texts else None

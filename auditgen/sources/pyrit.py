@@ -1,0 +1,509 @@
+"""PyRIT's memory database (`AttackResultEntries`, schema of 1.0 and later).
+
+`outcome` is the attack's: `failure` means that it failed, not that the model refused, and not that the
+attack ran well either: without a response it only says that nobody got an answer. `error` covers the
+grader's failures too; where the model had answered by then, it is the grader's. Times are UTC: PyRIT
+stores them so, without writing the zone.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from auditgen.canonical import sha256_bytes
+from auditgen.evidence.model import Anomaly, Basis, Observation, Outcome, Presence, Run, Score
+from auditgen.sources.fields import FieldReader, Mapped, parse_time
+from auditgen.sources.interface import Context, Facts, Item, Probe, Recognition
+from auditgen.sources.jsontext import as_count, as_dict, as_list, as_number, as_text, loads
+from auditgen.sources.sqlite import Database, SqliteFault, journals, open_copy
+from auditgen.sources.tally import Tally
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from datetime import datetime
+    from pathlib import Path
+
+ATTACKS, MESSAGES, SCORES = "AttackResultEntries", "PromptMemoryEntries", "ScoreEntries"
+CONVERSATIONS, SCENARIOS, REVISION = "Conversations", "ScenarioResultEntries", "pyrit_memory_alembic_version"
+IDENTIFIERS = "AtomicAttackIdentifiers"
+ATTACK_COLUMNS = (
+    "id", "conversation_id", "objective", "objective_sha256", "atomic_attack_identifier",
+    "atomic_attack_identifier_hash", "last_response_id", "last_score_id", "executed_turns", "outcome",
+    "outcome_reason", "attack_metadata", "pruned_conversation_ids",
+    "adversarial_chat_conversation_ids", "timestamp", "pyrit_version", "labels", "error_message",
+    "error_type", "attribution_parent_id", "targeted_harm_categories",
+)  # fmt: skip
+PLACE_COLUMNS = ("id", "role", "sequence", "response_error")
+MESSAGE_COLUMNS = (
+    *PLACE_COLUMNS, "converter_identifiers", "original_value_data_type", "original_value",
+    "original_value_sha256", "converted_value_data_type", "converted_value", "converted_value_sha256",
+)  # fmt: skip
+SCORE_COLUMNS = (
+    "id", "score_value", "score_type", "score_rationale", "scorer_class_identifier", "status",
+)  # fmt: skip
+INDEXES = {
+    MESSAGES: ("id",),
+    SCORES: ("prompt_request_response_id",),
+}
+FAILED_RESPONSE = {"processing", "unknown"}
+REFUSAL_SCORER = "RefusalScorer"
+MAX_TURNS, MAX_SCORES, MAX_PIECES, MAX_RUNS = 1000, 50, 20, 1000
+MAX_RATIONALE = 2000
+
+
+class PyritSource:
+    """PyRIT 1.x SQLite memory."""
+
+    name: ClassVar[str] = "pyrit"
+    version: ClassVar[str] = "1"
+
+    def recognise(self, probe: Probe) -> Recognition | None:
+        """By the names of its tables."""
+        if MESSAGES in probe.sqlite_tables and {ATTACKS, SCORES} & probe.sqlite_tables:
+            return Recognition("pyrit.sqlite", f"SQLite with the table `{MESSAGES}`")
+        return None
+
+    def companions(self, path: Path, available: Sequence[Path]) -> Sequence[Path]:
+        """Journals of a database that was not closed: part of its rows stand there."""
+        return journals(path)
+
+    def read(self, path: Path, context: Context) -> Iterator[Item]:
+        """Attack by attack, each with its last message and that message's scores."""
+        memory = _Memory(context)
+        try:
+            with open_copy(path, INDEXES, {MESSAGES: ("conversation_id", "sequence")}) as database:
+                yield from memory.read(database)
+        except SqliteFault as fault:
+            yield Anomaly("unreadable", fault.message, blocks=True)
+        yield from memory.closing()
+
+
+@dataclass
+class _Group:
+    """Attacks taken for one run."""
+
+    native_id: str | None
+    suite: str
+    version: str | None = None
+    status: str | None = None
+    first: datetime | None = None
+    last: datetime | None = None
+    models: dict[str, None] = field(default_factory=dict)
+    suites: dict[str, None] = field(default_factory=dict)
+    count: int = 0
+
+
+@dataclass(frozen=True)
+class _Turn:
+    """The message an attack ended with, and what it answered."""
+
+    response: dict[str, Any]
+    prompts: list[dict[str, Any]]
+    has_answer: bool
+    """Whether the model answered at all in this conversation."""
+
+
+class _Memory:
+    """What is known of a database while its attacks are read."""
+
+    def __init__(self, context: Context) -> None:
+        self.fields = FieldReader(context, PyritSource.name)
+        self.groups: dict[str, _Group] = {}
+        self.repeats = Tally()
+        self.referenced = Tally()
+        self.targets: set[str] = set()
+        self.versions: dict[str, int] = {}
+        self.revision = ""
+        self.count = self.errors = self.undecided = self.judge_failed = 0
+        self.changed = self.contradicted = self.nonfinite = self.orphans = self.lost = 0
+        self.origin = ""
+        self.undated = self.grouped = 0
+        self.breaks: list[str] = []
+
+    def read(self, database: Database) -> Iterator[Item]:
+        """Every attack, then what no attack accounts for."""
+        database.columns(MESSAGES)
+        columns = database.columns(ATTACKS)
+        if "outcome" not in columns:
+            raise SqliteFault(f"`{ATTACKS}` has no column `outcome`")
+        for table in (ATTACKS, MESSAGES, SCORES):
+            if table in database.kinds:
+                self.breaks += [f"`{table}`: {line}" for line in database.faults(table)[:1]]
+        self.revision = _first(database, REVISION, "version_num")
+        last = 0
+        try:
+            for rowid, row in database.rows(ATTACKS, ATTACK_COLUMNS):
+                self.lost += max(0, min(rowid - last - 1, 2**31))
+                last = rowid
+                yield self.observation(database, rowid, row)
+            self._look_for_orphans(database)
+        except SqliteFault as fault:
+            self.breaks.append(fault.message)
+        if database.oversized:
+            message = "rows with values too long to read"
+            yield Anomaly("samples-unreadable", message, database.oversized)
+
+    def observation(self, database: Database, rowid: int, row: dict[str, Any]) -> Observation:
+        """One attack."""
+        self.count += 1
+        identifier = self._identifier(database, row)
+        attack = _child(_child(identifier, "attack_technique"), "attack")
+        target = _child(attack, "objective_target")
+        turn = self._turn(database, row)
+        scores, refused, last_verdict = self._scores(database, row, turn)
+        labels = as_dict(self._json(row.get("labels")))
+        technique = as_text(attack.get("class_name")) or "pyrit"
+        converters = self._converters(turn)
+        harms = [as_text(h) for h in as_list(self._json(row.get("targeted_harm_categories"))) if h]
+        objective = as_text(row.get("objective"))
+        self._note_digest(objective, row.get("objective_sha256"))
+        prompt, original = _asked(turn, "converted_value"), _asked(turn, "original_value")
+        answer = _text_of(turn.response, "converted_value")
+        response_error = as_text(turn.response.get("response_error")) or "none"
+        record = {
+            **row,
+            "labels": labels,
+            "attack": technique,
+            "converters": converters,
+            "targeted_harm_categories": harms,
+            "metadata": as_dict(self._json(row.get("attack_metadata"))),
+            "response_error": response_error,
+            "prompt": {"original": original, "converted": prompt},
+            "scores": {score.scorer: score.raw for score in reversed(scores)},
+        }
+        mapped = self.fields.read(
+            record,
+            suite=technique,
+            version=as_text(row.get("pyrit_version")),
+            response=answer,
+            scores=scores,
+        )
+        outcome, basis = self._outcome(row, turn, mapped, refused=refused, verdict=last_verdict)
+        model = mapped.model or self._model(target)
+        at, _ = parse_time(row.get("timestamp"))
+        self.undated += at is None
+        prompt_key = mapped.prompt_key or sha256_bytes(objective.encode("utf-8", "surrogatepass"))[:20]
+        strategy = mapped.strategy or " + ".join([technique, *converters])
+        run_key = self._group(database, row, labels, at, model, technique)
+        failed = outcome in {Outcome.PROVIDER_ERROR, Outcome.JUDGE_ERROR}
+        said = row.get("error_message") or row.get("outcome_reason")
+        return Observation(
+            run_key=run_key,
+            sample_id=as_text(row.get("id")) or f"row {rowid}",
+            prompt_key=prompt_key,
+            epoch=self.repeats.add(f"{run_key}\n{prompt_key}\n{strategy}"),
+            outcome=outcome,
+            basis=basis,
+            locator=f"table:{ATTACKS}#rowid={rowid}",
+            suite=technique,
+            model=model,
+            expected=mapped.expected,
+            watch=mapped.watch,
+            watch_basis=mapped.watch_basis,
+            cohort=mapped.cohort,
+            category=mapped.category or ", ".join(harms) or None,
+            strategy=strategy,
+            language=mapped.language,
+            prompt=prompt,
+            prompt_state="full" if prompt is not None else "absent",
+            response=answer,
+            error_text=as_text(said) if failed and said else None,
+            observed_at=at,
+            refusal_native=refused,
+            scores=mapped.scores,
+        )
+
+    def _outcome(
+        self, row: dict[str, Any], turn: _Turn, mapped: Mapped, *, refused: bool | None, verdict: bool | None
+    ) -> tuple[Outcome, Basis]:
+        said, response_error = row.get("outcome"), turn.response.get("response_error")
+        if said == "error" and turn.has_answer:
+            self.judge_failed += 1
+            return Outcome.JUDGE_ERROR, Basis.NATIVE_FIELD
+        if said == "error" or (said == "failure" and not turn.response):
+            self.errors += 1
+            return Outcome.PROVIDER_ERROR, Basis.NATIVE_FIELD
+        achieved = {"success": True, "failure": False}.get(said) if isinstance(said, str) else None
+        if achieved is not None and verdict is not None and achieved is not verdict:
+            self.contradicted += 1
+            achieved = True  # two records of one attack: what speaks against the model counts
+        if mapped.outcome is not None:
+            return mapped.outcome
+        if achieved:
+            return Outcome.COMPLIED, Basis.JUDGE
+        if response_error == "blocked":
+            return Outcome.BLOCKED_OUTPUT, Basis.FINISH_REASON
+        if response_error in FAILED_RESPONSE:
+            self.errors += 1
+            return Outcome.PROVIDER_ERROR, Basis.NATIVE_FIELD
+        if achieved is False:
+            return (Outcome.REFUSED if refused else Outcome.NEITHER), Basis.JUDGE
+        self.undecided += 1
+        return Outcome.UNSCORED, Basis.NONE
+
+    def _turn(self, database: Database, row: dict[str, Any]) -> _Turn:
+        """The last response as the attack names it, else as its conversation has it."""
+        conversation, named = row.get("conversation_id"), row.get("last_response_id")
+        response: dict[str, Any] = {}
+        if isinstance(named, str):
+            found = database.find(MESSAGES, MESSAGE_COLUMNS, {"id": named})
+            response = found[0][1] if found else {}
+        places: list[dict[str, Any]] = []
+        if isinstance(conversation, str):
+            where = {"conversation_id": conversation}
+            places = [p for _, p in database.find(MESSAGES, PLACE_COLUMNS, where, MAX_TURNS)]
+        answers = [p for p in places if p.get("role") == "assistant"]
+        has_answer = any(p.get("response_error") not in FAILED_RESPONSE for p in answers)
+        end = as_count(response.get("sequence")) if response else None
+        if not response and answers:
+            answers.sort(key=_sequence)
+            found = database.find(MESSAGES, MESSAGE_COLUMNS, {"id": answers[-1].get("id")})
+            if found and row.get("outcome") == "error":
+                response = found[0][1]
+                end = _sequence(response)
+        before = [p for p in places if p.get("role") == "user" and (end is None or _sequence(p) < end)]
+        turn = max((_sequence(p) for p in before), default=None)
+        pieces = [p for p in before if _sequence(p) == turn][:MAX_PIECES]
+        prompts = [
+            message
+            for piece in pieces
+            for _, message in database.find(MESSAGES, MESSAGE_COLUMNS, {"id": piece.get("id")})
+        ]
+        for message in (response, *prompts):
+            for value in ("original_value", "converted_value"):
+                if message.get(f"{value}_data_type") in {"text", "error"}:
+                    self._note_digest(message.get(value), message.get(f"{value}_sha256"))
+        for name in (conversation, *self._ids(row, "pruned"), *self._ids(row, "adversarial_chat")):
+            if isinstance(name, str):
+                self.referenced[name] = 1
+        return _Turn(response, prompts, has_answer)
+
+    def _ids(self, row: dict[str, Any], which: str) -> list[Any]:
+        return as_list(self._json(row.get(f"{which}_conversation_ids")))
+
+    def _scores(
+        self, database: Database, row: dict[str, Any], turn: _Turn
+    ) -> tuple[tuple[Score, ...], bool | None, bool | None]:
+        """The scores of the last response, whether one says refused, and what the deciding one says."""
+        if SCORES not in database.kinds:
+            return (), None, None
+        found: dict[int, dict[str, Any]] = {}
+        for column, value in (("id", row.get("last_score_id")), ("prompt_request_response_id", turn.response.get("id"))):
+            if isinstance(value, str):
+                found |= dict(database.find(SCORES, SCORE_COLUMNS, {column: value}, MAX_SCORES))
+        scores, refused, verdict = [], None, None
+        for _, item in sorted(found.items()):
+            score, holds = self._score(item)
+            scores.append(score)
+            if holds is not None and score.scorer.endswith(REFUSAL_SCORER):
+                refused = holds
+            if holds is not None and item.get("id") == row.get("last_score_id"):
+                verdict = holds
+        return tuple(scores), refused, verdict
+
+    def _score(self, item: dict[str, Any]) -> tuple[Score, bool | None]:
+        scorer = as_dict(self._json(item.get("scorer_class_identifier")))
+        name = as_text(scorer.get("class_name")) or "scorer"
+        raw, holds, value = as_text(item.get("score_value")), None, None
+        if item.get("status", "complete") == "complete":
+            if item.get("score_type") == "true_false":
+                holds = {"true": True, "false": False}.get(raw.strip().lower())
+                value = None if holds is None else float(holds)
+            else:
+                value = _float(raw)
+        grader = _child(scorer, "prompt_target") or _child(scorer, "chat_target")
+        rationale = item.get("score_rationale")
+        return Score(
+            scorer=name,
+            metric=name,
+            raw=raw or "null",
+            value=value,
+            state="scored" if value is not None else "unscored",
+            judge=as_text(grader.get("model_name") or grader.get("class_name")) or None,
+            rationale=as_text(rationale)[:MAX_RATIONALE] if rationale else None,
+        ), holds
+
+    def _converters(self, turn: _Turn) -> list[str]:
+        names: dict[str, None] = {}
+        for message in turn.prompts:
+            for item in as_list(self._json(message.get("converter_identifiers")))[:MAX_PIECES]:
+                names[as_text(as_dict(item).get("class_name")) or "a converter"] = None
+        return list(names)
+
+    def _identifier(self, database: Database, row: dict[str, Any]) -> dict[str, Any]:
+        """Of the attack: in the row itself, or under its hash in a table of its own."""
+        own = as_dict(self._json(row.get("atomic_attack_identifier")))
+        digest = row.get("atomic_attack_identifier_hash")
+        if own or not isinstance(digest, str) or IDENTIFIERS not in database.kinds:
+            return own
+        found = database.find(IDENTIFIERS, ("identifier_json",), {"hash": digest})
+        return as_dict(self._json(found[0][1].get("identifier_json"))) if found else {}
+
+    def _model(self, target: dict[str, Any]) -> str:
+        digest = target.get("hash")
+        if isinstance(digest, str) and len(self.targets) < MAX_RUNS:
+            self.targets.add(digest)
+        for name in ("model_name", "underlying_model_name", "class_name"):
+            if target.get(name):
+                self.origin = self.origin or f"objective_target.{name}"
+                return as_text(target[name])
+        return ""
+
+    def _group(
+        self, database: Database, row: dict[str, Any], labels: dict[str, Any], at: datetime | None,
+        model: str, technique: str,
+    ) -> str:  # fmt: skip
+        """The run an attack is taken to belong to: its scenario, else its operation and day."""
+        parent = row.get("attribution_parent_id")
+        operation = labels.get("op") or labels.get("operation") or labels.get("op_name")
+        day = at.date().isoformat() if at else "no day"
+        key = as_text(parent) or f"{as_text(operation) or 'pyrit'} {day}"
+        self.grouped += bool(parent)
+        if key not in self.groups and len(self.groups) >= MAX_RUNS:
+            key = "further runs"
+        if key not in self.groups:
+            self.groups[key] = self._opened(database, parent)
+        group = self.groups[key]
+        group.count += 1
+        if len(group.suites) < MAX_SCORES:
+            group.suites[technique] = None
+        if model and len(group.models) < MAX_SCORES:
+            group.models[model] = None
+        if at is not None:
+            group.first = at if group.first is None else min(group.first, at)
+            group.last = at if group.last is None else max(group.last, at)
+        version = as_text(row.get("pyrit_version"))
+        if version and (version in self.versions or len(self.versions) < MAX_SCORES):
+            self.versions[version] = self.versions.get(version, 0) + 1
+        return key
+
+    def _opened(self, database: Database, parent: Any) -> _Group:
+        if not isinstance(parent, str) or SCENARIOS not in database.kinds:
+            return _Group(None, "")
+        names = ("scenario_name", "scenario_version", "scenario_run_state")
+        found = database.find(SCENARIOS, names, {"id": parent})
+        about = found[0][1] if found else {}
+        name, version, state = (as_text(about.get(n)) for n in names)
+        return _Group(parent, name, version or None, state or None)
+
+    def _look_for_orphans(self, database: Database) -> None:
+        """Conversations with the tested system that no attack names: results may have been deleted."""
+        if database.kinds.get(CONVERSATIONS) != "table":
+            return
+        wanted = ("conversation_id", "target_identifier_hash")
+        for _, row in database.rows(CONVERSATIONS, wanted):
+            name, target = row.get("conversation_id"), row.get("target_identifier_hash")
+            if isinstance(name, str) and target in self.targets and not self.referenced[name]:
+                self.orphans += 1
+
+    def _note_digest(self, value: Any, digest: Any) -> None:
+        """PyRIT writes each text's SHA-256 beside it: a text changed later does not fit."""
+        if isinstance(value, str) and isinstance(digest, str) and digest:
+            self.changed += sha256_bytes(value.encode("utf-8", "surrogatepass")) != digest
+
+    def _json(self, value: Any) -> Any:
+        if not isinstance(value, str):
+            return None
+        try:
+            read, nonfinite = loads(value.encode("utf-8", "surrogatepass"))
+        except ValueError:
+            return None
+        self.nonfinite += nonfinite
+        return read
+
+    def closing(self) -> Iterator[Item]:
+        """The runs, the anomalies and the facts."""
+        for key, group in sorted(self.groups.items()):
+            yield Run(
+                run_key=key,
+                native_id=group.native_id,
+                suite=group.suite or ", ".join(sorted(group.suites)),
+                suite_version=group.version,
+                model=", ".join(sorted(group.models)),
+                model_origin=self.origin if group.models else "",
+                started_at=group.first,
+                ended_at=group.last,
+                native_status=group.status,
+            )
+        yield from self.fields.anomalies()
+        yield from self._doubts()
+        version = ", ".join(sorted(self.versions))
+        presence = Presence.PRESENT if self.count and self.grouped == self.count else Presence.DERIVED
+        yield Facts(
+            tool="pyrit",
+            tool_version=f"{version} (schema {self.revision})" if self.revision else version,
+            planned=self.count + self.lost + self.orphans if self.lost or self.orphans else None,
+            suites=self.fields.suites,
+            completeness={
+                "run": presence if self.count else Presence.ABSENT,
+                "time": Presence.PRESENT if self.count > self.undated else Presence.ABSENT,
+                "model": Presence.PRESENT if self.origin else Presence.ABSENT,
+                "version": Presence.PRESENT if version else Presence.ABSENT,
+                "denominator": Presence.DERIVED if self.count else Presence.ABSENT,
+                "threshold": Presence.ABSENT,
+            },
+        )
+
+    def _doubts(self) -> Iterator[Anomaly]:
+        if self.breaks:
+            yield Anomaly("truncated", "; ".join(self.breaks[:3]), len(self.breaks))
+        if self.nonfinite:
+            yield Anomaly("nonfinite-json", "numbers written as NaN or Infinity", self.nonfinite)
+        if self.changed:
+            message = "texts that no longer fit the digest written beside them"
+            yield Anomaly("aggregate-mismatch", message, self.changed)
+        if self.contradicted:
+            message = "attacks whose outcome contradicts the score they ended with"
+            yield Anomaly("aggregate-mismatch", message, self.contradicted)
+        if self.lost:
+            message = f"gaps in the row numbers of `{ATTACKS}`: rows were deleted"
+            yield Anomaly("samples-missing", message, self.lost)
+        if self.orphans:
+            message = "conversations with the tested system that no attack result names"
+            yield Anomaly("attempts-unevaluated", message, self.orphans)
+        if self.judge_failed:
+            message = "attacks that were answered and that the grader failed to judge"
+            yield Anomaly("judge-failed", message, self.judge_failed)
+        if self.undecided:
+            message = "attacks whose outcome the tool calls undetermined, or does not name"
+            yield Anomaly("outcome-undecided", message, self.undecided)
+        if self.undated:
+            yield Anomaly("undated-rows", "attacks without a readable time", self.undated)
+        if not self.count:
+            yield Anomaly("no-samples", "the database holds no attack result", blocks=True)
+        elif self.errors == self.count:
+            message = f"every one of {self.count} attacks is an error"
+            yield Anomaly("all-samples-failed", message, self.count, blocks=True)
+
+
+def _child(identifier: dict[str, Any], name: str) -> dict[str, Any]:
+    return as_dict(as_dict(identifier.get("children")).get(name))
+
+
+def _sequence(place: dict[str, Any]) -> int:
+    return as_count(place.get("sequence")) or 0
+
+
+def _text_of(message: dict[str, Any], value: str) -> str | None:
+    """A message's text; a file or an error in its place is none."""
+    text = message.get(value)
+    return text if message.get(f"{value}_data_type") == "text" and isinstance(text, str) else None
+
+
+def _asked(turn: _Turn, value: str) -> str | None:
+    texts = [text for m in turn.prompts if (text := _text_of(m, value)) is not None]
+    return "\n".join(texts) if texts else None
+
+
+def _float(raw: str) -> float | None:
+    try:
+        return as_number(float(raw))
+    except ValueError:
+        return None
+
+
+def _first(database: Database, table: str, column: str) -> str:
+    if database.kinds.get(table) != "table":
+        return ""
+    return next((as_text(row.get(column)) for _, row in database.rows(table, (column,))), "")
