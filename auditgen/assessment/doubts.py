@@ -6,15 +6,16 @@ Each code has a weight and a question to put to whoever handed the evidence in.
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from auditgen.assessment.model import Finding, Severity
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+    from datetime import datetime
 
     from auditgen.assessment.model import ExpectedResult, Register
-    from auditgen.evidence.model import Reading
+    from auditgen.evidence.model import Reading, Run
     from auditgen.project.model import Audit
 
 H, M, L, N = Severity.HIGH, Severity.MEDIUM, Severity.LOW, Severity.NOTE
@@ -34,6 +35,7 @@ CODES: dict[str, tuple[Severity, str, str]] = {
     "aggregate-mismatch": (H, "A file contradicts itself", "Which of the two counts is right, and who wrote the other?"),
     "all-samples-failed": (H, "A run in which nothing ran", "Why was a run without a single result handed in, and where is its repetition?"),
     "ambiguous-format": (M, "Two readers claim one file", "Which tool wrote this file?"),
+    "attachment-missing": (M, "A text the log refers to is gone", "Who removed these texts, and can the whole log be handed in?"),
     "attempts-unevaluated": (M, "Attempts without a result", "Why were these attempts never evaluated?"),
     "dated-after": (H, "Evidence from the future", "Which clock wrote these times?"),
     "detector-unnamed": (L, "Deciding detector not named", "Which detector decides for these probes?"),
@@ -47,9 +49,11 @@ CODES: dict[str, tuple[Severity, str, str]] = {
     "evidence-outside-period": (N, "Evidence from outside the period", "Is there newer evidence?"),
     "expected-missing": (H, "Expected evidence was not received", "When will it be handed in, and what do the runs so far say?"),
     "field-not-found": (M, "A mapped field is in no record", "Has the export's layout changed?"),
+    "grader-missing": (M, "A grader nobody named", "Which model graded, and in which version?"),
     "header-missing": (M, "A log without its header", "Was the run stopped, and what was left out?"),
     "lines-unreadable": (M, "Lines that could not be read", "Can the file be exported again in full?"),
     "limit-reached": (M, "Samples cut off by a limit", "Would the outcome differ without the limit?"),
+    "mixed-models": (H, "Answers from another model", "Which model answered, and is it the one in use?"),
     "mapping-missing": (H, "A table nobody explained", "What do its columns mean?"),
     "no-samples": (H, "A file without a single record", "Is this the file that was meant?"),
     "nonfinite-json": (M, "Numbers that are none", "Why did the grader write NaN?"),
@@ -59,8 +63,10 @@ CODES: dict[str, tuple[Severity, str, str]] = {
     "plugin-broken": (M, "A reader could not be loaded", "Is the extension installed for this version?"),
     "reader-failed": (H, "A file broke its reader", "Can the file be exported again?"),
     "redacted-by-tool": (L, "Prompts withheld by the tool", "Can the original prompts be handed in separately?"),
+    "repeated-times": (M, "Runs that began at the same moment", "Is one of these runs a copy of the other, with other results?"),
     "repeated-run": (M, "Several runs of one task", "Were all runs of this task handed in, and why was it repeated?"),
     "run-invalidated": (H, "Samples marked invalid", "Who invalidated them, when, and why?"),
+    "sample-retried": (L, "Samples that were run again", "What made them fail, and did the repetition change what was asked?"),
     "samples-missing": (M, "Planned samples are missing", "Where are the samples that were planned?"),
     "samples-unreadable": (H, "Samples that could not be read", "Can the file be exported again?"),
     "score-edited": (H, "Scores edited afterwards", "Who changed these scores, when, and why?"),
@@ -80,10 +86,12 @@ CODES: dict[str, tuple[Severity, str, str]] = {
 }  # fmt: skip
 """Code to (severity, title, what to ask)."""
 
+COPIES = frozenset({"duplicate-file", "duplicate-run"})
+"""Codes of files that were set aside, because their runs were handed in before."""
 DAMAGE = frozenset(
     {
         "ambiguous-format", "lines-unreadable", "mapping-missing", "not-a-file", "reader-failed",
-        "samples-unreadable", "truncated", "unreadable", "unrecognised",
+        "records-withheld", "samples-unreadable", "truncated", "unreadable", "unrecognised",
     }
 )  # fmt: skip
 """Codes that say a file was not read in full: criteria that use its source cannot be met."""
@@ -203,10 +211,11 @@ def _missing(
 def _runs(
     audit: Audit, register: Register, users: Mapping[str, tuple[str, ...]], as_of_day: str
 ) -> Iterator[Finding]:
-    by_task: dict[tuple[str, str], list[tuple[Reading, str]]] = defaultdict(list)
+    by_task: dict[str, list[tuple[Reading, Run]]] = defaultdict(list)
     for reading in register.readings:
-        for run in reading.runs:
-            by_task[reading.source_id, run.suite].append((reading, run.run_key))
+        is_copy = any(anomaly.code in COPIES for anomaly in reading.anomalies)
+        for run in reading.runs if reading.role == "records" and not is_copy else ():
+            by_task[run.suite].append((reading, run))
         if reading.kind != "evaluation" or reading.last_at is None:
             continue
         day = reading.last_at.date()
@@ -229,15 +238,41 @@ def _runs(
                 principles=users.get(reading.source_id, ()),
             )
     yield from _outside(register, users)
-    for (source, suite), runs in sorted(by_task.items()):
-        if len({key for _, key in runs}) > 1:
+    for suite, runs in sorted(by_task.items()):
+        yield from _repeated(suite, runs, users)
+
+
+def _repeated(
+    suite: str, runs: Sequence[tuple[Reading, Run]], users: Mapping[str, tuple[str, ...]]
+) -> Iterator[Finding]:
+    """One task that was run several times, whichever sources the runs were handed in under."""
+    distinct = {run.native_id or f"{reading.sha256} {run.run_key}" for reading, run in runs}
+    if not suite or len(distinct) < 2:
+        return
+    sources = sorted({reading.source_id for reading, _ in runs})
+    common: dict[str, Any] = {
+        "source_id": sources[0] if len(sources) == 1 else "",
+        "principles": sorted({p for source in sources for p in users.get(source, ())}),
+    }
+    yield _finding(
+        "repeated-run",
+        f"{len(distinct)} runs of `{suite}` were handed in; nobody can see runs that were not",
+        files=_names([reading for reading, _ in runs]),
+        count=len(distinct),
+        **common,
+    )
+    starts: dict[datetime, list[Reading]] = defaultdict(list)
+    for reading, run in runs:
+        if run.started_at is not None:
+            starts[run.started_at].append(reading)
+    for start, same in sorted(starts.items()):
+        if len({reading.sha256 for reading in same}) > 1:
             yield _finding(
-                "repeated-run",
-                f"{len(runs)} runs of `{suite}` were handed in; nobody can see runs that were not",
-                source_id=source,
-                files=_names([reading for reading, _ in runs]),
-                principles=users.get(source, ()),
-                count=len(runs),
+                "repeated-times",
+                f"{len(same)} runs of `{suite}` say that they began at {start:%Y-%m-%d %H:%M:%S} UTC",
+                files=_names(same),
+                count=len(same),
+                **common,
             )
 
 

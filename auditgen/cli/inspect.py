@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from auditgen.evidence.model import Reading
+    from auditgen.sources.inspect_official import CrossCheck
 
 MAX_SCORES = 20
 
@@ -53,7 +54,11 @@ def command(
       auditgen inspect --format json evals/ > what-i-have.json
       auditgen inspect evals/ --responses to-label.jsonl
 
-    Exit code 3 when no file was recognised.
+    With --cross-check (needs `pip install 'auditgen[inspect]'`) samples, failures and every score of
+    Inspect logs are compared with what the official package reads.
+
+    Exit code 3 when no file was recognised; 22 when the official package reads something else, cannot
+    read a log, or none was there to compare.
     """
     import json
     import tempfile
@@ -65,6 +70,11 @@ def command(
     from auditgen.sources.suites import SuiteLibrary
 
     suites = SuiteLibrary.load(own_suites)
+    official: Any = None
+    if is_cross_check:
+        from auditgen.sources.inspect_official import load_official
+
+        official = load_official()
     files = list(_files(paths))
     registry = SourceRegistry.load()
     read = []

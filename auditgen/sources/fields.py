@@ -21,7 +21,7 @@ from auditgen.sources.jsontext import as_number, as_text
 from auditgen.sources.refusal import detect
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Collection, Iterator, Sequence
 
     from auditgen.evidence.mapping import OutcomeRule, RecordMap
     from auditgen.evidence.model import Score
@@ -160,8 +160,11 @@ class FieldReader:
         """Suite as recorded to what it was read by: a description's id, `audit.yaml`, or empty."""
         return dict(sorted(self._described.items()))
 
-    def anomalies(self) -> Iterator[Anomaly]:
-        """What was not covered: unknown values, fields never found, suites nobody described."""
+    def anomalies(self, columns: Collection[str] = ()) -> Iterator[Anomaly]:
+        """What was not covered: unknown values, fields never found, suites nobody described.
+
+        A column that a table has and leaves empty was found.
+        """
         for field, values in sorted(self._untranslated.items()):
             shown = ", ".join(f"`{v}` ({n})" for v, n in values.most_common(_SHOWN_VALUES))
             more = len(values) - _SHOWN_VALUES
@@ -175,6 +178,8 @@ class FieldReader:
             return
         for field, rules in sorted(self._mapping.rules().items()):
             named = [rule.from_ for rule in rules if rule.from_ is not None]
+            if set(named) & set(columns):
+                continue
             if named and not self._found[field] and field not in {"time", "record"}:
                 places = ", ".join(f"`{name}`" for name in named)
                 yield Anomaly("field-not-found", f"`{field}`: no record has {places}", self._asked)

@@ -28,7 +28,7 @@ MAX_NAMES = 200
 
 def read_rows(table: Table, context: Context) -> Iterator[Item]:
     """Every row as an observation, then the runs, the anomalies and the facts."""
-    rows = _Rows(context)
+    rows = _Rows(context, table.columns)
     connection = connect()
     try:
         check_text(table)
@@ -58,7 +58,8 @@ def _object(line: str) -> tuple[dict[str, Any], int]:
 class _Rows:
     """What is known of a table while its rows stream by."""
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: Context, columns: tuple[str, ...]) -> None:
+        self.columns = columns
         self.map: RecordMap = context.mapping
         self.fields = FieldReader(context, TOOL)
         self.nonfinite = 0
@@ -165,7 +166,7 @@ class _Rows:
                 ended_at=last,
                 tz_known=not self.zone_unknown,
             )
-        yield from self.fields.anomalies()
+        yield from self.fields.anomalies(self.columns)
         if not self.count:
             yield Anomaly("no-samples", "the table holds no rows", blocks=True)
         elif self.errors == self.count:

@@ -38,9 +38,11 @@ def copy_sheet(path: Path, wanted: str | None, out: Path) -> list[Anomaly]:
     from openpyxl import load_workbook
 
     _measure(path)
+    stream = path.open("rb")  # openpyxl judges a path by its ending
     try:
-        workbook = load_workbook(path, read_only=True, data_only=True, keep_links=False)
+        workbook = load_workbook(stream, read_only=True, data_only=True, keep_links=False)
     except Exception as error:  # openpyxl raises whatever its XML makes it raise
+        stream.close()
         message = f"not readable as a workbook: {type(error).__name__}: {str(error)[:120]}"
         raise TableFault(message) from error
     try:
@@ -78,6 +80,7 @@ def copy_sheet(path: Path, wanted: str | None, out: Path) -> list[Anomaly]:
         raise TableFault(message) from error
     finally:
         workbook.close()
+        stream.close()
     return list(_doubts(names, sheet.title, wanted, wide))
 
 

@@ -17,7 +17,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-import auditgen.sources.inspect_ai as reader
+from auditgen.sources import inspect_archive
 from auditgen.sources.reading import ReadFile
 
 Read = Callable[..., ReadFile]
@@ -137,7 +137,7 @@ def test_a_genuine_score_that_became_nan_is_unscored_and_never_zero(
     members: list[tuple[str, bytes]] = []
     with zipfile.ZipFile(path) as archive, path.open("rb") as stream:
         for info in archive.infolist():
-            data = reader._inflate(stream, info)
+            data = inspect_archive.inflate(stream, info)
             if info.filename == "samples/cyber-03_epoch_1.json":
                 data = data.replace(b'"refused": 1', b'"refused": NaN').replace(
                     b'"refused":1', b'"refused":NaN'
@@ -325,7 +325,7 @@ def test_a_truncated_archive_is_still_recognised_and_blocks(read: Read, kit: Any
 
 
 def test_bombs_are_not_inflated(read: Read, kit: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reader, "MAX_MEMBER_BYTES", 1 << 20)
+    monkeypatch.setattr(inspect_archive, "MAX_MEMBER_BYTES", 1 << 20)
     members = {
         "header.json": kit.header(planned=2),
         "samples/1.json": kit.sample(1),
@@ -346,7 +346,7 @@ def test_a_bomb_that_lies_about_its_size_is_stopped_where_it_lied(kit: Any, tmp_
     with zipfile.ZipFile(path) as archive, path.open("rb") as stream:
         (info,) = archive.infolist()
         with pytest.raises(ValueError, match="the 10 bytes that the directory says"):
-            reader._inflate(stream, info)
+            inspect_archive.inflate(stream, info)
 
 
 @pytest.mark.parametrize(("field", "size"), [(20, 4), (24, 4), (42, 4)])
