@@ -9,6 +9,7 @@ import click
 
 from auditgen.cli.options import format_option
 from auditgen.cli.progress import Progress
+from auditgen.errors import Exit
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -34,12 +35,19 @@ MAX_SCORES = 20
     type=click.Path(dir_okay=False, path_type=Path),
     help="Own file of what scores mean, before the shipped ones. May be repeated.",
 )
+@click.option(
+    "--cross-check",
+    "is_cross_check",
+    is_flag=True,
+    help="Read Inspect logs with the official package too, and compare.",
+)
 @click.option("-q", "--quiet", is_flag=True, help="No progress line.")
 def command(
     paths: tuple[Path, ...],
     output_format: str,
     responses: Path | None,
     own_suites: tuple[Path, ...],
+    is_cross_check: bool,
     quiet: bool,
 ) -> int:
     """Say what each export is, what it holds and what is missing. Folders are searched.
@@ -70,11 +78,7 @@ def command(
     from auditgen.sources.suites import SuiteLibrary
 
     suites = SuiteLibrary.load(own_suites)
-    official: Any = None
-    if is_cross_check:
-        from auditgen.sources.inspect_official import load_official
-
-        official = load_official()
+    checks: _CrossChecks | None = _CrossChecks() if is_cross_check else None
     files = list(_files(paths))
     registry = SourceRegistry.load()
     read = []
@@ -95,18 +99,80 @@ def command(
                     suites=suites,
                 )
             )
+            if checks is not None:
+                checks.take(path, read[-1].reading)
         if responses is not None:
             written = write_responses([file.records for file in read if file.records], responses)
             click.echo(f"{written:,} responses written to {responses}", err=True)
     readings = [file.reading for file in read]
     if output_format == "json":
-        click.echo(json.dumps([_as_dict(r) for r in readings], indent=2, ensure_ascii=True))
+        entries = [_as_dict(r) for r in readings]
+        if checks is not None:
+            checks.add_to(entries)
+        click.echo(json.dumps(entries, indent=2, ensure_ascii=True))
     else:
         click.echo("\n\n".join(_describe(r) for r in readings))
+        if checks is not None:
+            click.echo("\n" + "\n".join(checks.lines()))
         click.echo(f"\n{_summary(readings)}", err=True)
     for plugin in registry.broken:
         click.echo(f"warning: reader `{plugin.name}` could not be loaded: {plugin.failure}", err=True)
-    return 0 if any(r.format for r in readings) else 3
+    if not any(r.format for r in readings):
+        return int(Exit.NOTHING_TO_ASSESS)
+    return int(Exit.DONE) if checks is None or checks.agree else int(Exit.NOT_CHECKABLE)
+
+
+class _CrossChecks:
+    """What comparing Inspect logs with the official reader gave, file by file."""
+
+    def __init__(self) -> None:
+        from auditgen.sources.inspect_official import load_official
+
+        self._official = load_official()
+        self._done: dict[str, CrossCheck] = {}
+
+    def take(self, path: Path, reading: Reading) -> None:
+        """Compare one file, if it is an Inspect log."""
+        from auditgen.sources.inspect_official import cross_check
+
+        if reading.format.startswith("inspect."):
+            self._done[reading.path] = cross_check(path, reading.format, self._official)
+
+    @property
+    def agree(self) -> bool:
+        """Whether there was something to compare, and all of it agrees."""
+        return bool(self._done) and all(check.agrees for check in self._done.values())
+
+    def add_to(self, entries: Sequence[dict[str, Any]]) -> None:
+        """Put each result beside what was read, under `cross_check`."""
+        for entry in entries:
+            check = self._done.get(entry["path"])
+            if check is not None:
+                entry["cross_check"] = {
+                    "official": check.official,
+                    "agrees": check.agrees,
+                    "samples": check.samples,
+                    "failed": check.failed,
+                    "scores": check.scores,
+                    "difference_count": check.difference_count,
+                    "differences": list(check.differences),
+                }
+
+    def lines(self) -> Iterator[str]:
+        """One line per file, and one per difference."""
+        from auditgen.diagnostics import printable
+
+        if not self._done:
+            yield "cross-check: no Inspect log among these files"
+        for path, check in self._done.items():
+            name = printable(path).replace("\n", " ")
+            seen = f"{check.samples:,} samples, {check.failed:,} failed, {check.scores:,} scores"
+            verdict = "agree" if check.agrees else f"{check.difference_count:,} DIFFERENCES"
+            yield f"cross-check of {name} with {check.official}: {seen}: {verdict}"
+            yield from (f"  {printable(text)}".replace("\n", " ") for text in check.differences)
+            rest = check.difference_count - len(check.differences)
+            if rest:
+                yield f"  and {rest:,} more"
 
 
 def _files(paths: Sequence[Path]) -> Iterator[Path]:

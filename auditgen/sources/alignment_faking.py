@@ -24,7 +24,7 @@ from auditgen.evidence.model import (
     Watch,
     WatchBasis,
 )
-from auditgen.sources.fields import FieldReader, from_epoch, parse_time
+from auditgen.sources.fields import FieldReader, by_metric, from_epoch, parse_time
 from auditgen.sources.interface import Context, Facts, Item, Probe, Recognition
 from auditgen.sources.jsontext import as_dict, as_number, as_text, raw_text
 from auditgen.sources.walk import Walk
@@ -95,7 +95,7 @@ class _Results:
         )
         scores = list(self._scores(record))
         mapped = self.fields.read(
-            {**record, "tier": tier, "scores": {score.metric: score.raw for score in scores}},
+            {**record, "tier": tier, "scores": by_metric(scores)},
             suite=SUITE,
             response=response,
             scores=scores,

@@ -10,9 +10,17 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from auditgen.evidence.model import Anomaly, Basis, Observation, Outcome, Presence, Run, Score
-from auditgen.sources.fields import FieldReader
+from auditgen.sources.fields import FieldReader, by_metric
 from auditgen.sources.interface import Context, Facts, Item, Probe, Recognition
-from auditgen.sources.jsontext import as_count, as_dict, as_list, as_number, as_text, raw_text
+from auditgen.sources.jsontext import (
+    as_count,
+    as_dict,
+    as_list,
+    as_number,
+    as_text,
+    last_said,
+    raw_text,
+)
 from auditgen.sources.walk import Walk
 
 if TYPE_CHECKING:
@@ -84,13 +92,13 @@ class _TestRun:
         self.passed += case.get("success") is True
         metrics = [as_dict(item) for item in as_list(case.get("metricsData"))]
         scores = [self._score(metric) for metric in metrics]
-        turns = [as_dict(turn) for turn in as_list(case.get("turns"))]
+        turns = as_list(case.get("turns"))
         prompt, response = case.get("input"), case.get("actualOutput")
         if turns and not isinstance(prompt, str):
-            prompt, response = _said(turns, "user"), _said(turns, "assistant")
+            prompt, response = last_said(turns, "user"), last_said(turns, "assistant")
         response = response if isinstance(response, str) else None
         mapped = self.fields.read(
-            {**case, "scores": {s.metric: s.raw for s in scores}},
+            {**case, "scores": by_metric(scores)},
             suite=self.suite,
             response=response,
             scores=scores,
@@ -197,9 +205,3 @@ class _TestRun:
         if wrong:
             message = "the file's own totals contradict its cases: " + "; ".join(wrong[:3])
             yield Anomaly("aggregate-mismatch", message, len(wrong))
-
-
-def _said(turns: list[dict[str, Any]], role: str) -> str | None:
-    """What one side of a conversation said last."""
-    texts = [turn["content"] for turn in turns if turn.get("role") == role and isinstance(turn.get("content"), str)]
-    return texts[-1] if texts else None

@@ -11,9 +11,17 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from auditgen.canonical import sha256_bytes
 from auditgen.evidence.model import Anomaly, Basis, Observation, Outcome, Presence, Run, Score
-from auditgen.sources.fields import FieldReader
+from auditgen.sources.fields import FieldReader, by_metric
 from auditgen.sources.interface import Context, Facts, Item, Probe, Recognition
-from auditgen.sources.jsontext import as_count, as_dict, as_list, as_number, as_text, raw_text
+from auditgen.sources.jsontext import (
+    as_count,
+    as_dict,
+    as_list,
+    as_number,
+    as_text,
+    last_said,
+    raw_text,
+)
 from auditgen.sources.walk import Walk
 
 if TYPE_CHECKING:
@@ -81,11 +89,11 @@ class _Assessment:
             judge="model",
             rationale=as_text(case.get("reason"))[:2000] or None,
         )
-        turns = [as_dict(turn) for turn in as_list(case.get("turns"))]
-        prompt = _either(case, "input") or _said(turns, "user")
-        response = _either(case, "actual_output", "actualOutput") or _said(turns, "assistant")
+        turns = as_list(case.get("turns"))
+        prompt = _either(case, "input") or last_said(turns, "user")
+        response = _either(case, "actual_output", "actualOutput") or last_said(turns, "assistant")
         mapped = self.fields.read(
-            {**case, "scores": {"score": score.raw}},
+            {**case, "scores": by_metric([score])},
             suite=vulnerability,
             response=response,
             scores=[score],
@@ -179,8 +187,3 @@ def _outcome(score: float | None) -> tuple[Outcome, Basis]:
 
 def _either(case: dict[str, Any], *names: str) -> str | None:
     return next((case[name] for name in names if isinstance(case.get(name), str)), None)
-
-
-def _said(turns: list[dict[str, Any]], role: str) -> str | None:
-    texts = [t["content"] for t in turns if t.get("role") == role and isinstance(t.get("content"), str)]
-    return texts[-1] if texts else None

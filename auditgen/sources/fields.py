@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from auditgen.evidence.mapping import Rule, lookup, text_of
+from auditgen.evidence.mapping import Rule, lookup, number_of, text_of
 from auditgen.evidence.model import (
     Anomaly,
     Basis,
@@ -21,7 +21,7 @@ from auditgen.sources.jsontext import as_number, as_text
 from auditgen.sources.refusal import detect
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Sequence
 
     from auditgen.evidence.mapping import OutcomeRule, RecordMap
     from auditgen.evidence.model import Score
@@ -270,6 +270,18 @@ class FieldReader:
         counter = self._untranslated.setdefault(field, Counter())
         if len(counter) < MAX_NAMES or raw in counter:  # a hostile file could invent endless values
             counter[raw] += 1
+
+
+def by_metric(scores: Iterable[Score]) -> dict[str, Any]:
+    """Scores as rules look into them, under `scores.`: numbers as numbers, so that 1.0 reads as `1`."""
+    return {
+        score.metric: score.value
+        if number_of(score.raw) is not None
+        else None
+        if score.raw == "null"
+        else score.raw
+        for score in scores
+    }
 
 
 def _annotated(score: Score, suite: Suite | None) -> Score:

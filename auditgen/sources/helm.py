@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import ijson
 
 from auditgen.evidence.model import Anomaly, Basis, Observation, Outcome, Presence, Run, Score
-from auditgen.sources.fields import FieldReader, from_epoch
+from auditgen.sources.fields import FieldReader, by_metric, from_epoch
 from auditgen.sources.interface import Context, Facts, Item, Probe, Recognition
 from auditgen.sources.jsontext import (
     FiniteStream,
@@ -290,7 +290,7 @@ class _Run:
             **state,
             "instance": instance,
             "scenario": as_dict(self.spec.get("scenario_spec")),
-            "scores": {score.metric: score.raw for score in scores},
+            "scores": by_metric(scores),
         }
         mapped = self.fields.read(record, suite=self.suite, response=response, scores=scores)
         failed = result.get("success") is False or bool(result.get("error")) or not result

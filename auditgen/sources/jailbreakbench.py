@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from auditgen.canonical import sha256_bytes
 from auditgen.evidence.model import Anomaly, Basis, Observation, Outcome, Presence, Run, Score
-from auditgen.sources.fields import FieldReader, parse_time
+from auditgen.sources.fields import FieldReader, by_metric, parse_time
 from auditgen.sources.interface import Context, Facts, Item, Probe, Recognition
 from auditgen.sources.jsontext import as_count, as_dict, as_number, as_text, raw_text
 from auditgen.sources.walk import Walk
@@ -92,7 +92,7 @@ class _Artifact:
             by = as_text(judge) if name == "jailbroken" else "llama-guard-1"
             scores.append(_score(name, label, by or "model"))
         mapped = self.fields.read(
-            {**row, "parameters": self.about, "scores": {s.metric: s.raw for s in scores}},
+            {**row, "parameters": self.about, "scores": by_metric(scores)},
             suite="JailbreakBench",
             response=response if isinstance(response, str) else None,
             scores=scores,

@@ -201,6 +201,12 @@ def as_list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else []
 
 
+def last_said(turns: list[Any], role: str) -> str | None:
+    """The last text that one side of a conversation said; turns are `{role, content}`."""
+    texts = [as_dict(turn).get("content") for turn in turns if as_dict(turn).get("role") == role]
+    return next((text for text in reversed(texts) if isinstance(text, str)), None)
+
+
 def as_count(value: Any) -> int | None:
     """`value` when it is a number of things, None for anything else."""
     is_count = isinstance(value, int) and not isinstance(value, bool) and 0 <= value < MAX_COUNT

@@ -14,7 +14,7 @@ import re
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from auditgen.evidence.model import Anomaly, Basis, Observation, Outcome, Presence, Run, Score
-from auditgen.sources.fields import FieldReader, from_epoch
+from auditgen.sources.fields import FieldReader, by_metric, from_epoch
 from auditgen.sources.interface import Context, Facts, Item, Probe, Recognition
 from auditgen.sources.jsontext import as_count, as_dict, as_list, as_number, as_text, load_file, raw_text
 from auditgen.sources.lines import Lines
@@ -184,7 +184,7 @@ class _Task:
             **line,
             "task": self.name,
             "config": self.config,
-            "scores": {score.metric: score.raw for score in scores},
+            "scores": by_metric(scores),
         }
         mapped = self.fields.read(
             record, suite=self.name, version=self.version, response=response, scores=scores

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, BinaryIO, ClassVar, cast
 
 from auditgen.evidence.model import Anomaly, Basis, Observation, Outcome, Presence, Run, Score
-from auditgen.sources.fields import FieldReader, parse_time
+from auditgen.sources.fields import FieldReader, by_metric, parse_time
 from auditgen.sources.interface import HEAD_BYTES, Context, Facts, Item, Probe, Recognition
 from auditgen.sources.jsontext import as_count, as_dict, as_list, as_number, as_text, loads, raw_text
 from auditgen.sources.lines import Lines
@@ -231,7 +231,7 @@ class _Journal:
                 "sut": sut,
                 "hazard": hazard,
                 "measurements": measurements,
-                "scores": {score.metric: score.raw for score in scores},
+                "scores": by_metric(scores),
             },
             suite=test,
             response=unit.response,

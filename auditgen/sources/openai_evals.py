@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from auditgen.evidence.model import Anomaly, Basis, Observation, Outcome, Presence, Run, Score
-from auditgen.sources.fields import FieldReader, parse_time
+from auditgen.sources.fields import FieldReader, by_metric, parse_time
 from auditgen.sources.interface import Context, Facts, Item, Probe, Recognition
 from auditgen.sources.jsontext import as_count, as_dict, as_list, as_number, as_text, raw_text
 from auditgen.sources.lines import Lines
@@ -113,7 +113,7 @@ class _Log:
             self.matches[0] += match["correct"]
             self.matches[1] += 1
         scores = list(_scores(by_kind, self._judge))
-        record = {**by_kind, "scores": {score.metric: score.raw for score in scores}}
+        record = {**by_kind, "scores": by_metric(scores)}
         mapped = self.fields.read(record, suite=self.suite, response=response, scores=scores)
         error = by_kind.get("error")
         if error is not None:
