@@ -1,283 +1,243 @@
-"""promptfoo evaluations and red teams (`results.version` 3 JSON).
+"""promptfoo evaluations and red teams: JSON (version 3 of its results), JSON Lines, its database, CSV.
 
-Traps read straight: `error` is also set on ordinary assertion failures, so the error flag is
-`failureReason` 2; `success` in a red team means the model behaved; prompts that look like secrets are
-redacted by the tool itself, and the row says so.
+JSON and the database carry the evaluation's id and time; JSON Lines has neither, nor the tool's version;
+CSV has less still (no graders, no errors of theirs) and is a last resort.
 """
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from auditgen.canonical import sha256_bytes
-from auditgen.evidence.model import (
-    Anomaly,
-    Basis,
-    Expected,
-    Observation,
-    Outcome,
-    Presence,
-    Run,
-    Score,
-)
-from auditgen.sources.fields import FieldReader, Mapped, parse_time
+from auditgen.evidence.model import Anomaly, Presence
+from auditgen.sources.fields import FieldReader
 from auditgen.sources.interface import Context, Facts, Item, Probe, Recognition
-from auditgen.sources.jsontext import (
-    FiniteStream,
-    as_count,
-    as_dict,
-    as_list,
-    as_number,
-    as_text,
-    build_object,
-    is_irregular_file,
-    parse_events,
-)
+from auditgen.sources.jsontext import as_dict, as_list, as_number, as_text, loads
+from auditgen.sources.lines import Lines
+from auditgen.sources.promptfoo_csv import has_result_columns, read_csv
+from auditgen.sources.promptfoo_rows import MAX_COLUMNS, Doubts, Evaluation
+from auditgen.sources.sqlite import MAGIC, Database, SqliteFault, journals, open_copy
+from auditgen.sources.walk import Walk
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-
-FAILURE_IS_ERROR = 2
-REDTEAM = "promptfoo:redteam:"
-REFUSED_REASON = "Model refused the request"
-REDACTED = "[REDACTED]"
+TABLES = frozenset({"evals", "eval_results"})
+ROW_KEYS = frozenset({"promptIdx", "testIdx", "testCase"})
+EVAL_COLUMNS = ("id", "created_at", "prompts", "results", "config")
+RESULT_COLUMNS = {
+    "id": "id", "eval_id": "eval_id", "prompt_idx": "promptIdx", "test_idx": "testIdx",
+    "test_case": "testCase", "prompt": "prompt", "provider": "provider", "response": "response",
+    "error": "error", "success": "success", "score": "score", "grading_result": "gradingResult",
+    "metadata": "metadata", "failure_reason": "failureReason", "latency_ms": "latencyMs",
+    "cost": "cost", "named_scores": "namedScores",
+}  # fmt: skip
+"""Column of the database to the name of the same field in JSON."""
+PACKED = ("testCase", "prompt", "provider", "response", "gradingResult", "metadata", "namedScores")
+SUPPORTED = 3
+MAX_EVALS = 1000
+_PLACES = (
+    "evalId", "metadata", "results.version", "results.timestamp", "results.stats",
+    "results.prompts.item", "results.results.item", "results.table",
+)  # fmt: skip
 
 
 class PromptfooSource:
-    """promptfoo JSON exports, version 3 of its results."""
+    """promptfoo exports and its own database."""
 
     name: ClassVar[str] = "promptfoo"
-    version: ClassVar[str] = "1"
+    version: ClassVar[str] = "2"
 
     def recognise(self, probe: Probe) -> Recognition | None:
-        """By the keys of the outermost object."""
-        if {"evalId", "results"} <= probe.top_keys:
+        """By the keys of the outermost object or of a row, by tables, by a run of column names."""
+        keys = probe.top_keys
+        if {"evalId", "results"} <= keys or {"results", "config", "shareableUrl"} <= keys:
             return Recognition("promptfoo.json", "JSON with evalId and results at the top")
+        if {"version", "createdAt", "results"} <= keys:
+            return Recognition("promptfoo.json", "JSON with version, createdAt and results at the top")
+        if keys >= ROW_KEYS:
+            return Recognition("promptfoo.jsonl", "JSON Lines with testIdx and promptIdx")
+        if probe.sqlite_tables >= TABLES:
+            return Recognition("promptfoo.sqlite", "SQLite with the tables `evals` and `eval_results`")
+        if has_result_columns(probe.head):
+            return Recognition("promptfoo.csv", "columns Status, Score, Named Scores behind each answer")
         return None
+
+    def companions(self, path: Path, available: Sequence[Path]) -> Sequence[Path]:
+        """Journals of a database that was not closed: part of its rows stand there."""
+        return journals(path) if _starts_with(path, MAGIC) else ()
 
     def read(self, path: Path, context: Context) -> Iterator[Item]:
-        """Rows as they stream by; the run's own totals come after them."""
-        import ijson
+        """Rows as they stream by; the evaluation's own totals come with or after them."""
+        fields = FieldReader(context, self.name)
+        if _starts_with(path, MAGIC):
+            yield from _read_database(path, fields)
+        elif not _starts_with(path, b"{"):
+            yield from read_csv(path, fields)
+        else:
+            probe = Probe(path)
+            read = _read_lines if probe.top_keys >= ROW_KEYS else _read_json
+            yield from read(path, fields)
 
-        rows = _Rows(context)
-        with path.open("rb") as raw:
-            finite = FiniteStream(raw) if is_irregular_file(path) else None
-            events = parse_events(finite or raw)
-            index = 0
+
+def _starts_with(path: Path, magic: bytes) -> bool:
+    with path.open("rb") as stream:
+        head = stream.read(64)
+    return head.startswith(magic) if magic == MAGIC else head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(magic)
+
+
+def _read_json(path: Path, fields: FieldReader) -> Iterator[Item]:
+    doubts = Doubts()
+    found = Evaluation("eval", fields, doubts)
+    about: dict[str, Any] = {}
+    walk = Walk(path, *_PLACES)
+    index = 0
+    for place, value in walk.values():
+        if place == "results.results.item":
+            if isinstance(value, dict):
+                yield found.observation(value, f"pointer:/results/results/{index}")
+            else:
+                found.no_objects += 1
+            index += 1
+        elif place == "results.prompts.item":
+            if len(found.prompts) < MAX_COLUMNS:
+                found.prompts.append({"metrics": as_dict(as_dict(value).get("metrics"))})
+        elif place == "results.stats":
+            found.stats = as_dict(value)
+        elif place == "evalId" and isinstance(value, str) and value and not index:
+            about[place] = found.run_key = value
+        elif place in {"metadata", "results.timestamp"}:
+            about[place] = value
+            found.created = found.created or about.get("results.timestamp")
+        elif place == "results.table" or (place == "results.version" and value != SUPPORTED):
+            about["unsupported"] = as_text(value) if place == "results.version" else "1 or 2"
+            break
+    if "unsupported" in about:
+        message = (
+            f"version {about['unsupported'][:20]} of promptfoo's results is not supported, only version "
+            f"{SUPPORTED}: export it again with `promptfoo export eval` of a current promptfoo"
+        )
+        yield Anomaly("unreadable", message, blocks=True)
+    metadata = as_dict(about.get("metadata"))
+    found.created = metadata.get("evaluationCreatedAt") or found.created
+    yield from walk.anomalies()
+    native = about.get("evalId")
+    yield from _closing(fields, doubts, {native: found}, as_text(metadata.get("promptfooVersion")))
+
+
+def _read_lines(path: Path, fields: FieldReader) -> Iterator[Item]:
+    doubts = Doubts()
+    found = Evaluation("eval", fields, doubts)
+    lines = Lines()
+    for number, offset, row in lines.objects(path):
+        yield found.observation(row, f"line:{number}@{offset}")
+    yield from lines.anomalies()
+    yield from _closing(fields, doubts, {None: found}, "")
+
+
+def _read_database(path: Path, fields: FieldReader) -> Iterator[Item]:
+    doubts = Doubts()
+    evals: dict[str | None, Evaluation] = {}
+    breaks: list[str] = []
+    try:
+        with open_copy(path) as database:
+            database.columns("eval_results")
+            for table in sorted(TABLES):
+                breaks += [f"`{table}`: {line}" for line in database.faults(table)[:1]]
             try:
-                for prefix, event, value in events:
-                    if prefix == "results.results.item" and event == "start_map":
-                        row = build_object(events, prefix)
-                        yield rows.observation(row, f"pointer:/results/results/{index}")
-                        index += 1
-                    elif prefix == "results.results.item" and not event.startswith("end_"):
-                        rows.no_objects += 1
-                        index += 1
-                    elif prefix in {"results.stats", "metadata"} and event == "start_map":
-                        rows.about[prefix] = build_object(events, prefix)
-                    elif prefix in {"evalId", "results.timestamp"} and event == "string":
-                        rows.about[prefix] = value
-            except (ijson.JSONError, ValueError, RecursionError) as error:
-                message = f"the file breaks off or is damaged: {str(error)[:120]}"
-                yield Anomaly("truncated", message)
-            if finite is not None and finite.count:
-                yield Anomaly("nonfinite-json", "numbers written as NaN or Infinity", finite.count)
-        yield from rows.closing()
+                evals = _evals(database, fields, doubts)
+                for rowid, columns in database.rows("eval_results", tuple(RESULT_COLUMNS)):
+                    row = _row(columns)
+                    native = as_text(row.get("eval_id")) or None
+                    if native not in evals:
+                        native = native if len(evals) < MAX_EVALS else None
+                        evals.setdefault(native, Evaluation(native or "eval", fields, doubts))
+                    yield evals[native].observation(row, f"table:eval_results#rowid={rowid}")
+            except SqliteFault as fault:
+                breaks.append(fault.message)
+            if database.oversized:
+                yield Anomaly("samples-unreadable", "rows with values too long to read", database.oversized)
+    except SqliteFault as fault:
+        yield Anomaly("unreadable", fault.message, blocks=True)
+    if breaks:
+        yield Anomaly("truncated", "; ".join(breaks[:3]), len(breaks))
+    yield from _closing(fields, doubts, evals, "")
 
 
-class _Rows:
-    """What is known of an evaluation while its rows stream by."""
-
-    def __init__(self, context: Context) -> None:
-        self.fields = FieldReader(context, PromptfooSource.name)
-        self.about: dict[str, Any] = {}
-        self.count = 0
-        self.errors = 0
-        self.redacted = 0
-        self.ungraded = 0
-        self.no_objects = 0
-        self.suites: dict[str, int] = {}
-        self.models: dict[str, int] = {}
-
-    @property
-    def run_key(self) -> str:
-        return str(self.about.get("evalId") or "eval")
-
-    def observation(self, row: dict[str, Any], locator: str) -> Observation:
-        """One row: one prompt, one provider."""
-        self.count += 1
-        metadata, response = as_dict(row.get("metadata")), as_dict(row.get("response"))
-        plugin = metadata.get("pluginId")
-        record = {**row, "plugin": plugin, "metadata": metadata}
-        provider = as_dict(row.get("provider"))
-        output = response.get("output")
-        answer = output if isinstance(output, str) else None
-        mapped = self.fields.read(
-            record, suite=as_text(plugin), response=answer, scores=tuple(_scores(row))
-        )
-        model = mapped.model or as_text(provider.get("label") or provider.get("id"))
-        self.models[model] = self.models.get(model, 0) + 1
-        described = as_text(as_dict(row.get("testCase")).get("description"))
-        suite = "red team" if plugin else described or "eval"
-        self.suites[suite] = self.suites.get(suite, 0) + 1
-        raw = as_dict(row.get("prompt")).get("raw")
-        prompt = raw if isinstance(raw, str) else None
-        is_redacted = prompt is not None and REDACTED in prompt
-        self.redacted += is_redacted
-        outcome, basis = self._outcome(row, mapped, response)
-        expected = mapped.expected
-        if expected is None and plugin:
-            expected = Expected.REFUSE  # every red-team plugin asks for what must not be done
-        strategy = mapped.strategy or metadata.get("strategyId")
-        at, _ = parse_time(self.about.get("results.timestamp"))
-        failed = outcome is Outcome.PROVIDER_ERROR
-        return Observation(
-            run_key=self.run_key,
-            sample_id=as_text(row.get("id"))
-            or f"{as_text(row.get('testIdx'))}/{as_text(row.get('promptIdx'))}",
-            prompt_key=mapped.prompt_key or _prompt_key(row, metadata),
-            epoch=1,
-            outcome=outcome,
-            basis=basis,
-            locator=locator,
-            suite=suite,
-            model=model,
-            expected=expected,
-            watch=mapped.watch,
-            watch_basis=mapped.watch_basis,
-            cohort=mapped.cohort,
-            category=mapped.category or (as_text(plugin) if plugin else None),
-            strategy=as_text(strategy) if strategy else ("basic" if plugin else None),
-            language=mapped.language,
-            prompt=prompt,
-            prompt_state="redacted_by_tool" if is_redacted else ("full" if prompt else "absent"),
-            response=answer,
-            error_text=as_text(row.get("error") or response.get("error")) if failed else None,
-            observed_at=at,
-            refusal_native=response.get("isRefusal") if isinstance(response.get("isRefusal"), bool) else None,
-            scores=mapped.scores,
-        )
-
-    def _outcome(
-        self, row: dict[str, Any], mapped: Mapped, response: dict[str, Any]
-    ) -> tuple[Outcome, Basis]:
-        if row.get("failureReason") == FAILURE_IS_ERROR or response.get("error"):
-            self.errors += 1
-            return Outcome.PROVIDER_ERROR, Basis.NATIVE_FIELD
-        if mapped.outcome is not None:
-            return mapped.outcome
-        if response.get("isRefusal") is True:
-            return Outcome.REFUSED, Basis.NATIVE_FIELD
-        components = as_list(as_dict(row.get("gradingResult")).get("componentResults"))
-        graded = [_graded(as_dict(item)) for item in components]
-        decided = [found for found in graded if found is not None]
-        if decided:  # several graders may disagree: what speaks against the model counts
-            return next((d for d in decided if d[0] is Outcome.COMPLIED), decided[0])
-        self.ungraded += 1
-        return Outcome.UNSCORED, Basis.NONE
-
-    def closing(self) -> Iterator[Item]:
-        """The run, the anomalies and the facts."""
-        stats, metadata = as_dict(self.about.get("results.stats")), as_dict(self.about.get("metadata"))
-        parts = [as_count(stats.get(name)) for name in ("successes", "failures", "errors")]
-        planned = sum(part or 0 for part in parts) if None not in parts else None
-        created = metadata.get("evaluationCreatedAt") or self.about.get("results.timestamp")
-        started, known = parse_time(created)
-        models = sorted(model for model in self.models if model)
-        yield Run(
-            run_key=self.run_key,
-            native_id=str(self.about["evalId"]) if self.about.get("evalId") else None,
-            suite=", ".join(sorted(self.suites)),
-            model=", ".join(models),
-            model_origin="provider.label" if models else "",
-            started_at=started,
-            tz_known=known,
-            planned=planned,
-        )
-        yield from self.fields.anomalies()
-        if self.redacted:
-            message = "prompts that the tool itself withheld as looking like secrets"
-            yield Anomaly("redacted-by-tool", message, self.redacted)
-        if self.ungraded:
-            message = "rows that no grader and no declared rule decides"
-            yield Anomaly("outcome-undecided", message, self.ungraded)
-        if self.no_objects:
-            yield Anomaly("samples-unreadable", "rows that are no JSON object", self.no_objects)
-        if planned is not None and planned != self.count:
-            message = f"the file's own totals say {planned} rows, {self.count} are in it"
-            yield Anomaly("aggregate-mismatch", message, abs(planned - self.count))
-        if not self.count:
-            yield Anomaly("no-samples", "the file holds no rows", blocks=True)
-        elif self.errors == self.count:
-            message = f"every one of {self.count} rows is an error"
-            yield Anomaly("all-samples-failed", message, self.count, blocks=True)
-        if self.no_objects:
-            planned = max(planned or 0, self.count + self.no_objects)
-        version = as_text(metadata.get("promptfooVersion"))
-        yield Facts(
-            tool="promptfoo",
-            tool_version=version,
-            planned=planned,
-            suites=self.fields.suites,
-            completeness={
-                "run": Presence.PRESENT if self.about.get("evalId") else Presence.ABSENT,
-                "time": Presence.PRESENT if started else Presence.ABSENT,
-                "model": Presence.PRESENT if models else Presence.ABSENT,
-                "version": Presence.PRESENT if version else Presence.ABSENT,
-                "denominator": Presence.PRESENT if planned is not None else Presence.ABSENT,
-                "threshold": Presence.ABSENT,
-            },
-        )
+def _evals(database: Database, fields: FieldReader, doubts: Doubts) -> dict[str | None, Evaluation]:
+    out: dict[str | None, Evaluation] = {}
+    for _, row in database.rows("evals", EVAL_COLUMNS):
+        native = as_text(row.get("id"))
+        if not native or len(out) >= MAX_EVALS:
+            continue
+        found = Evaluation(native, fields, doubts)
+        prompts = as_list(_unpacked(row.get("prompts")))[:MAX_COLUMNS]
+        found.prompts = [{"metrics": as_dict(as_dict(p).get("metrics"))} for p in prompts]
+        found.created = _from_milliseconds(row.get("created_at"))
+        out[native] = found
+    return out
 
 
-def _graded(component: dict[str, Any]) -> tuple[Outcome, Basis] | None:
-    """What one assertion says about the outcome, None when it says nothing about refusing."""
-    kind = as_text(as_dict(component.get("assertion")).get("type"))
-    passed = component.get("pass")
-    if not isinstance(passed, bool):
+def _row(columns: dict[str, Any]) -> dict[str, Any]:
+    """A row of the database as the JSON export writes it."""
+    row = {RESULT_COLUMNS[name]: value for name, value in columns.items()}
+    row |= {name: _unpacked(row[name]) for name in PACKED if name in row}
+    if row.get("success") in (0, 1):
+        row["success"] = bool(row["success"])
+    row["vars"] = as_dict(as_dict(row.get("testCase")).get("vars"))
+    return row
+
+
+def _unpacked(value: Any) -> Any:
+    if not isinstance(value, str):
         return None
-    if kind.startswith(REDTEAM):
-        if not passed:
-            return Outcome.COMPLIED, Basis.JUDGE
-        if component.get("reason") == REFUSED_REASON:
-            return Outcome.REFUSED, Basis.TEXT_HEURISTIC
-        return Outcome.NEITHER, Basis.JUDGE
-    if kind in {"is-refusal", "not-is-refusal"}:
-        refused = passed if kind == "is-refusal" else not passed
-        return (Outcome.REFUSED if refused else Outcome.COMPLIED), Basis.TEXT_HEURISTIC
-    return None
+    try:
+        return loads(value.encode("utf-8", "surrogatepass"))[0]
+    except ValueError:
+        return None
 
 
-def _prompt_key(row: dict[str, Any], metadata: dict[str, Any]) -> str:
-    """The test behind a row: strategies that dress up one base prompt are repeats of it."""
-    variables = as_dict(row.get("vars"))
-    base = metadata.get("originalText")
-    if not isinstance(base, str):  # the undressed row: its one variable is the base prompt itself
-        base = as_text(next(iter(variables.values()))) if len(variables) == 1 else None
-    if base is None:
-        base = "\n".join(f"{key}={as_text(variables[key])}" for key in sorted(variables))
-    text = f"{as_text(metadata.get('pluginId'))}\n{base}"
-    return sha256_bytes(text.encode("utf-8", "surrogatepass"))[:20]
+def _from_milliseconds(value: Any) -> Any:
+    number = as_number(value)
+    if number is None:
+        return value
+    try:
+        return datetime.fromtimestamp(number / 1000, UTC).isoformat()
+    except (OverflowError, ValueError, OSError):
+        return None
 
 
-def _scores(row: dict[str, Any]) -> Iterator[Score]:
-    for component in as_list(as_dict(row.get("gradingResult")).get("componentResults")):
-        item = as_dict(component)
-        assertion = as_dict(item.get("assertion"))
-        kind = as_text(assertion.get("type")) or "assertion"
-        value = item.get("score")
-        number = as_number(value)
-        passed = item.get("pass")
-        reason = item.get("reason")
-        yield Score(
-            scorer=kind,
-            metric=as_text(assertion.get("metric")) or kind,
-            raw="null" if value is None else as_text(value),
-            value=number,
-            state="unscored" if number is None else "scored",
-            verdict=("pass" if passed else "fail") if isinstance(passed, bool) else None,
-            rationale=as_text(reason)[:2000] if reason else None,
-        )
+def _closing(
+    fields: FieldReader, doubts: Doubts, evals: dict[Any, Evaluation], version: str
+) -> Iterator[Item]:
+    """The runs, the anomalies and the facts."""
+    several = len(evals) > 1
+    for native, found in evals.items():
+        yield found.run(native)
+    yield from fields.anomalies()
+    yield from doubts.anomalies()
+    for native, found in evals.items():
+        yield from found.anomalies(f"`{as_text(native)[:80]}`: " if several else "")
+    every = list(evals.values())
+    planned = [found.planned for found in every]
+    known = [count for count in planned if count is not None]
+    total = sum(p if p is not None else f.count for p, f in zip(planned, every, strict=True))
+    yield Facts(
+        tool="promptfoo",
+        tool_version=version,
+        planned=total if known else None,
+        suites=fields.suites,
+        completeness={
+            "run": _presence(any(native for native in evals)),
+            "time": _presence(any(found.started[0] for found in every)),
+            "model": _presence(any(found.has_model for found in every)),
+            "version": _presence(bool(version)),
+            "denominator": _presence(any(found.stated is not None for found in every)),
+            "threshold": Presence.ABSENT,
+        },
+    )
 
+
+def _presence(is_there: bool) -> Presence:  # noqa: FBT001 - a fact, not a switch
+    return Presence.PRESENT if is_there else Presence.ABSENT
