@@ -13,6 +13,7 @@ import tempfile
 from array import array
 from dataclasses import fields
 from datetime import UTC, datetime
+from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,7 @@ import orjson
 
 from auditgen.canonical import digest_of, record_id, sha256_bytes, sha256_file
 from auditgen.errors import EnvironmentRefused
+from auditgen.evidence.columns import column
 from auditgen.evidence.model import (
     DECIDED,
     ERRORS,
@@ -29,6 +31,7 @@ from auditgen.evidence.model import (
     Presence,
     Reading,
     Run,
+    Score,
 )
 
 if TYPE_CHECKING:
@@ -41,7 +44,10 @@ STORE_VERSION = "5"
 ENTRY_FILES = (
     "observations.parquet", "reading.json", "runs.parquet", "scores.parquet", "source_file.parquet",
 )  # fmt: skip
-BATCH_ROWS = 2000
+BATCH_ROWS, BATCH_CHARS = 2000, 16_000_000
+"""After so many records, or so much text, a batch is written."""
+FEW_RECORDS = 200_000
+"""Up to so many records are compared without loading Arrow's functions."""
 MAX_METRICS, MAX_VALUES = 200, 8
 _DECIDED = frozenset(DECIDED)
 _ERRORS = frozenset(ERRORS)
@@ -76,6 +82,13 @@ OBSERVATION_COLUMNS = (
     "refusal_detected",
     "refusal_judged",
 )
+
+
+_COMPUTED = ("obs_id", "prompt_sha256")
+_ROW_COLUMNS = (*_COMPUTED, *(name for name in OBSERVATION_COLUMNS if name not in _COMPUTED))
+_OBSERVED = attrgetter(*_ROW_COLUMNS[len(_COMPUTED) :])
+_SCORE_COLUMNS = ("obs_id", *(f.name for f in fields(Score)))
+_SCORED = attrgetter(*_SCORE_COLUMNS[1:])
 
 
 def observation_schema() -> pa.Schema:
@@ -204,8 +217,9 @@ class EntryWriter:
         self._work = work
         self._final = final
         self._sha256 = file_sha256
-        self._rows: list[dict[str, Any]] = []
-        self._scores: list[dict[str, Any]] = []
+        self._rows: list[tuple[Any, ...]] = []
+        self._scores: list[tuple[Any, ...]] = []
+        self._pending = 0
         self._writers: dict[str, pq.ParquetWriter] = {}
         self.outcomes: dict[str, int] = {}
         self.models: set[str] = set()
@@ -229,26 +243,23 @@ class EntryWriter:
         self.with_response += observation.response is not None
         self._note_time(observation.observed_at)
         self._note_identity(observation)
-        row = {name: getattr(observation, name, None) for name in OBSERVATION_COLUMNS}
-        row["obs_id"] = obs_id
-        row = {name: _storable(v) if isinstance(v, str) else v for name, v in row.items()}
         prompt = observation.prompt
-        row["prompt_sha256"] = (
-            None if prompt is None else sha256_bytes(prompt.encode("utf-8", "surrogatepass"))
-        )
-        self._rows.append(row)
+        digest = None if prompt is None else sha256_bytes(prompt.encode("utf-8", "surrogatepass"))
+        self._rows.append((obs_id, digest, *_OBSERVED(observation)))
+        self._pending += len(prompt or "") + len(observation.response or "")
         self.with_score += any(score.value is not None for score in observation.scores)
         for score in observation.scores:
             self._tally_score(score.metric, score.raw)
-            entry: dict[str, Any] = {f.name: getattr(score, f.name) for f in fields(score)}
-            texts = {k: _storable(v) for k, v in entry.items() if isinstance(v, str)}
-            self._scores.append({"obs_id": obs_id, **entry, **texts})
-        if len(self._rows) >= BATCH_ROWS:
+            self._scores.append((obs_id, *_SCORED(score)))
+            self._pending += len(score.rationale or "")
+        if len(self._rows) >= BATCH_ROWS or self._pending >= BATCH_CHARS:
             self._flush()
 
     @property
     def duplicates(self) -> int:
         """Records whose run, sample and epoch an earlier one has already."""
+        if len(self._identities) <= FEW_RECORDS:
+            return len(self._identities) - len(set(self._identities))
         import pyarrow as pa
         import pyarrow.compute as pc
 
@@ -281,8 +292,10 @@ class EntryWriter:
             raise _unwritable(self._final.parent, error) from error
 
     def _finish(self, reading: Reading) -> None:
-        self._write("source_file", [_cleaned(_source_file_row(reading))], source_file_schema())
-        self._write("runs", [_cleaned(row) for row in _run_rows(reading)], run_schema())
+        about = _cleaned(_source_file_row(reading))
+        self._write("source_file", {name: [about[name]] for name in about}, source_file_schema())
+        runs = [_cleaned(row) for row in _run_rows(reading)]
+        self._write("runs", {n: [row[n] for row in runs] for n in run_schema().names}, run_schema())
         for writer in self._writers.values():
             writer.close()
         (self._work / "reading.json").write_bytes(
@@ -329,11 +342,11 @@ class EntryWriter:
         self._identities.append(int.from_bytes(digest, "little"))
 
     def _flush(self) -> None:
-        self._write("observations", self._rows, observation_schema())
-        self._write("scores", self._scores, score_schema())
-        self._rows, self._scores = [], []
+        self._write("observations", _columns(_ROW_COLUMNS, self._rows), observation_schema())
+        self._write("scores", _columns(_SCORE_COLUMNS, self._scores), score_schema())
+        self._rows, self._scores, self._pending = [], [], 0
 
-    def _write(self, name: str, rows: list[dict[str, Any]], schema: pa.Schema) -> None:
+    def _write(self, name: str, values: dict[str, Sequence[Any]], schema: pa.Schema) -> None:
         import pyarrow as pa
         import pyarrow.parquet as pq
 
@@ -341,8 +354,9 @@ class EntryWriter:
             if name not in self._writers:
                 path = self._work / f"{name}.parquet"
                 self._writers[name] = pq.ParquetWriter(path, schema, compression="zstd")
-            if rows:
-                self._writers[name].write_table(pa.Table.from_pylist(rows, schema=schema))
+            if values[schema.names[0]]:
+                arrays = [column(values[field.name], field.type) for field in schema]
+                self._writers[name].write_table(pa.Table.from_arrays(arrays, schema=schema))
         except OSError as error:  # the disk, not the evidence
             raise _unwritable(self._final.parent, error) from error
 
@@ -352,6 +366,17 @@ def _unwritable(directory: Path, error: OSError) -> EnvironmentRefused:
         f"the evidence store `{directory}` cannot be written: {error.strerror or error}",
         hint="name another directory with --store",
     )
+
+
+def _columns(names: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> dict[str, Sequence[Any]]:
+    """Rows as columns by name, with every text fit for Parquet."""
+    if not rows:
+        return {name: () for name in names}
+    found = zip(*rows, strict=True)
+    return {
+        name: [_storable(value) if isinstance(value, str) else value for value in values]
+        for name, values in zip(names, found, strict=True)
+    }
 
 
 def _storable(text: str) -> str:

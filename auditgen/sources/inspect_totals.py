@@ -27,6 +27,7 @@ METRICS = frozenset({"accuracy", "mean"})
 WORDS = {"yes": 1.0, "true": 1.0, "no": 0.0, "false": 0.0}
 _NONFINITE = frozenset({"NaN", "Infinity", "-Infinity"})
 _SHOWN, _MET = 3, -1
+_BY_MEAN = (None, "mean")  # no set: a reducer may be anything
 Key = tuple[str, str | None]
 """Scorer and the name of one of its scores; None when it gives a single one."""
 
@@ -137,7 +138,7 @@ class Totals:
             return  # without the values of each sample it is unknown what the reducer would give
         for entry in as_list(results.get("scores")):
             score = as_dict(entry)
-            if score.get("reducer") in {None, "mean"}:
+            if score.get("reducer") in _BY_MEAN:
                 yield from self._of_score(score)
 
     def _of_score(self, score: dict[str, Any]) -> Iterator[str]:
@@ -188,7 +189,7 @@ class Totals:
 
     def reduced(self, scorer: str, reducer: Any, item: dict[str, Any]) -> bool:
         """Whether one reduced score agrees with the samples, as far as it can be checked."""
-        if reducer not in {None, "mean"} or self.ids is None:
+        if reducer not in _BY_MEAN or self.ids is None:
             return True
         given = item.get("sample_id")
         index = self.ids.get(given if isinstance(given, str | int) else as_text(given))

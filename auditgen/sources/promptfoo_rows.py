@@ -74,7 +74,7 @@ class Evaluation:
         self._suites: Counter[str] = Counter()
         self._models: Counter[str] = Counter()
         self._origins: set[str] = set()
-        self._repeats, self._tests, self._cells = Tally(), Tally(), Tally()
+        self._repeats, self._tests, self._cells, self._ids = Tally(), Tally(), Tally(), Tally()
         self._columns: dict[int, Counter[str]] = {}
         self._scores: Counter[int] = Counter()
         self._last_test = -1
@@ -103,18 +103,20 @@ class Evaluation:
         _tally(self._suites, suite)
         prompt, state = self._prompt(row, metadata)
         outcome, basis = self._outcome(row, mapped, response, answer)
-        self._place(row, outcome)
         self._doubts.cached += response.get("cached") is True or metadata.get("cached") is True
         prompt_key = mapped.prompt_key or _prompt_key(row, metadata)
         strategy = mapped.strategy or as_text(metadata.get("strategyId")) or ("basic" if plugin else None)
         failed = outcome is Outcome.PROVIDER_ERROR
         error = row.get("error") or response.get("error")
+        sample_id = as_text(row.get("id")) or f"{as_text(row.get('testIdx'))}/{as_text(row.get('promptIdx'))}"
+        if not self._ids[sample_id]:  # the same row once more is a copy, not a repeat
+            self._ids[sample_id] = self._repeats.add(f"{prompt_key}\n{strategy}\n{as_text(row.get('promptIdx'))}")
+            self._place(row)
         return Observation(
             run_key=self.run_key,
-            sample_id=as_text(row.get("id"))
-            or f"{as_text(row.get('testIdx'))}/{as_text(row.get('promptIdx'))}",
+            sample_id=sample_id,
             prompt_key=prompt_key,
-            epoch=self._repeats.add(f"{prompt_key}\n{strategy}\n{as_text(row.get('promptIdx'))}"),
+            epoch=self._ids[sample_id],
             outcome=outcome,
             basis=basis,
             locator=locator,
@@ -187,7 +189,7 @@ class Evaluation:
         self._doubts.ungraded += 1
         return Outcome.UNSCORED, Basis.NONE
 
-    def _place(self, row: dict[str, Any], outcome: Outcome) -> None:
+    def _place(self, row: dict[str, Any]) -> None:
         """Note where the row stands in the grid of tests and prompts, and how the tool counted it."""
         test, prompt = as_count(row.get("testIdx")), as_count(row.get("promptIdx"))
         if test is None or prompt is None or (prompt not in self._columns and len(self._columns) >= MAX_COLUMNS):

@@ -289,7 +289,8 @@ class _Memory:
         if SCORES not in database.kinds:
             return (), None, None
         found: dict[int, dict[str, Any]] = {}
-        for column, value in (("id", row.get("last_score_id")), ("prompt_request_response_id", turn.response.get("id"))):
+        answered = turn.response.get("id")
+        for column, value in (("id", row.get("last_score_id")), ("prompt_request_response_id", answered)):
             if isinstance(value, str):
                 found |= dict(database.find(SCORES, SCORE_COLUMNS, {column: value}, MAX_SCORES))
         scores, refused, verdict = [], None, None

@@ -91,8 +91,8 @@ def table_names(path: Path) -> frozenset[str]:
 def open_copy(path: Path, *indexes: Mapping[str, Sequence[str]]) -> Iterator[Database]:
     """A private copy of the database, journals applied, readable only. Raises SqliteFault.
 
-    `indexes` (each a table to its columns) are made in the copy before it is closed for writing: look-ups need
-    them, and a stranger's file may have none.
+    `indexes` (each a table to its columns) are made in the copy before it is closed for writing: look-ups
+    need them, and a stranger's file may have none.
     """
     sizes = [_copyable(place) for place in (path, *journals(path))]
     with tempfile.TemporaryDirectory(prefix="auditgen-") as folder:

@@ -92,6 +92,7 @@ SHARED: dict[type[BaseModel], str] = {
     mapping.Rule: "A rule",
     mapping.OutcomeRule: "A rule",
     mapping.WatchRule: "A rule",
+    mapping.Band: "A band",
     model.ModelAlias: "`sources[].model`",
 }
 
@@ -121,7 +122,7 @@ def test_every_key_of_audit_yaml(heading: str, cls: type[BaseModel]) -> None:
     keys = {row[0].strip("`"): row for row in pages.rows(AUDIT[heading])}
     fields = {field.alias or name: field for name, field in cls.model_fields.items()}
     if heading == "A rule":
-        assert set(fields) <= set(keys) == {"from", "is", "values", "basis"}
+        assert set(fields) <= set(keys) == {"from", "is", "values", "bands", "basis"}
         return
     assert list(keys) == list(fields)
     for key, field in fields.items():
