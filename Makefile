@@ -20,7 +20,7 @@ test: $(VENV)/.dev ## set up, then run every test
 check: lint types contracts ## lint, types and the import contract
 
 lint: $(VENV)/.dev
-	$(BIN)/ruff check auditgen tests benchmarks
+	$(BIN)/ruff check auditgen tests benchmarks fuzz
 types: $(VENV)/.dev
 	$(BIN)/mypy --strict -p auditgen
 contracts: $(VENV)/.dev

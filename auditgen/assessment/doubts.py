@@ -51,6 +51,7 @@ CODES: dict[str, tuple[Severity, str, str]] = {
     "field-not-found": (M, "A mapped field is in no record", "Has the export's layout changed?"),
     "grader-missing": (M, "A grader nobody named", "Which model graded, and in which version?"),
     "header-missing": (M, "A log without its header", "Was the run stopped, and what was left out?"),
+    "hits-only": (H, "Successes without attempts", "Where is the report that this hit log belongs to?"),
     "lines-unreadable": (M, "Lines that could not be read", "Can the file be exported again in full?"),
     "limit-reached": (M, "Samples cut off by a limit", "Would the outcome differ without the limit?"),
     "mixed-models": (H, "Answers from another model", "Which model answered, and is it the one in use?"),
@@ -90,7 +91,7 @@ COPIES = frozenset({"duplicate-file", "duplicate-run"})
 """Codes of files that were set aside, because their runs were handed in before."""
 DAMAGE = frozenset(
     {
-        "ambiguous-format", "lines-unreadable", "mapping-missing", "not-a-file", "reader-failed",
+        "ambiguous-format", "hits-only", "lines-unreadable", "mapping-missing", "not-a-file", "reader-failed",
         "records-withheld", "samples-unreadable", "truncated", "unreadable", "unrecognised",
     }
 )  # fmt: skip

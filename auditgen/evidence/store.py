@@ -35,7 +35,7 @@ from auditgen.evidence.model import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -371,7 +371,7 @@ def _unwritable(directory: Path, error: OSError) -> EnvironmentRefused:
 def _columns(names: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> dict[str, Sequence[Any]]:
     """Rows as columns by name, with every text fit for Parquet."""
     if not rows:
-        return {name: () for name in names}
+        return dict.fromkeys(names, ())
     found = zip(*rows, strict=True)
     return {
         name: [_storable(value) if isinstance(value, str) else value for value in values]

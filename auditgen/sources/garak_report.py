@@ -194,7 +194,8 @@ class Report:
             share = passed / total if total else None
             is_other = score is not None and share is not None and abs(score - share) > ROUNDING
             if is_other or passed_said not in (None, passed) or total_said not in (None, total):
-                self.mismatches.append(f"{key[0]}/{key[1]}: the digest says {score}, the counts {passed}/{total}")
+                said = f"the digest says {score}, the counts {passed}/{total}"
+                self.mismatches.append(f"{key[0]}/{key[1]}: {said}")
 
     def observations(self, entry: dict[str, Any], locator: str) -> Iterator[Observation]:
         """Every output of one evaluated attempt."""
@@ -369,7 +370,7 @@ class Report:
             ranges = sorted({f"({low:g}, {high:g}]" for low, high in self.bounds.values()})
             message = "the pass mark is not recorded; the counts put it in " + ", ".join(ranges[:5])
             if "run.eval_threshold" in self.setup:
-                message += "; the set-up line has a `run.eval_threshold`, which garak itself does not write there"
+                message += "; the set-up line has a `run.eval_threshold`, which garak does not write there"
             yield Anomaly("threshold-unrecorded", message, len(self.bounds))
         if self.between:
             message = "scores between the bounds of the pass mark, left unscored"

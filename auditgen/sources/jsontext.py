@@ -51,7 +51,10 @@ def loads(data: bytes) -> tuple[Any, int]:
 
     try:
         text = data.decode("utf-8", "surrogatepass")
-        return _without_surrogates(json.loads(text, parse_constant=constant)), count
+        value = json.loads(text, parse_constant=constant)
+        if b"\\ud" in data or b"\\uD" in data or _SURROGATE.search(text):
+            value = _without_surrogates(value)
+        return value, count
     except RecursionError:
         message = "nested too deeply"
         raise ValueError(message) from None

@@ -239,5 +239,5 @@ def _closing(
     )
 
 
-def _presence(is_there: bool) -> Presence:  # noqa: FBT001 - a fact, not a switch
+def _presence(is_there: bool) -> Presence:
     return Presence.PRESENT if is_there else Presence.ABSENT

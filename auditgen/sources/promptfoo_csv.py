@@ -56,7 +56,7 @@ def has_result_columns(head: bytes) -> bool:
 def _answers(header: Sequence[str]) -> list[Answer]:
     starts = [i - 1 for i in range(1, len(header)) if tuple(header[i : i + 3]) == GROUP]
     out = []
-    for start, end in zip(starts, [*starts[1:], len(header)], strict=True):
+    for start, end in zip(starts, [*starts[1:], len(header)], strict=False):
         model, _, label = header[start].partition("] ")
         if not model.startswith("["):
             model, label = "", header[start]

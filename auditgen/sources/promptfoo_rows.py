@@ -76,7 +76,7 @@ class Evaluation:
         self._origins: set[str] = set()
         self._repeats, self._tests, self._cells, self._ids = Tally(), Tally(), Tally(), Tally()
         self._columns: dict[int, Counter[str]] = {}
-        self._scores: Counter[int] = Counter()
+        self._scores: dict[int, float] = {}
         self._last_test = -1
         self._doubled = self._unplaced = 0
         self._lacks_success = False
@@ -110,7 +110,8 @@ class Evaluation:
         error = row.get("error") or response.get("error")
         sample_id = as_text(row.get("id")) or f"{as_text(row.get('testIdx'))}/{as_text(row.get('promptIdx'))}"
         if not self._ids[sample_id]:  # the same row once more is a copy, not a repeat
-            self._ids[sample_id] = self._repeats.add(f"{prompt_key}\n{strategy}\n{as_text(row.get('promptIdx'))}")
+            place = f"{prompt_key}\n{strategy}\n{as_text(row.get('promptIdx'))}"
+            self._ids[sample_id] = self._repeats.add(place)
             self._place(row)
         return Observation(
             run_key=self.run_key,
@@ -192,7 +193,8 @@ class Evaluation:
     def _place(self, row: dict[str, Any]) -> None:
         """Note where the row stands in the grid of tests and prompts, and how the tool counted it."""
         test, prompt = as_count(row.get("testIdx")), as_count(row.get("promptIdx"))
-        if test is None or prompt is None or (prompt not in self._columns and len(self._columns) >= MAX_COLUMNS):
+        is_known = prompt in self._columns or len(self._columns) < MAX_COLUMNS
+        if test is None or prompt is None or not is_known:
             self._unplaced += 1
             return
         self._last_test = max(self._last_test, test)
@@ -207,13 +209,14 @@ class Evaluation:
             self._lacks_success = True
         is_error = row.get("failureReason") == FAILURE_IS_ERROR
         column["error" if is_error else "pass" if success else "fail"] += 1
-        self._scores[prompt] += score or 0.0  # type: ignore[assignment]
+        self._scores[prompt] = self._scores.get(prompt, 0.0) + (score or 0.0)
 
     def run(self, native_id: str | None) -> Run:
         """The evaluation as its tool recorded it."""
         started, known = self.started
         models = sorted(model for model in self._models if model)
-        aggregates = {f"stats.{name}": n for name in _STATS if (n := as_number(self.stats.get(name))) is not None}
+        stats = ((name, as_number(self.stats.get(name))) for name in _STATS)
+        aggregates = {f"stats.{name}": number for name, number in stats if number is not None}
         for index, prompt in enumerate(self.prompts[:MAX_COLUMNS]):
             metrics = as_dict(prompt.get("metrics"))
             for name in (*_METRICS, "score"):
@@ -295,7 +298,7 @@ class Evaluation:
                 if said is not None and said != column[kind]:
                     yield f"prompt {index}: `{name}` {said} against {column[kind]}"
             score = as_number(metrics.get("score"))
-            found = float(self._scores[index])
+            found = self._scores.get(index, 0.0)
             if score is not None and abs(score - found) > TOLERANCE * max(1.0, abs(found)):
                 yield f"prompt {index}: `score` {score:g} against {found:g}"
 
@@ -343,7 +346,8 @@ def _graded(component: dict[str, Any], answer: str | None) -> tuple[Outcome, Bas
 
 def _guardrail(response: dict[str, Any]) -> str | None:
     """What a guardrail around the model said; that it flagged does not mean that it blocked."""
-    flags = [as_dict(response.get("guardrails")).get(n) for n in ("flagged", "flaggedInput", "flaggedOutput")]
+    about = as_dict(response.get("guardrails"))
+    flags = (about.get(name) for name in ("flagged", "flaggedInput", "flaggedOutput"))
     said = [flag for flag in flags if isinstance(flag, bool)]
     return ("flag" if any(said) else "allow") if said else None
 

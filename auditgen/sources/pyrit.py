@@ -459,7 +459,7 @@ class _Memory:
             yield Anomaly("aggregate-mismatch", message, self.contradicted)
         if self.lost:
             message = f"gaps in the row numbers of `{ATTACKS}`: rows were deleted"
-            yield Anomaly("samples-missing", message, self.lost)
+            yield Anomaly("numbering-gaps", message, self.lost)
         if self.orphans:
             message = "conversations with the tested system that no attack result names"
             yield Anomaly("attempts-unevaluated", message, self.orphans)

@@ -59,6 +59,7 @@ def test_what_travels(home: Path) -> None:
     data = {n.removeprefix("auditgen/_data/") for n in names if n.startswith("auditgen/_data/")}
     assert {"templates/report/report.html.j2", "templates/report/print.css"} <= data
     assert {"templates/fonts/OFL.txt", "standards/eu-ai-act.yaml"} <= data
+    assert {"suites/garak.yaml", "suites/inspect-evals.yaml", "suites/petri.yaml"} <= data
     assert {"samples/quarter/audit.yaml", "auditgen/indicators/definitions.yaml"} <= data | names
     assert len([n for n in data if n.startswith("samples/quarter/evidence/")]) >= 6
     assert len([n for n in data if n.endswith(".woff2")]) >= 4
