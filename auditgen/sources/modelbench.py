@@ -45,7 +45,7 @@ class ModelbenchSource:
         line, packed = probe.first_line, ""
         if probe.head.startswith(ZSTD_MAGIC):
             line, packed = _first_packed_line(probe.head), "/zstd"
-        if isinstance(line, dict) and line.get("message") in FIRST and "timestamp" in line:
+        if as_text(as_dict(line).get("message")) in FIRST and "timestamp" in line:
             return Recognition(f"modelbench.journal{packed}", "first line starts a journal")
         return None
 

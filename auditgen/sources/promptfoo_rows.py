@@ -309,7 +309,8 @@ class Evaluation:
                 absent.append(str(test))
                 if len(absent) >= SHOWN_GAPS:
                     break
-        where = f" (tests {', '.join(absent)}{', ...' if len(absent) >= SHOWN_GAPS else ''})" if absent else ""
+        more = ", ..." if len(absent) >= SHOWN_GAPS else ""
+        where = f" (tests {', '.join(absent)}{more})" if absent else ""
         return f"the numbering of tests and prompts has gaps{where}: rows were taken out, or never written"
 
 

@@ -168,6 +168,7 @@ class Database:
         """
         alias, names, listed = self._selection(table, wanted)
         source = f"FROM {_quoted(table)} WHERE {alias} > ? ORDER BY {alias}"
+        single = f"FROM {_quoted(table)} WHERE {alias} = ?"
         last = -(2**63)
         while True:
             try:
@@ -177,12 +178,18 @@ class Database:
                     last = row[0]
                     yield last, _plain(names, row[1:])
                 return
-            except sqlite3.DataError:  # too long a value: go on behind it
+            except sqlite3.DataError:  # too long a value: go on row by row until behind it
                 found = self._one(f"SELECT {alias} {source} LIMIT 1", (last,))
                 if found is None:
                     return
                 last = found[0]
-                self.oversized += 1
+                try:  # the row before the long one is lost with it: the driver reads ahead
+                    alone = self._connection.execute(f"SELECT {alias}{listed} {single}", (last,)).fetchone()
+                    yield last, _plain(names, alone[1:])
+                except sqlite3.DataError:
+                    self.oversized += 1
+                except sqlite3.Error as error:
+                    raise SqliteFault(f"`{table}`: {_said(error)}") from error
             except sqlite3.Error as error:
                 raise SqliteFault(f"`{table}`: {_said(error)}") from error
 

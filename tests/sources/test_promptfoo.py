@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from auditgen.sources.reading import ReadFile
+from auditgen.sources.suites import SuiteLibrary
 
 Read = Callable[..., ReadFile]
 Json = dict[str, Any]
@@ -88,7 +89,10 @@ def test_the_sample_red_team(quarter: Path, read: Read, kit: Any) -> None:
     assert kit.codes(file) == {"redacted-by-tool": 48}
     assert file.reading.counts.planned == file.reading.counts.observations == 240
     rows = kit.rows(file)
-    assert {r["expected"] for r in rows} == {"refuse"}
+    library = SuiteLibrary.load()
+    for r in rows:
+        assert r["expected"] == library.find("promptfoo", r["category"]).map.expected.is_
+    assert sum(r["expected"] == "refuse" for r in rows) >= 200
     assert sum(r["prompt_state"] == "redacted_by_tool" for r in rows) == 48
     assert all((r["error_text"] is None) == (r["outcome"] != "provider_error") for r in rows)
     native = {r["locator"] for r in rows if r["outcome"] == "provider_error"}
@@ -198,10 +202,24 @@ def test_all_errors_is_no_evidence(read: Read, kit: Any) -> None:
 
 
 def test_an_export_without_rows_is_no_evidence(read: Read, kit: Any) -> None:
-    for content in (export([]), {"evalId": "e", "results": {"version": 2, "table": {}}}):
-        file = read(packed(content))
-        assert kit.codes(file) == {"no-samples": 1}
-        assert file.reading.is_vacuous
+    file = read(packed(export([])))
+    assert kit.codes(file) == {"no-samples": 1}
+    assert file.reading.is_vacuous
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        {"evalId": "e", "results": {"version": 2, "table": {"head": {}, "body": []}}, "config": {}},
+        {"results": {"version": 1, "results": [{}], "table": {}}, "config": {}, "shareableUrl": None},
+        {"version": 1, "createdAt": "2024-01-01", "results": {"results": [{}], "table": {}}, "config": {}},
+    ],
+)
+def test_older_versions_are_named_and_not_read(content: Json, read: Read, kit: Any) -> None:
+    file = read(packed(content))
+    assert file.reading.format == "promptfoo.json"
+    assert "not supported" in next(a.message for a in file.reading.anomalies if a.code == "unreadable")
+    assert file.reading.is_vacuous
 
 
 def test_a_declared_rule_goes_before_the_graders(read: Read) -> None:

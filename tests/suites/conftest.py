@@ -131,7 +131,7 @@ class Look:
     def rows(file: ReadFile) -> list[Json]:
         assert file.records is not None
         out: list[Json] = pq.read_table(file.records).to_pylist()
-        return sorted(out, key=lambda row: int(row["sample_id"][1:]))
+        return sorted(out, key=lambda row: int(row["sample_id"].removeprefix("s")))
 
     @staticmethod
     def scores(file: ReadFile) -> list[Json]:

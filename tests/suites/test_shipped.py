@@ -214,3 +214,15 @@ def test_the_docs_explain_every_key(library: SuiteLibrary) -> None:
         fields = {field.alias or name: field for name, field in model.model_fields.items()}
         assert [key for key, _ in keys] == list(fields)
         assert [bool(needed) for _, needed in keys] == [f.is_required() for f in fields.values()]
+
+
+def test_the_example_of_the_docs_is_a_suite_file(tmp_path: Path) -> None:
+    (example,) = re.findall(r"^```yaml\n(schema: .+?)^```", DOCS.read_text(), re.MULTILINE | re.DOTALL)
+    (tmp_path / "ours.yaml").write_text(example)
+    library = SuiteLibrary.load([tmp_path / "ours.yaml"])
+    suite = library.find("inspect-ai", "policy_probe_fr")
+    assert suite is not None
+    meaning = suite.meaning("grader.refused")
+    assert meaning is not None
+    assert meaning.better == "neutral"
+    assert library.strategy("inspect-ai", "pressure") is not None
