@@ -22,16 +22,6 @@ H, M, L, N = Severity.HIGH, Severity.MEDIUM, Severity.LOW, Severity.NOTE
 SHOWN_FILES = 8
 
 CODES: dict[str, tuple[Severity, str, str]] = {
-    "cached-responses": (L, "Answers from a cache", "When were these answers given, and by which version?"),
-    "limit-used": (M, "Only a part was run", "Who chose the part, and what of the rest?"),
-    "judge-failed": (M, "The grader failed", "Why did the grader fail, and what would these samples have scored?"),
-    "numbering-gaps": (H, "Gaps in the numbering", "What was taken out, by whom, and why?"),
-    "tool-finding": (H, "The tool itself reports a weakness", "Was it repaired, and where is the run that shows it?"),
-    "runs-withheld": (H, "Runs that were not handed in", "Where are these runs, and what do they show?"),
-    "sheets-unread": (M, "Sheets that were not read", "What do the other sheets hold?"),
-    "records-withheld": (H, "Totals without their records", "Where are the records behind these totals?"),
-    "companion-missing": (M, "A file of the export is missing", "Can the whole folder of the run be handed in?"),
-    "cells-unread": (M, "Cells beyond the named columns", "What do the cells without a column name hold?"),
     "aggregate-mismatch": (H, "A file contradicts itself", "Which of the two counts is right, and who wrote the other?"),
     "all-samples-failed": (H, "A run in which nothing ran", "Why was a run without a single result handed in, and where is its repetition?"),
     "ambiguous-format": (M, "Two readers claim one file", "Which tool wrote this file?"),
@@ -64,7 +54,6 @@ CODES: dict[str, tuple[Severity, str, str]] = {
     "plugin-broken": (M, "A reader could not be loaded", "Is the extension installed for this version?"),
     "reader-failed": (H, "A file broke its reader", "Can the file be exported again?"),
     "redacted-by-tool": (L, "Prompts withheld by the tool", "Can the original prompts be handed in separately?"),
-    "repeated-times": (M, "Runs that began at the same moment", "Is one of these runs a copy of the other, with other results?"),
     "repeated-run": (M, "Several runs of one task", "Were all runs of this task handed in, and why was it repeated?"),
     "run-invalidated": (H, "Samples marked invalid", "Who invalidated them, when, and why?"),
     "sample-retried": (L, "Samples that were run again", "What made them fail, and did the repetition change what was asked?"),
@@ -75,7 +64,6 @@ CODES: dict[str, tuple[Severity, str, str]] = {
     "silent-window": (M, "Silence in the monitoring", "Was the system down, or did nobody look?"),
     "source-empty": (H, "A source without files", "Where are the files this source names?"),
     "threshold-unrecorded": (L, "Pass mark not recorded", "Which pass mark was used?"),
-    "suite-undescribed": (M, "A suite nobody described", "What do the scores of this suite mean, and who says so?"),
     "time-zone-unknown": (L, "Times without a zone", "In which zone did the machine run?"),
     "truncated": (H, "A damaged file", "Can the file be exported again in full?"),
     "undated-rows": (M, "Records without a time", "When did these happen?"),
@@ -84,6 +72,18 @@ CODES: dict[str, tuple[Severity, str, str]] = {
     "unreadable": (H, "A file that cannot be read", "Can it be handed in again?"),
     "unrecognised": (M, "A file nobody recognises", "Which tool wrote it, and is it meant as evidence?"),
     "value-not-mapped": (M, "Values the mapping does not know", "What do these values mean?"),
+    "cached-responses": (L, "Answers from a cache", "When were these answers given, and by which version?"),
+    "cells-unread": (M, "Cells beyond the named columns", "What do the cells without a column name hold?"),
+    "companion-missing": (M, "A file of the export is missing", "Can the whole folder of the run be handed in?"),
+    "judge-failed": (M, "The grader failed", "Why did the grader fail, and what would these samples have scored?"),
+    "limit-used": (M, "Only a part was run", "Who chose the part, and what of the rest?"),
+    "numbering-gaps": (H, "Gaps in the numbering", "What was taken out, by whom, and why?"),
+    "records-withheld": (H, "Totals without their records", "Where are the records behind these totals?"),
+    "runs-withheld": (H, "Runs that were not handed in", "Where are these runs, and what do they show?"),
+    "sheets-unread": (M, "Sheets that were not read", "What do the other sheets hold?"),
+    "suite-undescribed": (M, "A suite nobody described", "What do the scores of this suite mean, and who says so?"),
+    "tool-finding": (H, "The tool itself reports a weakness", "Was it repaired, and where is the run that shows it?"),
+    "repeated-times": (M, "Runs that began at the same moment", "Is one of these runs a copy of the other, with other results?"),
 }  # fmt: skip
 """Code to (severity, title, what to ask)."""
 

@@ -44,7 +44,7 @@ STORE_VERSION = "5"
 ENTRY_FILES = (
     "observations.parquet", "reading.json", "runs.parquet", "scores.parquet", "source_file.parquet",
 )  # fmt: skip
-BATCH_ROWS, BATCH_CHARS = 2000, 16_000_000
+BATCH_ROWS, BATCH_CHARS = 2000, 2_000_000
 """After so many records, or so much text, a batch is written."""
 FEW_RECORDS = 200_000
 """Up to so many records are compared without loading Arrow's functions."""

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import math
-import mmap
 import re
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -80,19 +79,21 @@ def _without_surrogates(value: Any) -> Any:
     return value
 
 
-def is_irregular(data: bytes | mmap.mmap) -> bool:
+def is_irregular(data: bytes) -> bool:
     """Whether a strict parser may stumble: over letters of a non-finite number, over surrogates."""
     return any(data.find(word) >= 0 for word in _IRREGULAR)
 
 
 def is_irregular_file(path: Path) -> bool:
-    """The same for a file, without reading it into memory."""
+    """The same for a file, a piece at a time: a mapped file would count as memory of the process."""
+    tail = b""
     with path.open("rb") as stream:
-        try:
-            with mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as view:
-                return is_irregular(view)
-        except ValueError:  # an empty file cannot be mapped
-            return False
+        while chunk := stream.read(CHUNK_BYTES):
+            piece = tail + chunk
+            if is_irregular(piece):
+                return True
+            tail = piece[-_HOLD_BACK:]
+    return False
 
 
 class FiniteStream:

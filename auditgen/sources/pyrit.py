@@ -8,24 +8,24 @@ stores them so, without writing the zone.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from auditgen.canonical import sha256_bytes
-from auditgen.evidence.model import Anomaly, Basis, Observation, Outcome, Presence, Run, Score
+from auditgen.evidence.model import Anomaly, Basis, Observation, Outcome, Presence, Score
 from auditgen.sources.fields import FieldReader, Mapped, parse_time
 from auditgen.sources.interface import Context, Facts, Item, Probe, Recognition
 from auditgen.sources.jsontext import as_count, as_dict, as_list, as_number, as_text, loads
+from auditgen.sources.pyrit_runs import Runs
 from auditgen.sources.sqlite import Database, SqliteFault, journals, open_copy
 from auditgen.sources.tally import Tally
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from datetime import datetime
     from pathlib import Path
 
 ATTACKS, MESSAGES, SCORES = "AttackResultEntries", "PromptMemoryEntries", "ScoreEntries"
-CONVERSATIONS, SCENARIOS, REVISION = "Conversations", "ScenarioResultEntries", "pyrit_memory_alembic_version"
+CONVERSATIONS, REVISION = "Conversations", "pyrit_memory_alembic_version"
 IDENTIFIERS = "AtomicAttackIdentifiers"
 ATTACK_COLUMNS = (
     "id", "conversation_id", "objective", "objective_sha256", "atomic_attack_identifier",
@@ -48,7 +48,7 @@ INDEXES = {
 }
 FAILED_RESPONSE = {"processing", "unknown"}
 REFUSAL_SCORER = "RefusalScorer"
-MAX_TURNS, MAX_SCORES, MAX_PIECES, MAX_RUNS = 1000, 50, 20, 1000
+MAX_TURNS, MAX_SCORES, MAX_PIECES, MAX_TARGETS = 1000, 50, 20, 1000
 MAX_RATIONALE = 2000
 
 
@@ -79,21 +79,6 @@ class PyritSource:
         yield from memory.closing()
 
 
-@dataclass
-class _Group:
-    """Attacks taken for one run."""
-
-    native_id: str | None
-    suite: str
-    version: str | None = None
-    status: str | None = None
-    first: datetime | None = None
-    last: datetime | None = None
-    models: dict[str, None] = field(default_factory=dict)
-    suites: dict[str, None] = field(default_factory=dict)
-    count: int = 0
-
-
 @dataclass(frozen=True)
 class _Turn:
     """The message an attack ended with, and what it answered."""
@@ -109,16 +94,15 @@ class _Memory:
 
     def __init__(self, context: Context) -> None:
         self.fields = FieldReader(context, PyritSource.name)
-        self.groups: dict[str, _Group] = {}
+        self.runs = Runs()
         self.repeats = Tally()
         self.referenced = Tally()
         self.targets: set[str] = set()
-        self.versions: dict[str, int] = {}
         self.revision = ""
         self.count = self.errors = self.undecided = self.judge_failed = 0
         self.changed = self.contradicted = self.nonfinite = self.orphans = self.lost = 0
         self.origin = ""
-        self.undated = self.grouped = 0
+        self.undated = 0
         self.breaks: list[str] = []
 
     def read(self, database: Database) -> Iterator[Item]:
@@ -180,12 +164,12 @@ class _Memory:
             scores=scores,
         )
         outcome, basis = self._outcome(row, turn, mapped, refused=refused, verdict=last_verdict)
-        model = mapped.model or self._model(target)
+        model = mapped.model or self._model(target or self._tested(database, row))
         at, _ = parse_time(row.get("timestamp"))
         self.undated += at is None
         prompt_key = mapped.prompt_key or sha256_bytes(objective.encode("utf-8", "surrogatepass"))[:20]
         strategy = mapped.strategy or " + ".join([technique, *converters])
-        run_key = self._group(database, row, labels, at, model, technique)
+        run_key = self.runs.take(database, row, labels, at, model, technique)
         failed = outcome in {Outcome.PROVIDER_ERROR, Outcome.JUDGE_ERROR}
         said = row.get("error_message") or row.get("outcome_reason")
         return Observation(
@@ -343,7 +327,7 @@ class _Memory:
 
     def _model(self, target: dict[str, Any]) -> str:
         digest = target.get("hash")
-        if isinstance(digest, str) and len(self.targets) < MAX_RUNS:
+        if isinstance(digest, str) and len(self.targets) < MAX_TARGETS:
             self.targets.add(digest)
         for name in ("model_name", "underlying_model_name", "class_name"):
             if target.get(name):
@@ -351,42 +335,13 @@ class _Memory:
                 return as_text(target[name])
         return ""
 
-    def _group(
-        self, database: Database, row: dict[str, Any], labels: dict[str, Any], at: datetime | None,
-        model: str, technique: str,
-    ) -> str:  # fmt: skip
-        """The run an attack is taken to belong to: its scenario, else its operation and day."""
-        parent = row.get("attribution_parent_id")
-        operation = labels.get("op") or labels.get("operation") or labels.get("op_name")
-        day = at.date().isoformat() if at else "no day"
-        key = as_text(parent) or f"{as_text(operation) or 'pyrit'} {day}"
-        self.grouped += bool(parent)
-        if key not in self.groups and len(self.groups) >= MAX_RUNS:
-            key = "further runs"
-        if key not in self.groups:
-            self.groups[key] = self._opened(database, parent)
-        group = self.groups[key]
-        group.count += 1
-        if len(group.suites) < MAX_SCORES:
-            group.suites[technique] = None
-        if model and len(group.models) < MAX_SCORES:
-            group.models[model] = None
-        if at is not None:
-            group.first = at if group.first is None else min(group.first, at)
-            group.last = at if group.last is None else max(group.last, at)
-        version = as_text(row.get("pyrit_version"))
-        if version and (version in self.versions or len(self.versions) < MAX_SCORES):
-            self.versions[version] = self.versions.get(version, 0) + 1
-        return key
-
-    def _opened(self, database: Database, parent: Any) -> _Group:
-        if not isinstance(parent, str) or SCENARIOS not in database.kinds:
-            return _Group(None, "")
-        names = ("scenario_name", "scenario_version", "scenario_run_state")
-        found = database.find(SCENARIOS, names, {"id": parent})
-        about = found[0][1] if found else {}
-        name, version, state = (as_text(about.get(n)) for n in names)
-        return _Group(parent, name, version or None, state or None)
+    def _tested(self, database: Database, row: dict[str, Any]) -> dict[str, Any]:
+        """The system under test as the conversation names it: attacks that failed do not."""
+        name = row.get("conversation_id")
+        if not isinstance(name, str) or database.kinds.get(CONVERSATIONS) != "table":
+            return {}
+        found = database.find(CONVERSATIONS, ("target_identifier",), {"conversation_id": name})
+        return as_dict(self._json(found[0][1].get("target_identifier"))) if found else {}
 
     def _look_for_orphans(self, database: Database) -> None:
         """Conversations with the tested system that no attack names: results may have been deleted."""
@@ -415,22 +370,11 @@ class _Memory:
 
     def closing(self) -> Iterator[Item]:
         """The runs, the anomalies and the facts."""
-        for key, group in sorted(self.groups.items()):
-            yield Run(
-                run_key=key,
-                native_id=group.native_id,
-                suite=group.suite or ", ".join(sorted(group.suites)),
-                suite_version=group.version,
-                model=", ".join(sorted(group.models)),
-                model_origin=self.origin if group.models else "",
-                started_at=group.first,
-                ended_at=group.last,
-                native_status=group.status,
-            )
+        yield from self.runs.as_recorded(self.origin)
         yield from self.fields.anomalies()
         yield from self._doubts()
-        version = ", ".join(sorted(self.versions))
-        presence = Presence.PRESENT if self.count and self.grouped == self.count else Presence.DERIVED
+        version = ", ".join(sorted(self.runs.versions))
+        presence = Presence.PRESENT if self.runs.named == self.count else Presence.DERIVED
         yield Facts(
             tool="pyrit",
             tool_version=f"{version} (schema {self.revision})" if self.revision else version,

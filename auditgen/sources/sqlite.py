@@ -44,7 +44,6 @@ _LIMITS = (
     (sqlite3.SQLITE_LIMIT_WORKER_THREADS, 0),
 )
 _SETTINGS = (
-    "trusted_schema=OFF",
     "cell_size_check=ON",
     "ignore_check_constraints=ON",  # a check is an expression of the file's
     "mmap_size=0",
@@ -272,10 +271,26 @@ def _connect(path: Path, how: str, work: int) -> sqlite3.Connection:
         connection.set_progress_handler(tick, _TICK)
         for setting in _SETTINGS:
             connection.execute(f"PRAGMA {setting}")
+        _distrust(connection)
     except BaseException:
         connection.close()
         raise
     return connection
+
+
+def _distrust(connection: sqlite3.Connection) -> None:
+    """Let no function with side effects be called by the schema, where that does not cost the file.
+
+    SQLite 3.40 counts `json_extract` among them, and then refuses promptfoo's own databases, which have
+    it in an index. No expression of the schema is evaluated here in any case.
+    """
+    connection.execute("PRAGMA trusted_schema=OFF")
+    try:
+        connection.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone()
+    except sqlite3.DatabaseError as error:
+        if "unsafe use of json" not in str(error):
+            raise
+        connection.execute("PRAGMA trusted_schema=ON")
 
 
 def _kinds(connection: sqlite3.Connection) -> dict[str, str]:

@@ -13,7 +13,6 @@ from auditgen.evidence.model import Basis, Expected, Outcome, Watch, WatchBasis
 from auditgen.sources.fields import FieldReader, parse_time
 from auditgen.sources.interface import Context
 
-
 BANDS = {
     "from": "score",
     "values": {"N/A": "neither"},

@@ -16,9 +16,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from auditgen.evidence.tables import Table, TableFault, describe
 from auditgen.evidence.engine import open_evidence
 from auditgen.evidence.mapping import RecordMap
+from auditgen.evidence.tables import Table, TableFault, describe
 from auditgen.sources.reading import missing_columns
 
 HEADER = "t,id,r\n"

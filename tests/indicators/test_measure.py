@@ -178,9 +178,9 @@ def test_repeats_share_a_cluster_across_runs(kit: Any) -> None:
 
 
 def test_hours_with_records(kit: Any) -> None:
-    from auditgen.evidence.tables import describe
     from auditgen.evidence.engine import Part
     from auditgen.evidence.mapping import RecordMap
+    from auditgen.evidence.tables import describe
 
     path = kit.part([])
     table = path.records.parent / "t.csv"

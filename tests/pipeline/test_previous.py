@@ -79,7 +79,7 @@ class Quarters:
             new,
             {
                 "evidence/lab.json": inspect_log(samples(300, at=at), at=at),
-                "evidence/other.json": inspect_log(samples(50, 50, at=at), at=at, run="o"),
+                "evidence/other.json": inspect_log(samples(50, 50, at=at), at=at, run="o", task="other"),
             },
         )
         shutil.copytree(self.keys.ca.parent, place / "keys")
@@ -105,7 +105,7 @@ def second(folder: Path, keys: KeyPaths, sealed: datetime = SEALED, **parts: Any
         value(2, **parts),
         {
             "evidence/lab.json": inspect_log(samples(200, at=JUNE), at=JUNE),
-            "evidence/other.json": inspect_log(samples(200, at=JUNE), at=JUNE, run="o"),
+            "evidence/other.json": inspect_log(samples(200, at=JUNE), at=JUNE, run="o", task="other"),
         },
     )
     shutil.copytree(keys.ca.parent, path.parent / "keys")
@@ -300,7 +300,7 @@ def test_a_pack_without_a_report_in_json(keys: KeyPaths, tmp_path: Path) -> None
         value(2),
         {
             "evidence/lab.json": inspect_log(samples(200, at=JUNE), at=JUNE),
-            "evidence/other.json": inspect_log(samples(200, at=JUNE), at=JUNE, run="o"),
+            "evidence/other.json": inspect_log(samples(200, at=JUNE), at=JUNE, run="o", task="other"),
         },
     )
     shutil.copytree(keys.ca.parent, path.parent / "keys")

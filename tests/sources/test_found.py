@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from pathlib import Path
 from typing import Any
@@ -77,7 +78,7 @@ def test_any_value_may_be_another(path: Path, data: Any, read: Any, kit: Any) ->
         while keys:
             key = data.draw(st.sampled_from(keys))
             if not _keys(spot[key]) or data.draw(st.booleans()):
-                spot[key] = data.draw(ODD)
+                spot[key] = copy.deepcopy(data.draw(ODD))
                 break
             spot, keys = spot[key], _keys(spot[key])
     lines[at] = json.dumps(value).encode()

@@ -243,7 +243,7 @@ def test_any_field_may_hold_anything(
             probe.execute("SELECT :wrong", {"wrong": wrong})
         except (UnicodeEncodeError, OverflowError):
             wrong = None
-    statement = f"UPDATE OR IGNORE {table} SET {column} = coalesce(:wrong, '') WHERE {where}"  # noqa: S608
+    statement = f"UPDATE OR IGNORE {table} SET {column} = coalesce(:wrong, '') WHERE {where}"
     file = read(changed(statement, wrong=wrong))
     assert file.reading.format == "pyrit.sqlite"
     assert "reader-failed" not in kit.codes(file), file.reading.anomalies

@@ -6,7 +6,6 @@ import csv
 import io
 import json
 import zipfile
-from pathlib import Path
 from typing import Any
 
 import openpyxl
@@ -194,14 +193,16 @@ def test_formulas_count_as_the_values_that_were_saved(read: Any, kit: Any) -> No
 
 def bomb(member: str, size: int) -> bytes:
     out = io.BytesIO()
-    with zipfile.ZipFile(io.BytesIO(as_xlsx(rows()))) as source:
-        with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as target:
-            for info in source.infolist():
-                if info.filename != member:
-                    target.writestr(info.filename, source.read(info.filename))
-            with target.open(member, "w") as stream:
-                for _ in range(size // (1 << 20)):
-                    stream.write(b" " * (1 << 20))
+    with (
+        zipfile.ZipFile(io.BytesIO(as_xlsx(rows()))) as source,
+        zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as target,
+    ):
+        for info in source.infolist():
+            if info.filename != member:
+                target.writestr(info.filename, source.read(info.filename))
+        with target.open(member, "w") as stream:
+            for _ in range(size // (1 << 20)):
+                stream.write(b" " * (1 << 20))
     return out.getvalue()
 
 
@@ -229,7 +230,7 @@ def test_a_spoiled_workbook_is_said_so(spoil: Any, read: Any, kit: Any) -> None:
 
 
 def test_an_entity_bomb_in_a_sheet_does_not_grow(read: Any, kit: Any) -> None:
-    lol = "".join(f'<!ENTITY l{n} "{"&l%d;" % (n - 1) * 10}">' for n in range(1, 12))
+    lol = "".join(f'<!ENTITY l{n} "{f"&l{n - 1};" * 10}">' for n in range(1, 12))
     xml = f'<?xml version="1.0"?><!DOCTYPE x [<!ENTITY l0 "lol">{lol}]><worksheet>&l11;</worksheet>'
     out = io.BytesIO()
     with zipfile.ZipFile(io.BytesIO(as_xlsx(rows()))) as source, zipfile.ZipFile(out, "w") as target:

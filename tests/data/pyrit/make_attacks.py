@@ -4,6 +4,7 @@ Usage: python make_attacks.py OUT.db (in an environment with `pyrit==1.1.0`)
 """
 
 import asyncio
+import json
 import sqlite3
 import sys
 from contextlib import closing
@@ -69,7 +70,8 @@ class Grader(PromptTarget):
         if "garble" in text:
             return reply(asked, "no json here")
         verdict = str("can't help" in text)
-        answer = '{"score_value": "%s", "rationale": "by rule", "description": "d", "metadata": ""}' % verdict
+        said = {"score_value": verdict, "rationale": "by rule", "description": "d", "metadata": ""}
+        answer = json.dumps(said)
         return reply(asked, answer)
 
     def _validate_request(self, *, normalized_conversation):
@@ -132,7 +134,7 @@ async def main(out):
         try:  # an attack that fails is raised, and recorded
             await attack.execute_async(objective=objective_text, memory_labels={"tier": tier, "op": "q3"})
         except Exception as error:
-            print(objective_text, repr(error)[:200])
+            sys.stderr.write(f"{objective_text}: {error!r}\n")
 
 
 out = str(Path(sys.argv[1]).resolve())
