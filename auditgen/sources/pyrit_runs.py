@@ -1,4 +1,4 @@
-"""Runs of PyRIT, which records none but scenarios: other attacks of one operation and day are taken for one."""
+"""Runs of PyRIT, which records scenarios only: other attacks of one operation and day are taken for one."""
 
 from __future__ import annotations
 
