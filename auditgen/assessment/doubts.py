@@ -42,6 +42,7 @@ CODES: dict[str, tuple[Severity, str, str]] = {
     "grader-missing": (M, "A grader nobody named", "Which model graded, and in which version?"),
     "header-missing": (M, "A log without its header", "Was the run stopped, and what was left out?"),
     "hits-only": (H, "Successes without attempts", "Where is the report that this hit log belongs to?"),
+    "ids-reused": (M, "Different records under one id", "What identifies a record, and why do these share it?"),
     "lines-unreadable": (M, "Lines that could not be read", "Can the file be exported again in full?"),
     "limit-reached": (M, "Samples cut off by a limit", "Would the outcome differ without the limit?"),
     "mixed-models": (H, "Answers from another model", "Which model answered, and is it the one in use?"),
@@ -53,10 +54,12 @@ CODES: dict[str, tuple[Severity, str, str]] = {
     "period-without-data": (H, "Nothing from the period", "Where are the records of the period?"),
     "plugin-broken": (M, "A reader could not be loaded", "Is the extension installed for this version?"),
     "reader-failed": (H, "A file broke its reader", "Can the file be exported again?"),
+    "records-contradict": (H, "Records that contradict each other", "Which of the rows with the same id tells what happened?"),
     "redacted-by-tool": (L, "Prompts withheld by the tool", "Can the original prompts be handed in separately?"),
     "repeated-run": (M, "Several runs of one task", "Were all runs of this task handed in, and why was it repeated?"),
     "run-invalidated": (H, "Samples marked invalid", "Who invalidated them, when, and why?"),
     "sample-retried": (L, "Samples that were run again", "What made them fail, and did the repetition change what was asked?"),
+    "samples-contradict": (H, "Samples that contradict each other", "Which of the results under one id is the genuine one?"),
     "samples-missing": (M, "Planned samples are missing", "Where are the samples that were planned?"),
     "samples-unreadable": (H, "Samples that could not be read", "Can the file be exported again?"),
     "score-edited": (H, "Scores edited afterwards", "Who changed these scores, when, and why?"),
@@ -92,7 +95,7 @@ COPIES = frozenset({"duplicate-file", "duplicate-run"})
 DAMAGE = frozenset(
     {
         "ambiguous-format", "hits-only", "lines-unreadable", "mapping-missing", "not-a-file", "reader-failed",
-        "records-withheld", "samples-unreadable", "truncated", "unreadable", "unrecognised",
+        "records-contradict", "records-withheld", "samples-unreadable", "truncated", "unreadable", "unrecognised",
     }
 )  # fmt: skip
 """Codes that say a file was not read in full: criteria that use its source cannot be met."""

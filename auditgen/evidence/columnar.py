@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from auditgen.evidence.mapping import NUMBER
 from auditgen.evidence.model import Basis, Outcome, Watch
+from auditgen.evidence.repeats import LOGGED, counted, repeats_sql
 from auditgen.evidence.tables import (
     ROW,
     Columns,
@@ -46,6 +47,7 @@ class TableScan:
     undated_values: tuple[str, ...]
     """The first few texts that are no time."""
     duplicates: int
+    """Rows that agree with an earlier one of the same record in everything that is mapped."""
     zone_unknown: int
     first_us: int | None
     """Microseconds since 1970, UTC."""
@@ -117,7 +119,7 @@ def scan(connection: duckdb.DuckDBPyConnection, table: Table, mapping: RecordMap
         connection.execute(f"CREATE OR REPLACE TEMP {kind} scanned AS {kept}")
         row = connection.execute(
             "SELECT count(*), count(*) FILTER (WHERE observed_at IS NULL),"
-            " count(record) - count(DISTINCT record),"
+            " count(record) > count(DISTINCT record),"
             " count(*) FILTER (WHERE NOT zone_written AND observed_at IS NOT NULL),"
             " epoch_us(min(observed_at)), epoch_us(max(observed_at)), count(guardrail_verdict) FROM scanned"
         ).fetchone()
@@ -131,6 +133,10 @@ def scan(connection: duckdb.DuckDBPyConnection, table: Table, mapping: RecordMap
         rejected, lines = rejected_lines(connection, table)
         unmapped = _unmapped(connection, table, mapping)
         undated = _undated(connection, table, mapping) if row[1] else ()
+        copies = 0
+        if row[2]:
+            with_id = f"SELECT * FROM ({sql}) WHERE record IS NOT NULL"
+            copies = counted(connection, repeats_sql(with_id, ("record",), LOGGED, "row")).copies
     except duckdb.Error as error:
         message = f"the engine cannot read it: {str(error).splitlines()[0][:200]}"
         raise TableFault(message) from error
@@ -143,7 +149,7 @@ def scan(connection: duckdb.DuckDBPyConnection, table: Table, mapping: RecordMap
         rejected_lines=lines,
         undated=row[1],
         undated_values=undated,
-        duplicates=row[2],
+        duplicates=copies,
         zone_unknown=row[3],
         first_us=row[4],
         last_us=row[5],

@@ -10,6 +10,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from auditgen.evidence.columnar import canonical_sql
+from auditgen.evidence.model import Basis, Outcome
+from auditgen.evidence.repeats import LOGGED, SAMPLE, SEEN, Repeats, counted, repeats_sql
 from auditgen.evidence.tables import connect, sql_file, sql_text
 
 if TYPE_CHECKING:
@@ -55,6 +57,8 @@ class Part:
     mapping: RecordMap | None = None
     aliases: Mapping[str, str] = field(default_factory=dict)
     """Recorded model name to the version it stands for."""
+    has_repeats: bool = True
+    """False where it is known that every record of `records` has an id of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +69,8 @@ class Evidence:
     period: Period
     repeated: Mapping[str, int] = field(default_factory=dict)
     """Rows left out because their record was logged before, by source."""
+    shared: Mapping[str, Repeats] = field(default_factory=dict)
+    """By digest of a table: its rows whose record's id stands elsewhere in the source too."""
 
     def count(self, sql: str, parameters: Sequence[object] = ()) -> list[tuple[object, ...]]:
         """Rows of a counter query."""
@@ -74,11 +80,11 @@ class Evidence:
 def open_evidence(parts: Sequence[Part], period: Period) -> Evidence:
     """The view `observation` over all parts; monitoring rows outside the period are left out of it."""
     connection = connect()
-    selects = [_records_sql(part) for part in parts if part.records]
+    selects = [_records_sql(connection, number, part) for number, part in enumerate(parts) if part.records]
     tables = [part for part in parts if part.table and not part.records]
-    repeated = _repeated(connection, tables, period)
+    repeats = _repeated(connection, tables, period)
     selects += [
-        _rows_sql(part, period, number if number in repeated else None)
+        _rows_sql(part, period, number if number in repeats else None)
         for number, part in enumerate(tables)
     ]
     if not selects:
@@ -87,11 +93,13 @@ def open_evidence(parts: Sequence[Part], period: Period) -> Evidence:
         nothing = nothing.replace("NULL::VARCHAR AS epoch", "NULL::INTEGER AS epoch")
         selects = [f"SELECT {nothing} WHERE false"]
     connection.execute(f"CREATE VIEW observation AS {' UNION ALL '.join(selects)}")
-    counts: dict[str, int] = {}
-    for number, rows in repeated.items():
+    left_out: dict[str, int] = {}
+    for number, found in repeats.items():
         source = tables[number].source_id
-        counts[source] = counts.get(source, 0) + rows
-    return Evidence(connection, period, counts)
+        if found.copies:
+            left_out[source] = left_out.get(source, 0) + found.copies
+    shared = {tables[number].file_sha256: found for number, found in repeats.items()}
+    return Evidence(connection, period, left_out, shared)
 
 
 def _constants(part: Part) -> dict[str, str]:
@@ -107,20 +115,34 @@ def _constants(part: Part) -> dict[str, str]:
     }
 
 
-def _records_sql(part: Part) -> str:
-    """The records of one evaluation log."""
+def _records_sql(connection: duckdb.DuckDBPyConnection, number: int, part: Part) -> str:
+    """The records of one evaluation log.
+
+    A sample that stands in it twice in the same way ran once; where the two contradict each other,
+    nobody knows what became of either.
+    """
     assert part.records is not None
     constants = _constants(part) | {
         "kind": "'evaluation'",
         "observed_at": "timezone('UTC', observed_at)",
     }
-    # a sample that stands in the log twice ran once: the first counts, and the repeat is a finding
     origin = (
-        f"(SELECT * FROM read_parquet({sql_file(part.records)}, hive_partitioning = false,"
-        " file_row_number = true) QUALIFY row_number() OVER"
-        " (PARTITION BY run_key, sample_id, epoch ORDER BY file_row_number) = 1)"
+        f"SELECT * FROM read_parquet({sql_file(part.records)}, hive_partitioning = false,"
+        " file_row_number = true)"
     )
-    return f"SELECT {_columns(constants)} FROM {origin} AS part"
+    if part.has_repeats:
+        found = repeats_sql(origin, SAMPLE, SEEN, "file_row_number")
+        table = f"repeated_samples_{number}"
+        connection.execute(
+            f"CREATE TEMP TABLE {table} AS SELECT file_row_number AS place, is_copy, differs FROM ({found})"
+        )
+        constants |= {
+            "outcome": f"CASE WHEN r.differs THEN {sql_text(Outcome.UNSCORED)} ELSE part.outcome END",
+            "basis": f"CASE WHEN r.differs THEN {sql_text(Basis.NONE)} ELSE part.basis END",
+        }
+        origin = f"({origin}) AS part LEFT JOIN {table} AS r ON part.file_row_number = r.place"
+        return f"SELECT {_columns(constants)} FROM {origin} WHERE r.is_copy IS NOT TRUE"
+    return f"SELECT {_columns(constants)} FROM ({origin}) AS part"
 
 
 def _rows_sql(part: Part, period: Period, repeats: int | None) -> str:
@@ -143,34 +165,46 @@ def _rows_sql(part: Part, period: Period, repeats: int | None) -> str:
     }
     condition = in_period_sql(period)
     if repeats is not None:
-        condition += f" AND row NOT IN (SELECT r.row FROM repeats AS r WHERE r.part = {repeats})"
+        condition += f" AND row NOT IN (SELECT r.row FROM repeats AS r WHERE r.part = {repeats} AND is_copy)"
     origin = canonical_sql(part.table, part.mapping)
     return f"SELECT {_columns(constants)} FROM ({origin}) AS part WHERE {condition}"
 
 
 def _repeated(
     connection: duckdb.DuckDBPyConnection, tables: Sequence[Part], period: Period
-) -> dict[int, int]:
-    """Note the rows that repeat a record: how many, by the table's number.
+) -> dict[int, Repeats]:
+    """Note the rows in the period whose record's id is not their own: what they are, by the table's number.
 
-    Exports overlap: a record that was logged twice, in one file of a source or in two, happened once,
-    and its first row in the period counts.
+    Exports overlap: a record that was logged twice, in one file of a source or in two, happened once.
     """
-    rows = [
-        f"SELECT {number} AS part, row, {sql_text(part.source_id)} AS source, record"
-        f" FROM ({canonical_sql(part.table, part.mapping)}) AS part WHERE {in_period_sql(period)}"
-        for number, part in enumerate(tables)
-        if part.table and part.mapping and part.mapping.record
-    ]
-    if not rows:
+    mapped = {n: p for n, p in enumerate(tables) if p.table and p.mapping and p.mapping.record}
+    if not mapped:
         return {}
+
+    def rows(columns: Sequence[str], condition: str = "") -> str:
+        return " UNION ALL ".join(
+            f"SELECT {number} AS part, row, {sql_text(part.source_id)} AS source, {', '.join(columns)}"
+            f" FROM ({canonical_sql(part.table, part.mapping)}) AS part"
+            f" WHERE {in_period_sql(period)} AND record IS NOT NULL{condition.format(number)}"
+            for number, part in mapped.items()
+            if part.table and part.mapping
+        )
+
     connection.execute(
-        f"CREATE TEMP TABLE repeats AS SELECT part, row FROM ({' UNION ALL '.join(rows)})"
-        " WHERE record IS NOT NULL"
-        " QUALIFY row_number() OVER (PARTITION BY source, record ORDER BY part, row) > 1"
+        f"CREATE TEMP TABLE shared AS SELECT part, row FROM ({rows(['record'])})"
+        " QUALIFY count(*) OVER (PARTITION BY source, record) > 1"
     )
-    counted = connection.execute("SELECT part, count(*) FROM repeats GROUP BY 1 ORDER BY 1")
-    return {int(part): int(number) for part, number in counted.fetchall()}
+    if not connection.execute("SELECT 1 FROM shared LIMIT 1").fetchall():
+        return {}
+    among = " AND row IN (SELECT s.row FROM shared AS s WHERE s.part = {})"
+    relation = f"SELECT *, (part, row) AS place FROM ({rows(['record', *LOGGED], among)})"
+    found = repeats_sql(relation, ("source", "record"), LOGGED, "place")
+    connection.execute(
+        f"CREATE TEMP TABLE repeats AS SELECT part, row, is_first, is_copy, differs FROM ({found})"
+    )
+    return {
+        number: counted(connection, f"SELECT * FROM repeats WHERE part = {number}") for number in mapped
+    }
 
 
 def _columns(constants: Mapping[str, str]) -> str:

@@ -33,6 +33,7 @@ from auditgen.evidence.model import (
     Run,
     Score,
 )
+from auditgen.evidence.repeats import SAMPLE, SEEN, Repeats, counted, repeats_sql
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -40,7 +41,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-STORE_VERSION = "5"
+STORE_VERSION = "6"
 ENTRY_FILES = (
     "observations.parquet", "reading.json", "runs.parquet", "scores.parquet", "source_file.parquet",
 )  # fmt: skip
@@ -284,6 +285,20 @@ class EntryWriter:
             with_score=self.with_score,
             duplicates=self.duplicates,
         )
+
+    def repeats(self) -> Repeats:
+        """What the records are whose id an earlier one has. No record can be added afterwards."""
+        if not self.duplicates:
+            return Repeats()
+        from auditgen.evidence.tables import connect, sql_file
+
+        self._flush()
+        self._writers["observations"].close()
+        origin = (
+            f"SELECT * FROM read_parquet({sql_file(self._work / 'observations.parquet')},"
+            " hive_partitioning = false, file_row_number = true)"
+        )
+        return counted(connect(), repeats_sql(origin, SAMPLE, SEEN, "file_row_number"))
 
     def publish(self, reading: Reading) -> None:
         """Finish the tables and make the entry visible under its final name."""

@@ -11,7 +11,7 @@ from auditgen.assessment.model import SilentWindow
 from auditgen.canonical import canonical_json
 from auditgen.errors import InputRefused, NothingToAssess
 from auditgen.evidence.engine import Evidence, Period, open_evidence
-from auditgen.evidence.model import DECIDED
+from auditgen.evidence.model import DECIDED, Anomaly
 from auditgen.indicators import Quantity, Request, core_indicators, measure
 from auditgen.indicators.counters import (
     AdverseRecord,
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from datetime import date, datetime
 
     from auditgen.assessment import PreviousReport
+    from auditgen.evidence.model import Reading
+    from auditgen.evidence.repeats import Repeats
     from auditgen.pipeline.read import Inputs
     from auditgen.project import Project
 
@@ -94,7 +96,7 @@ def build(
     )
     hourly = hourly_counts(evidence, monitoring) if monitoring else {}
     register = Register(
-        readings=inputs.readings,
+        readings=tuple(_with_repeats(r, evidence.shared.get(r.sha256)) for r in inputs.readings),
         documents=inputs.documents,
         empty_sources=inputs.empty_sources,
         production_models=model_shares(evidence, "monitoring"),
@@ -131,6 +133,24 @@ def build(
     )
     tables = {reference.name: rows} if reference.rows else {}
     return Built(compose(project, assessment, details), assessment, tables)
+
+
+def _with_repeats(reading: Reading, shared: Repeats | None) -> Reading:
+    """What shows only when all files of a source lie side by side: one record in two files, or two in one id."""
+    if shared is None or reading.kind != "monitoring" or not reading.counts.observations:
+        return reading
+    inside = sum(a.count for a in reading.anomalies if a.code == "duplicate-rows")
+    found = []
+    if shared.copies > inside:
+        message = "rows that repeat a record of another file; each record counts once"
+        found.append(Anomaly("duplicate-rows", message, shared.copies - inside))
+    if shared.reused:
+        message = "rows that share a record's id but not its time or text; each counts"
+        found.append(Anomaly("ids-reused", message, shared.reused))
+    if shared.contradicting:
+        message = "rows that share a record's id and contradict each other; each counts"
+        found.append(Anomaly("records-contradict", message, shared.contradicting))
+    return replace(reading, anomalies=(*reading.anomalies, *found))
 
 
 def _added(first: Mapping[str, int], second: Mapping[str, int]) -> dict[str, int]:

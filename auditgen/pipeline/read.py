@@ -120,6 +120,7 @@ def read_inputs(
                     table=file.table,
                     mapping=source.map,
                     aliases={alias.recorded: alias.is_ for alias in source.aliases},
+                    has_repeats=file.reading.counts.duplicates > 0,
                 )
             )
     if diagnostics:

@@ -2,13 +2,17 @@
 
 Events of one sample stand near each other and not always next to each other, because samples run in
 threads; they are gathered by `sample_id` in a window of bounded size. The numbers of the events run
-without a gap, so a line that was taken out shows.
+without a gap, so a line that was taken out shows. The final report often stands before the last events.
+
+A model-graded eval asks two models, and both questions are `sampling` events: the last one is the
+grader's. What the grader said when it could not be understood is `__invalid__`, which the tool then scores
+as the worst of its choices; here it is a failed judge (evals 3.0.1: `elsuite/modelgraded/classify_utils.py`).
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from auditgen.evidence.model import Anomaly, Basis, Observation, Outcome, Presence, Run, Score
@@ -25,13 +29,15 @@ MAX_WAITING = 1_000
 MAX_EVENTS = 100
 """Events of one sample that are kept; a sample with more is no sample of an eval."""
 TOLERANCE = 1e-9
+INVALID = "__invalid__"
+"""The choice that stands for a grader's answer nobody could read."""
 
 
 class OpenAiEvalsSource:
     """OpenAI evals 1 to 3, as its local recorder writes."""
 
     name: ClassVar[str] = "openai-evals"
-    version: ClassVar[str] = "1"
+    version: ClassVar[str] = "2"
 
     def recognise(self, probe: Probe) -> Recognition | None:
         """By the first line, which describes the run."""
@@ -71,6 +77,8 @@ class _Log:
         self.errors = 0
         self.undecided = 0
         self.matches = [0, 0]
+        self.graded = [0.0, 0]
+        self.judge_failed = 0
         self.events = 0
         self.highest = -1
         self.stray = 0
@@ -91,11 +99,23 @@ class _Log:
         if not sample or not kind:
             self.stray += 1
             return
+        self._add(kind, as_dict(line.get("data")))
         known = self.waiting.setdefault(sample, _Sample(locator))
         if len(known.events) < MAX_EVENTS:
             known.events.append(line)
         if len(self.waiting) > MAX_WAITING:
             yield self._observation(*self.waiting.popitem(last=False))
+
+    def _add(self, kind: str, data: dict[str, Any]) -> None:
+        """What the final report is computed from: every event, also where a sample has several."""
+        if kind == "match" and isinstance(data.get("correct"), bool):
+            self.matches[0] += data["correct"]
+            self.matches[1] += 1
+        elif kind == "metrics":
+            score = as_number(data.get("score"))
+            if score is not None:
+                self.graded[0] += score
+                self.graded[1] += 1
 
     def rest(self) -> Iterator[Observation]:
         """The samples whose windows the end of the file closes."""
@@ -105,20 +125,19 @@ class _Log:
     def _observation(self, name: str, sample: _Sample) -> Observation:
         self.count += 1
         by_kind = {as_text(event.get("type")): as_dict(event.get("data")) for event in sample.events}
-        sampling = by_kind.get("sampling", {})
+        sampling = self._asked(sample)
         sampled = as_list(sampling.get("sampled")) or [sampling.get("sampled")]
         response = sampled[0] if isinstance(sampled[0], str) else None
-        match = by_kind.get("match")
-        if match is not None and isinstance(match.get("correct"), bool):
-            self.matches[0] += match["correct"]
-            self.matches[1] += 1
         scores = list(_scores(by_kind, self._judge))
-        record = {**by_kind, "scores": by_metric(scores)}
+        record = {**by_kind, "sampling": sampling, "scores": by_metric(scores)}
         mapped = self.fields.read(record, suite=self.suite, response=response, scores=scores)
         error = by_kind.get("error")
         if error is not None:
             self.errors += 1
             outcome = (Outcome.PROVIDER_ERROR, Basis.NATIVE_FIELD)
+        elif by_kind.get("metrics", {}).get("choice") == INVALID:
+            self.judge_failed += 1
+            outcome = (Outcome.JUDGE_ERROR, Basis.NATIVE_FIELD)
         else:
             self.undecided += mapped.outcome is None
             outcome = mapped.outcome or (Outcome.UNSCORED, Basis.NONE)
@@ -136,19 +155,37 @@ class _Log:
             observed_at=max((at for at in times if at is not None), default=None),
         )
 
+    def _asked(self, sample: _Sample) -> dict[str, Any]:
+        """The question to the model under test: the last one, of a graded sample the first.
+
+        A graded sample with a single question brought its answer along: nothing was asked.
+        """
+        asked = [as_dict(event.get("data")) for event in sample.events if event.get("type") == "sampling"]
+        if self._judge is None:
+            return asked[-1] if asked else {}
+        return asked[0] if len(asked) > 1 else {}
+
     @property
     def suite(self) -> str:
         return as_text(self.spec.get("eval_name"))
 
     @property
     def model(self) -> str:
-        return ", ".join(as_text(name) for name in as_list(self.spec.get("completion_fns")))
+        """The models under test; of a graded eval the last function of several is the grader."""
+        functions = [as_text(name) for name in as_list(self.spec.get("completion_fns"))]
+        if self._judge is not None and len(functions) > 1:
+            functions.pop()
+        return ", ".join(functions)
+
+    @property
+    def _arguments(self) -> dict[str, Any]:
+        config = as_dict(as_dict(self.spec.get("run_config")).get("eval_spec"))
+        return as_dict(config.get("args"))
 
     @property
     def _judge(self) -> str | None:
         """A model-graded eval names its rubric; the grading model is a completion function, too."""
-        config = as_dict(as_dict(self.spec.get("run_config")).get("eval_spec"))
-        arguments = as_dict(config.get("args"))
+        arguments = self._arguments
         if "modelgraded_spec" not in arguments:
             return None
         functions = as_list(self.spec.get("completion_fns"))
@@ -191,6 +228,13 @@ class _Log:
         if accuracy is not None and number and abs(accuracy - right / number) > TOLERANCE:
             message = f"the final report's accuracy is {accuracy:.6g}, its samples give {right}/{number}"
             yield Anomaly("aggregate-mismatch", message)
+        score, (total, graded) = native.get("score"), self.graded
+        if score is not None and graded and abs(score - total / graded) > TOLERANCE:
+            message = f"the final report's score is {score:.6g}, its {graded:,} samples give {total / graded:.6g}"
+            yield Anomaly("aggregate-mismatch", message)
+        if self.judge_failed:
+            message = f"samples whose grader's answer is `{INVALID}`; the tool scores it as the worst choice"
+            yield Anomaly("judge-failed", message, self.judge_failed)
         if self.undecided:
             message = "samples whose events no declared rule reads as an outcome"
             yield Anomaly("outcome-undecided", message, self.undecided)
@@ -222,9 +266,12 @@ def _scores(by_kind: dict[str, dict[str, Any]], judge: str | None) -> Iterator[S
     match = by_kind.get("match")
     if match is not None:
         yield _score("match", match.get("correct"), None)
-    for name, raw in by_kind.get("metrics", {}).items():
+    metrics = by_kind.get("metrics", {})
+    has_failed = metrics.get("choice") == INVALID
+    for name, raw in metrics.items():
         if not isinstance(raw, dict | list):
-            yield _score(f"metrics.{name}", raw, judge)
+            score = _score(f"metrics.{name}", raw, judge)
+            yield replace(score, state="error", value=None) if has_failed else score
 
 
 def _score(metric: str, raw: Any, judge: str | None) -> Score:

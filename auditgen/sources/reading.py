@@ -38,9 +38,10 @@ from auditgen.sources.suites import SuiteLibrary
 from auditgen.sources.table import TableSource, table_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
 
+    from auditgen.evidence.repeats import Repeats
     from auditgen.evidence.store import EvidenceStore
     from auditgen.evidence.tables import Table
     from auditgen.plugins import Plugin
@@ -169,8 +170,16 @@ def read_file(
     context = Context(
         mapping or RecordMap(), suites or SuiteLibrary(), labels, tuple(companions)
     )
-    base = replace(base, companions={p.name: digest for p, digest in companions.items()})
+    base = replace(base, companions={_beside(p, path): digest for p, digest in companions.items()})
     return _read_records(path, base, lambda: source.read(path, context), context, store)
+
+
+def _beside(companion: Path, path: Path) -> str:
+    """How a companion is called: by the way to it from the file it belongs to."""
+    try:
+        return companion.relative_to(path.parent).as_posix()
+    except ValueError:
+        return companion.name
 
 
 def _companions(
@@ -259,9 +268,7 @@ def _read_records(
         if _stamp(path) != before:
             message = "the file changed while it was read: its digest is not that of these records"
             anomalies.append(Anomaly("reader-failed", message, blocks=True))
-        if writer.duplicates:
-            message = "samples that occur more than once under the same id and epoch"
-            anomalies.append(Anomaly("duplicate-samples", message, writer.duplicates))
+        anomalies += _repeat_anomalies(writer.repeats())
         completeness = dict(facts.completeness or {})
         completeness["prompt"] = _presence(writer.with_prompt)
         completeness["response"] = _presence(writer.with_response)
@@ -287,6 +294,18 @@ def _read_records(
         writer.discard()
         raise
     return ReadFile(reading, store.observations(key))
+
+
+def _repeat_anomalies(repeats: Repeats) -> Iterator[Anomaly]:
+    if repeats.copies:
+        message = "samples that occur more than once under the same id and epoch; each counts once"
+        yield Anomaly("duplicate-samples", message, repeats.copies)
+    if repeats.reused:
+        message = "samples under the id and epoch of another one, with another text or time; each counts"
+        yield Anomaly("ids-reused", message, repeats.reused)
+    if repeats.contradicting:
+        message = "samples that share an id and epoch and contradict each other; none of them is decided"
+        yield Anomaly("samples-contradict", message, repeats.contradicting)
 
 
 def _labelled(observation: Observation, labels: RefusalLabels | None) -> Observation:

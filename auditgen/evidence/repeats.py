@@ -1,0 +1,67 @@
+"""Records under one id: copies of one another, records of their own, or contradictions.
+
+A copy agrees in everything that was read and counts once. What differs is never dropped: whoever gave
+all bad answers one id would otherwise have one bad answer left. Where what differs is something that a
+criterion judges by, nobody can say which of the records is true.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import duckdb
+
+SAMPLE = ("run_key", "sample_id", "epoch")
+"""What identifies a record of an evaluation inside its file."""
+JUDGED = (
+    "model", "outcome", "expected", "watch", "watch_basis", "cohort", "category", "strategy", "language",
+    "guardrail_verdict", "guardrail_action",
+)  # fmt: skip
+"""What criteria select on or count."""
+SEEN = (
+    *JUDGED, "suite", "basis", "prompt_key", "prompt_sha256", "response", "error_text", "observed_at",
+)  # fmt: skip
+"""What else tells two records of an evaluation apart."""
+LOGGED = (*JUDGED, "basis", "prompt_key", "observed_at")
+"""What tells two rows of monitoring apart."""
+
+
+@dataclass(frozen=True, slots=True)
+class Repeats:
+    """Records whose id another one has too."""
+
+    copies: int = 0
+    """That agree with an earlier one in everything: left out."""
+    reused: int = 0
+    """Beyond the first of their id, agreeing in what is judged but not in text or time: counted."""
+    contradicting: int = 0
+    """That differ in what is judged: all but copies, the first of them included."""
+
+
+def repeats_sql(relation: str, identity: Sequence[str], seen: Sequence[str], place: str) -> str:
+    """For every row whose `identity` is not its own: `place`, `is_first`, `is_copy`, `differs`.
+
+    `place` orders the rows; of equal ones the first is no copy.
+    """
+    own, judged, all_seen = (", ".join(names) for names in (identity, (*identity, *JUDGED), (*identity, *seen)))
+    return (
+        f"SELECT *, row_number() OVER (PARTITION BY {own} ORDER BY {place}) = 1 AS is_first,"
+        f" row_number() OVER (PARTITION BY {all_seen} ORDER BY {place}) > 1 AS is_copy,"
+        f" count(*) OVER (PARTITION BY {own}) <> count(*) OVER (PARTITION BY {judged}) AS differs"
+        f" FROM (SELECT * FROM ({relation}) QUALIFY count(*) OVER (PARTITION BY {own}) > 1)"
+    )
+
+
+def counted(connection: duckdb.DuckDBPyConnection, repeats: str) -> Repeats:
+    """The numbers behind a relation made by `repeats_sql`. Raises duckdb.Error."""
+    row = connection.execute(
+        "SELECT count(*) FILTER (WHERE is_copy),"
+        " count(*) FILTER (WHERE NOT is_copy AND NOT differs AND NOT is_first),"
+        f" count(*) FILTER (WHERE NOT is_copy AND differs) FROM ({repeats})"
+    ).fetchone()
+    assert row is not None
+    return Repeats(*(int(number) for number in row))
