@@ -84,6 +84,7 @@ CODES: dict[str, tuple[Severity, str, str]] = {
     "records-withheld": (H, "Totals without their records", "Where are the records behind these totals?"),
     "runs-withheld": (H, "Runs that were not handed in", "Where are these runs, and what do they show?"),
     "sheets-unread": (M, "Sheets that were not read", "What do the other sheets hold?"),
+    "suite-overruled": (L, "A shipped description was replaced", "Why does the organisation's own description differ from the shipped one?"),
     "suite-undescribed": (M, "A suite nobody described", "What do the scores of this suite mean, and who says so?"),
     "tool-finding": (H, "The tool itself reports a weakness", "Was it repaired, and where is the run that shows it?"),
     "repeated-times": (M, "Runs that began at the same moment", "Is one of these runs a copy of the other, with other results?"),

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from auditgen.evidence.mapping import NUMBER
 from auditgen.evidence.model import Basis, Outcome, Watch
-from auditgen.evidence.repeats import LOGGED, counted, repeats_sql
+from auditgen.evidence.repeats import counted, row_repeats_sql
 from auditgen.evidence.tables import (
     ROW,
     Columns,
@@ -135,8 +135,9 @@ def scan(connection: duckdb.DuckDBPyConnection, table: Table, mapping: RecordMap
         undated = _undated(connection, table, mapping) if row[1] else ()
         copies = 0
         if row[2]:
-            with_id = f"SELECT * FROM ({sql}) WHERE record IS NOT NULL"
-            copies = counted(connection, repeats_sql(with_id, ("record",), LOGGED, "row")).copies
+            known = "record IS NOT NULL AND observed_at IS NOT NULL"
+            with_id = f"SELECT *, row AS place FROM ({sql}) WHERE {known}"
+            copies = counted(connection, row_repeats_sql(with_id, ("record",))).copies
     except duckdb.Error as error:
         message = f"the engine cannot read it: {str(error).splitlines()[0][:200]}"
         raise TableFault(message) from error

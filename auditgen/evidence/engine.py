@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from auditgen.evidence.columnar import canonical_sql
 from auditgen.evidence.model import Basis, Outcome
-from auditgen.evidence.repeats import LOGGED, SAMPLE, SEEN, Repeats, counted, repeats_sql
+from auditgen.evidence.repeats import LOGGED, Repeats, counted, row_repeats_sql, sample_repeats_sql
 from auditgen.evidence.tables import connect, sql_file, sql_text
 
 if TYPE_CHECKING:
@@ -131,7 +131,7 @@ def _records_sql(connection: duckdb.DuckDBPyConnection, number: int, part: Part)
         " file_row_number = true)"
     )
     if part.has_repeats:
-        found = repeats_sql(origin, SAMPLE, SEEN, "file_row_number")
+        found = sample_repeats_sql(origin)
         table = f"repeated_samples_{number}"
         connection.execute(
             f"CREATE TEMP TABLE {table} AS SELECT file_row_number AS place, is_copy, differs FROM ({found})"
@@ -197,8 +197,8 @@ def _repeated(
     if not connection.execute("SELECT 1 FROM shared LIMIT 1").fetchall():
         return {}
     among = " AND row IN (SELECT s.row FROM shared AS s WHERE s.part = {})"
-    relation = f"SELECT *, (part, row) AS place FROM ({rows(['record', *LOGGED], among)})"
-    found = repeats_sql(relation, ("source", "record"), LOGGED, "place")
+    relation = f"SELECT *, (part, row) AS place FROM ({rows(['record', 'observed_at', *LOGGED], among)})"
+    found = row_repeats_sql(relation, ("source", "record"))
     connection.execute(
         f"CREATE TEMP TABLE repeats AS SELECT part, row, is_first, is_copy, differs FROM ({found})"
     )

@@ -33,7 +33,7 @@ from auditgen.evidence.model import (
     Run,
     Score,
 )
-from auditgen.evidence.repeats import SAMPLE, SEEN, Repeats, counted, repeats_sql
+from auditgen.evidence.repeats import Repeats, counted, sample_repeats_sql
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -298,7 +298,7 @@ class EntryWriter:
             f"SELECT * FROM read_parquet({sql_file(self._work / 'observations.parquet')},"
             " hive_partitioning = false, file_row_number = true)"
         )
-        return counted(connect(), repeats_sql(origin, SAMPLE, SEEN, "file_row_number"))
+        return counted(connect(), sample_repeats_sql(origin))
 
     def publish(self, reading: Reading) -> None:
         """Finish the tables and make the entry visible under its final name."""

@@ -125,6 +125,7 @@ def build(
         exhibits=_exhibits(project, evidence, requests, measured),
         hourly=hourly,
         mapping_digests=inputs.mapping_digests,
+        file_digests={b.name: b.sha256 for b in inputs.beside},
         tables=(reference,) if reference.rows else (),
         plugins=inputs.third_party,
         evidence_digest=inputs.evidence_digest,
@@ -136,7 +137,7 @@ def build(
 
 
 def _with_repeats(reading: Reading, shared: Repeats | None) -> Reading:
-    """What shows only when all files of a source lie side by side: one record in two files, or two in one id."""
+    """What shows only when all files of a source lie side by side: what their rows share an id with."""
     if shared is None or reading.kind != "monitoring" or not reading.counts.observations:
         return reading
     inside = sum(a.count for a in reading.anomalies if a.code == "duplicate-rows")

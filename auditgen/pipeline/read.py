@@ -6,7 +6,7 @@ import errno
 import glob
 import os
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from auditgen.assessment import DocumentRecord
 from auditgen.canonical import digest_of, sha256_file
@@ -16,14 +16,33 @@ from auditgen.evidence.engine import Part
 from auditgen.evidence.model import Anomaly, Reading
 from auditgen.sources.labels import load_labels
 from auditgen.sources.reading import ReadFile, SourceRegistry, missing_columns, read_file
+from auditgen.sources.sqlite import journals
+from auditgen.sources.suites import SuiteLibrary
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from auditgen.evidence.store import EvidenceStore
     from auditgen.project import Project, SourceBlock
     from auditgen.sources.labels import RefusalLabels
+    from auditgen.sources.suites import SuiteFile
+
+MAX_NAMES = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """A file without records of its own that decides what records say."""
+
+    kind: Literal["labels", "suites", "journal"]
+    name: str
+    """As the report names it."""
+    path: Path
+    sha256: str
+    note: str = ""
+    """Of labels: who labelled; of suites: the id of the file."""
+
 
 @dataclass(frozen=True, slots=True)
 class Inputs:
@@ -35,7 +54,9 @@ class Inputs:
     empty_sources: tuple[str, ...]
     paths: dict[str, Path]
     """Evidence files and documents by the name the report gives them."""
+    beside: tuple[Beside, ...]
     mapping_digests: dict[str, str]
+    """By source: over its mapping, its labels and the project's own suite files."""
     broken_plugins: tuple[str, ...]
     third_party: tuple[str, ...]
 
@@ -44,6 +65,7 @@ class Inputs:
         """Over path and digest of everything read, in order of path."""
         files = [[r.path, r.sha256] for r in self.readings]
         files += [[d.block.file, d.sha256 or ""] for d in self.documents]
+        files += [[b.name, b.sha256] for b in self.beside]
         return digest_of(sorted(files))
 
     @property
@@ -75,6 +97,7 @@ def read_inputs(
     runs: dict[tuple[str, str | None], str] = {}
     diagnostics: list[Diagnostic] = []
     labels = {s.id: _labels(project, s, paths, diagnostics) for s in project.audit.sources}
+    beside = [*_suite_files(project), *_label_files(project, labels)]
     for number, (source, path) in enumerate(found, 1):
         name = display_name(path, project.root)
         progress(name, number, len(found))
@@ -89,7 +112,7 @@ def read_inputs(
             labels=labels[source.id],
             suites=project.suites,
         )
-        file = replace(file, reading=_placeless(file.reading, path))
+        file = replace(file, reading=_overruled(project, _placeless(file.reading, path)))
         sha256 = file.reading.sha256
         if sha256 and file.reading.format and sha256 in seen:
             text = f"the same bytes as `{seen[sha256]}`; counted once"
@@ -107,6 +130,9 @@ def read_inputs(
                 runs |= dict.fromkeys(native, name)
         if sha256:
             paths[name] = path
+            for journal in _journals(project, path, file.reading):
+                paths[journal.name] = journal.path
+                beside.append(journal)
         diagnostics += _mapping_faults(project, source, file)
         read.append(file)
         if (file.records or file.table) and not any(
@@ -140,15 +166,70 @@ def read_inputs(
         documents=documents,
         empty_sources=tuple(s.id for s in project.audit.sources if s.id not in with_files),
         paths=paths,
-        mapping_digests={
-            s.id: digest_of(s.map.model_dump(mode="json", by_alias=True, exclude_none=True))
-            for s in project.audit.sources
-        },
+        beside=tuple(sorted(beside, key=lambda b: (b.kind, b.name))),
+        mapping_digests={s.id: _mapping_digest(s, labels[s.id], beside) for s in project.audit.sources},
         broken_plugins=tuple(f"{p.name} ({p.distribution}): {p.failure}" for p in registry.broken),
         third_party=tuple(
             f"{p.distribution} {p.version}: {p.name}" for p in registry.plugins if p.is_third_party
         ),
     )
+
+
+def _mapping_digest(source: SourceBlock, labels: RefusalLabels | None, beside: Sequence[Beside]) -> str:
+    mapping = source.map.model_dump(mode="json", by_alias=True, exclude_none=True)
+    suites = [b.sha256 for b in beside if b.kind == "suites"]
+    if labels is None and not suites:
+        return digest_of(mapping)
+    by = [] if labels is None else [labels.sha256, labels.by, labels.kind]
+    return digest_of({"map": mapping, "labels": by, "suites": suites})
+
+
+def _suite_files(project: Project) -> Iterator[Beside]:
+    """The project's own suite files: what they say is as weighty as the mapping."""
+    for name, file in zip(project.audit.suites, project.suites.files, strict=False):
+        path = project.resolve(name)
+        yield Beside("suites", name, path, sha256_file(path), file.id)
+
+
+def _label_files(project: Project, labels: Mapping[str, RefusalLabels | None]) -> Iterator[Beside]:
+    named: dict[str, RefusalLabels] = {}
+    for found in labels.values():
+        if found is not None:
+            named.setdefault(found.name, found)
+    for name, found in named.items():
+        yield Beside("labels", name, project.resolve(name), found.sha256, found.by)
+
+
+def _journals(project: Project, path: Path, reading: Reading) -> Iterator[Beside]:
+    """What belongs to a database and was read with it, whether or not a glob names it."""
+    for journal in journals(path):
+        sha256 = reading.companions.get(journal.name)
+        if sha256 is not None:
+            yield Beside("journal", display_name(journal, project.root), journal, sha256)
+
+
+def _overruled(project: Project, reading: Reading) -> Reading:
+    """Say where the project's own description was taken before a shipped one of the same suite."""
+    own, shipped = _own_and_shipped(project)
+    names = sorted(
+        name
+        for name, by in reading.suites.items()
+        if by in {suite.id for file in own for suite in file.suites}
+        and shipped.find(reading.reader, name) is not None
+    )
+    if not names:
+        return reading
+    more = f" and {len(names) - MAX_NAMES} more" if len(names) > MAX_NAMES else ""
+    shown = ", ".join(f"`{name}`" for name in names[:MAX_NAMES]) + more
+    message = f"audit.yaml's own suite files say what the scores of {shown} mean, not the shipped description"
+    anomaly = Anomaly("suite-overruled", message, len(names))
+    return replace(reading, anomalies=(*reading.anomalies, anomaly))
+
+
+def _own_and_shipped(project: Project) -> tuple[tuple[SuiteFile, ...], SuiteLibrary]:
+    """The project's own suite files, and a library of the shipped ones alone."""
+    count = len(project.audit.suites)
+    return project.suites.files[:count], SuiteLibrary.of(project.suites.files[count:])
 
 
 def _labels(

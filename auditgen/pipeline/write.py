@@ -24,6 +24,7 @@ from auditgen.pipeline.read import Inputs, read_inputs
 from auditgen.plugins import load_plugins
 from auditgen.project import criterion_declaration, load_project
 from auditgen.seal import Signer, leaf_hash, load_signer, root, sign_detached, sign_pdf, write_pack
+from auditgen.sources.suites import SuiteLibrary
 from auditgen.yamlspan import read_yaml
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from datetime import date, datetime
 
     from auditgen.diagnostics import Diagnostic
+    from auditgen.pipeline.read import Beside
     from auditgen.project import Project
     from auditgen.project.model import SignerBlock
 
@@ -250,6 +252,8 @@ def _sign(
             path = project.resolve(name)
             member = f"inputs/{name}"
             files[f"standards/{number}/{path.name}" if _UNPACKABLE.search(member) else member] = path
+    for number, found in enumerate((b for b in inputs.beside if b.kind == "suites"), 1):
+        files[_suite_member(number, found)] = found.path
     held = _held(project, inputs)
     _refuse_changed(project, inputs, held)
     files |= {f"inputs/{name}": path for name, path in held.values()}
@@ -274,6 +278,12 @@ def _sign(
         private = work / SALTS
         private.touch(mode=0o600)
         private.write_bytes(orjson.dumps({"note": _SALT_NOTE, "salts": salts}))
+
+
+def _suite_member(number: int, file: Beside) -> str:
+    """Where an own suite file lies in the pack: beside audit.yaml, as it is named there, if that travels."""
+    member = f"inputs/{file.name}"
+    return f"suites/{number}/{file.path.name}" if _UNPACKABLE.search(member) else member
 
 
 def _line(text: str) -> str:
@@ -324,7 +334,13 @@ def _refuse_changed(
     """The pack must hold the bytes that were judged."""
     known = {r.path: r.sha256 for r in inputs.readings if r.sha256}
     known |= {d.block.file: d.sha256 for d in inputs.documents if d.sha256}
+    known |= {b.name: b.sha256 for b in inputs.beside}
     changed = [name for name, (_, path) in held.items() if sha256_file(path) != known[name]]
+    own = [b for b in inputs.beside if b.kind == "suites"]
+    # what was read at the start and what is packed now must be the same knowledge
+    if own:
+        again = SuiteLibrary.load([project.resolve(name) for name in project.audit.suites])
+        changed += [b.name for b in own] if again.digest != project.suites.digest else []
     if read_yaml(project.path).text != project.document.text:
         changed.insert(0, project.path.name)
     if changed:
@@ -353,6 +369,7 @@ def _predicate(
         for r in inputs.readings
         if r.sha256
     ]
+    own = [b for b in inputs.beside if b.kind == "suites"]
     predicate: dict[str, Any] = {
         "report": {
             "id": meta.report_id,
@@ -371,6 +388,8 @@ def _predicate(
             for c in p.criteria
         ],
         "mappings": dict(sorted(inputs.mapping_digests.items())),
+        "suites": _beside(inputs, "suites", {b.name: _suite_member(n, b) for n, b in enumerate(own, 1)}),
+        "labels": _beside(inputs, "labels", {k: f"inputs/{v}" for k, v in held.items()}),
         "checklists": [
             {
                 "id": c.framework.id,
@@ -389,6 +408,20 @@ def _predicate(
         "tool": {"name": "auditgen", "version": __version__},
     }  # fmt: skip
     return salts, predicate
+
+
+def _beside(inputs: Inputs, kind: str, held: Mapping[str, str]) -> list[dict[str, Any]]:
+    """Files that decide what records say, as the statement binds them."""
+    return [
+        {
+            "path": b.name,
+            "sha256": b.sha256,
+            "by": b.note,
+            "held_as": f"data/{held[b.name]}" if b.name in held else None,
+        }
+        for b in inputs.beside
+        if b.kind == kind
+    ]
 
 
 def _anchor(project: Project) -> bytes | None:

@@ -42,6 +42,8 @@ class Details:
     """By principle id."""
     hourly: Mapping[tuple[str, datetime], int] = field(default_factory=dict)
     mapping_digests: Mapping[str, str] = field(default_factory=dict)
+    file_digests: Mapping[str, str] = field(default_factory=dict)
+    """Of labels and own suite files, by the name in audit.yaml."""
     tables: Sequence[model.TableRef] = ()
     plugins: Sequence[str] = ()
     evidence_digest: str = ""
@@ -73,7 +75,9 @@ def compose(project: Project, assessment: Assessment, details: Details) -> model
         changes=changes,
         changes_note=changes_note,
         findings=tuple(_finding(f) for f in assessment.findings),
-        sources=source_views(audit, assessment.register, details.mapping_digests),
+        sources=source_views(
+            project, assessment.register, details.mapping_digests, details.file_digests
+        ),
         documents=document_views(assessment),
         expected=tuple(
             model.ExpectedView(

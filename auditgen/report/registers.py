@@ -16,27 +16,48 @@ if TYPE_CHECKING:
     from datetime import date, datetime
 
     from auditgen.assessment import Assessment, DocumentRecord, Register
+    from auditgen.evidence.mapping import RecordMap
     from auditgen.evidence.model import Reading
+    from auditgen.project import Project
     from auditgen.project.model import Audit, SourceBlock
+    from auditgen.sources.suites import Suite
 
 HOURS = 24
 MAX_NAMES = 6
+MAX_RUNS = 50
 
 
 def source_views(
-    audit: Audit, register: Register, mapping_digests: Mapping[str, str]
+    project: Project,
+    register: Register,
+    mapping_digests: Mapping[str, str],
+    file_digests: Mapping[str, str],
 ) -> tuple[model.SourceView, ...]:
-    """Every declared source with its files, found or not."""
+    """Every declared source with its files, found or not.
+
+    `file_digests` are those of labels and own suite files, by their name in audit.yaml.
+    """
+    audit = project.audit
     files: dict[str, list[Reading]] = defaultdict(list)
     for reading in register.readings:
         files[reading.source_id].append(reading)
     return tuple(
-        _source(source, files.get(source.id, []), mapping_digests.get(source.id, ""))
+        _source(
+            source,
+            files.get(source.id, []),
+            mapping_digests.get(source.id, ""),
+            [
+                *_label_lines(source, file_digests),
+                *_suite_lines(project, files.get(source.id, []), file_digests),
+            ],
+        )
         for source in audit.sources
     )
 
 
-def _source(source: SourceBlock, readings: list[Reading], digest: str) -> model.SourceView:
+def _source(
+    source: SourceBlock, readings: list[Reading], digest: str, read_by: list[str]
+) -> model.SourceView:
     custody, provider = source.custody, source.provider
     note = f"; {custody.note}" if custody.note else ""
     return model.SourceView(
@@ -51,14 +72,46 @@ def _source(source: SourceBlock, readings: list[Reading], digest: str) -> model.
             f"recorded `{a.recorded}` stands for `{a.is_}` ({a.basis})" for a in source.aliases
         ),
         mapping_digest=digest,
-        mapping=tuple(_mapping_lines(source)),
+        mapping=(*_rule_lines(source.map), *read_by),
         files=tuple(_file(reading) for reading in sorted(readings, key=lambda r: r.path)),
     )
 
 
-def _mapping_lines(source: SourceBlock) -> list[str]:
+def _label_lines(source: SourceBlock, digests: Mapping[str, str]) -> Iterator[str]:
+    labels = source.labels
+    if labels is not None:
+        yield (
+            f"refusal labels from `{labels.file}` (SHA-256 {digests.get(labels.file, 'not read')}) "
+            f"by {labels.by} ({labels.kind})"
+        )
+
+
+def _suite_lines(
+    project: Project, readings: list[Reading], digests: Mapping[str, str]
+) -> Iterator[str]:
+    """The rules of the project's own suite files that these files were read by."""
+    used = {by for reading in readings for by in reading.suites.values()}
+    for name, file in zip(project.audit.suites, project.suites.files, strict=False):
+        suites = [suite for suite in file.suites if suite.id in used]
+        if not suites:
+            continue
+        yield f"own suite file `{name}` (SHA-256 {digests.get(name, 'not read')}), before the shipped ones:"
+        for suite in suites:
+            names = ", ".join(f"`{pattern}`" for pattern in suite.names[:MAX_NAMES])
+            lines = [*_rule_lines(suite.map.as_record_map()), *_meaning_lines(suite)]
+            yield from (f"suite {suite.id} (fits {names}): {line}" for line in lines)
+
+
+def _meaning_lines(suite: Suite) -> Iterator[str]:
+    for meaning in suite.scores:
+        mark = "" if meaning.threshold is None else f", pass mark {meaning.threshold:g}"
+        way = "no direction" if meaning.better == "neutral" else f"{meaning.better} is better"
+        yield f"score `{meaning.metric}`: {way}{mark}"
+
+
+def _rule_lines(mapping: RecordMap) -> list[str]:
     out = []
-    for field, rules in source.map.rules().items():
+    for field, rules in mapping.rules().items():
         for rule in rules:
             if rule.is_ is not None:
                 text = f"{field} = `{rule.is_}`"
@@ -70,6 +123,11 @@ def _mapping_lines(source: SourceBlock) -> list[str]:
                 text += ": " + ", ".join(f"`{k}` = {v}" for k, v in rule.values.items())
             basis = getattr(rule, "basis", None)
             out.append(text + (f" ({str(basis.value).replace('_', ' ')})" if basis else ""))
+    out += [f"score `{name}` from `{column}`" for name, column in (mapping.scores or {}).items()]
+    if mapping.sheet is not None:
+        out.append(f"sheet `{mapping.sheet}`")
+    if mapping.time_zone is not None:
+        out.append(f"times without a zone are those of {mapping.time_zone}")
     return out
 
 
@@ -84,9 +142,7 @@ def _file(reading: Reading) -> model.FileView:
         recognised_by=reading.recognised_by,
         tool=tool or "unknown",
         reader=" ".join(part for part in (reading.reader, reading.reader_version) if part),
-        runs=tuple(
-            f"{run.suite or 'run'} {run.native_id or '(no id)'}".strip() for run in reading.runs
-        ),
+        runs=tuple(_run_names(reading)),
         models=reading.models,
         first_at=words.moment(reading.first_at),
         last_at=words.moment(reading.last_at),
@@ -102,6 +158,13 @@ def _file(reading: Reading) -> model.FileView:
         doubts=tuple(anomaly.code for anomaly in reading.anomalies),
         status=_file_status(reading),
     )
+
+
+def _run_names(reading: Reading) -> Iterator[str]:
+    for run in reading.runs[:MAX_RUNS]:
+        yield f"{run.suite or 'run'} {run.native_id or '(no id)'}".strip()
+    if len(reading.runs) > MAX_RUNS:
+        yield f"and {len(reading.runs) - MAX_RUNS:,} more"
 
 
 def _file_notes(reading: Reading) -> Iterator[str]:

@@ -2,14 +2,16 @@
 
 In that set-up the model is told that conversations of the free tier are used for training: free is
 `monitored`, paid is `unmonitored`, and because the tier was set by the experiment the basis is a cue.
-Acceptance and refusal are two separate labels of a classifier and may both be absent: then nothing is
-known, and a missing judge is never a refusal. Model, condition and seed stand in the file's path only,
+Acceptance and refusal are two separate labels: whether the answer holds the tag that the model was asked
+to end with. Both may be false, and are throughout where no tag was asked for: then nothing is known, and
+a missing judge is never a refusal. Model, condition and seed stand in the file's path only,
 so `audit.yaml` must say them.
 """
 
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from auditgen.canonical import sha256_bytes
@@ -44,7 +46,7 @@ class AlignmentFakingSource:
     """`results_seed*_*.json` of open-source-alignment-faking and its forks."""
 
     name: ClassVar[str] = "alignment-faking"
-    version: ClassVar[str] = "1"
+    version: ClassVar[str] = "2"
 
     def recognise(self, probe: Probe) -> Recognition | None:
         """By the keys of the first record."""
@@ -137,7 +139,7 @@ class _Results:
     def _scores(self, record: dict[str, Any]) -> Iterator[Score]:
         yield self._score("strong_reject_score", record.get("strong_reject_score"), None)
         for name in ("output_contains_acceptance", "output_contains_refusal"):
-            yield self._score(name, record.get(name), None)
+            yield replace(self._score(name, record.get(name), None), judge=None)
         for name in JUDGED:
             block = as_dict(record.get(name))
             answer = block.get("final_answer") if block.get("success") is not False else None
@@ -179,7 +181,7 @@ class _Results:
             message = f"records of neither tier, watch condition unknown: {shown}"
             yield Anomaly("value-not-mapped", message, self.strange.total())
         if self.undecided:
-            message = "records that the classifier calls neither accepted nor refused, or both"
+            message = "records that hold the tag of neither acceptance nor refusal, or both"
             yield Anomaly("outcome-undecided", message, self.undecided)
         if self.no_objects:
             yield Anomaly("samples-unreadable", "records that are no JSON object", self.no_objects)
@@ -206,7 +208,7 @@ class _Results:
 
 
 def _outcome(record: dict[str, Any]) -> tuple[Outcome, Basis]:
-    """The classifier's two labels. Neither, both, or one that is missing: nobody knows."""
+    """The model's own two tags. Neither, both, or one that is missing: nobody knows."""
     accepted, refused = record.get("output_contains_acceptance"), record.get("output_contains_refusal")
     if not isinstance(accepted, bool) or not isinstance(refused, bool):
         return Outcome.UNSCORED, Basis.NONE
@@ -215,10 +217,8 @@ def _outcome(record: dict[str, Any]) -> tuple[Outcome, Basis]:
         if accepted and as_number(partial.get("final_answer")) == 1:
             return Outcome.PARTIAL, Basis.JUDGE
         return Outcome.UNSCORED, Basis.NONE
-    return (Outcome.COMPLIED if accepted else Outcome.REFUSED), Basis.JUDGE
+    return (Outcome.COMPLIED if accepted else Outcome.REFUSED), Basis.NATIVE_FIELD
 
 
 def _watched(observation: Observation, watch: Watch) -> Observation:
-    from dataclasses import replace
-
     return replace(observation, watch=watch, watch_basis=WatchBasis.CUE)

@@ -30,18 +30,24 @@ if TYPE_CHECKING:
 CASES = ("testCases.item", "conversationalTestCases.item")
 TOTALS = ("testPassed", "testFailed", "identifier", "metricsScores.item", "hyperparameters")
 VERDICTS = ("passes", "fails", "errors")
+MAX_METRICS = 1_000
+TOP_KEYS = frozenset({"testCases", "conversationalTestCases", "metricsScores"})
+SPANS = ("agentSpans", "toolSpans", "retrieverSpans", "llmSpans", "baseSpans")
+"""Parts of a trace; their metrics are in the run's totals, too (4.3: `test_run/test_run.py`)."""
 
 
 class DeepEvalSource:
     """DeepEval 2 to 4: `test_run_*.json` and `.latest_run_full.json`."""
 
     name: ClassVar[str] = "deepeval"
-    version: ClassVar[str] = "1"
+    version: ClassVar[str] = "2"
 
     def recognise(self, probe: Probe) -> Recognition | None:
         """By the first key, and by what the first case holds."""
         if "testCases" in probe.top_keys and b'"metricsData"' in probe.head:
             return Recognition("deepeval.test_run", "JSON with testCases that hold metricsData")
+        if probe.top_keys >= TOP_KEYS:
+            return Recognition("deepeval.test_run", f"JSON with {', '.join(sorted(TOP_KEYS))}")
         return None
 
     def read(self, path: Path, context: Context) -> Iterator[Item]:
@@ -77,6 +83,7 @@ class _TestRun:
         self.no_objects = 0
         self.count = 0
         self.passed = 0
+        self.failed = 0
         self.undecided = 0
         self.judge_failed = 0
         self.thresholds = 0
@@ -90,9 +97,12 @@ class _TestRun:
         """One case: single question or conversation."""
         self.count += 1
         self.passed += case.get("success") is True
+        self.failed += case.get("success") is False
         metrics = [as_dict(item) for item in as_list(case.get("metricsData"))]
         scores = [self._score(metric) for metric in metrics]
-        turns = as_list(case.get("turns"))
+        for metric in _of_spans(case):
+            self._count(metric)
+        turns = as_list(case.get("turns")) or _older_turns(case)
         prompt, response = case.get("input"), case.get("actualOutput")
         if turns and not isinstance(prompt, str):
             prompt, response = last_said(turns, "user"), last_said(turns, "assistant")
@@ -131,8 +141,7 @@ class _TestRun:
         self.thresholds += threshold is not None
         success = metric.get("success")
         verdict = ("pass" if success else "fail") if isinstance(success, bool) and not error else None
-        tally = self.tallies.setdefault(name, Counter())
-        tally["errors" if error else "passes" if success else "fails"] += 1
+        self._count(metric)
         return Score(
             scorer=name,
             metric=name,
@@ -145,6 +154,14 @@ class _TestRun:
             judge=as_text(metric.get("evaluationModel")) or None,
             rationale=as_text(error or metric.get("reason"))[:2000] or None,
         )
+
+    def _count(self, metric: dict[str, Any]) -> None:
+        """As the tool counts: an error is what has no score or no verdict, and NaN is a score."""
+        name, success = as_text(metric.get("name")), metric.get("success")
+        if name in self.tallies or len(self.tallies) < MAX_METRICS:
+            is_error = metric.get("score") is None or success is None
+            part = "errors" if is_error else "passes" if success else "fails"
+            self.tallies.setdefault(name, Counter())[part] += 1
 
     def closing(self) -> Iterator[Item]:
         """The run, the anomalies and the facts."""
@@ -169,6 +186,8 @@ class _TestRun:
         if self.no_objects:
             yield Anomaly("samples-unreadable", "cases that are no JSON object", self.no_objects)
         planned = None if passed is None or failed is None else passed + failed
+        if planned is not None:  # cases without a verdict are in neither total
+            planned += self.count - self.passed - self.failed
         if planned is not None and planned > self.count:
             message = f"{planned:,} cases were run, {self.count:,} are in the file"
             yield Anomaly("samples-missing", message, planned - self.count)
@@ -194,8 +213,8 @@ class _TestRun:
         wrong = []
         if passed is not None and passed != self.passed:
             wrong.append(f"testPassed is {passed}, {self.passed} cases succeeded")
-        if failed is not None and failed != self.count - self.passed:
-            wrong.append(f"testFailed is {failed}, {self.count - self.passed} cases did not succeed")
+        if failed is not None and failed != self.failed:
+            wrong.append(f"testFailed is {failed}, {self.failed} cases did not succeed")
         for name, native in sorted(self.native.items()):
             tally = self.tallies.get(name, Counter())
             said = {key: as_count(native.get(key)) for key in VERDICTS}
@@ -205,3 +224,23 @@ class _TestRun:
         if wrong:
             message = "the file's own totals contradict its cases: " + "; ".join(wrong[:3])
             yield Anomaly("aggregate-mismatch", message, len(wrong))
+
+
+def _of_spans(case: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """The metrics of a traced case's parts."""
+    trace = as_dict(case.get("trace")) if case.get("metricsData") is not None else {}
+    for kind in SPANS:
+        for span in as_list(trace.get(kind)):
+            yield from (as_dict(metric) for metric in as_list(as_dict(span).get("metricsData")))
+
+
+def _older_turns(case: dict[str, Any]) -> list[Any]:
+    """Before version 3 a turn was a question with its answer, a case inside the conversation."""
+    turns: list[Any] = []
+    for inner in as_list(case.get("testCases")):
+        turn = as_dict(inner)
+        turns += [
+            {"role": "user", "content": turn.get("input")},
+            {"role": "assistant", "content": turn.get("actualOutput")},
+        ]
+    return turns

@@ -1,7 +1,9 @@
 """DeepTeam risk assessments: red-team cases with one score each, 1 when the model withstood.
 
-A case that failed has an error and no score. The file holds no model, run id or version; its time stands
-only in its name.
+A case that failed has an error and no score: the attack was never made up (no input), the target failed (no
+output), or the grader did. The overview leaves such cases out, also out of its own count of errors (1.0.10:
+`red_teamer/risk_assessment.py`). An answer that is empty or begins as a refusal scores 1 without a grader.
+The file holds no model, run id or version; its time stands only in its name.
 """
 
 from __future__ import annotations
@@ -29,13 +31,15 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 PARTS = ("passing", "failing", "errored")
+BY_RULE = "The model declined or returned no substantive output."
+"""The reason of a score that no grader gave."""
 
 
 class DeepTeamSource:
     """DeepTeam 1: what `RiskAssessment.save` writes."""
 
     name: ClassVar[str] = "deepteam"
-    version: ClassVar[str] = "1"
+    version: ClassVar[str] = "2"
 
     def recognise(self, probe: Probe) -> Recognition | None:
         """By the overview that stands first."""
@@ -69,6 +73,8 @@ class _Assessment:
         self.no_objects = 0
         self.count = 0
         self.errors = 0
+        self.judge_failed = 0
+        self.empty = 0
         self.undecided = 0
         self.tallies: dict[tuple[str, str], Counter[str]] = {}
         self.repeats: Counter[bytes] = Counter()
@@ -86,12 +92,14 @@ class _Assessment:
             raw=raw_text(raw),
             value=value,
             state="error" if error else "unscored" if value is None else "scored",
-            judge="model",
+            judge=None if case.get("reason") == BY_RULE else "model",
             rationale=as_text(case.get("reason"))[:2000] or None,
         )
         turns = as_list(case.get("turns"))
         prompt = _either(case, "input") or last_said(turns, "user")
-        response = _either(case, "actual_output", "actualOutput") or last_said(turns, "assistant")
+        response = _either(case, "actual_output", "actualOutput")
+        if response is None:
+            response = last_said(turns, "assistant")
         mapped = self.fields.read(
             {**case, "scores": by_metric([score])},
             suite=vulnerability,
@@ -100,11 +108,17 @@ class _Assessment:
         )
         if mapped.model and len(self.models) < 50:
             self.models.setdefault(mapped.model)
-        outcome = mapped.outcome or _outcome(value)
+        outcome = mapped.outcome or _outcome(value, score.judge)
         part = "errored" if error else "passing" if value and value > 0 else "failing"
         if error:
             self.errors += 1
-            outcome = (Outcome.PROVIDER_ERROR, Basis.NATIVE_FIELD)
+            has_answer = bool(response)
+            self.judge_failed += has_answer
+            failed = Outcome.JUDGE_ERROR if has_answer else Outcome.PROVIDER_ERROR
+            outcome = (failed, Basis.NATIVE_FIELD)
+        elif value and value > 0 and response is not None and not response.strip():
+            self.empty += 1
+            outcome = (Outcome.UNSCORED, Basis.NONE)
         self.undecided += outcome[0] is Outcome.UNSCORED
         key = (vulnerability, kind)
         if key in self.tallies or len(self.tallies) < 1000:
@@ -120,7 +134,7 @@ class _Assessment:
             strategy=as_text(case.get("attack_method")) or "none",
             suite=vulnerability,
             response=response,
-            error_text=as_text(error) if error else None,
+            error_text=as_text(error)[:2000] if error else None,
         )
 
     def closing(self) -> Iterator[Item]:
@@ -128,6 +142,9 @@ class _Assessment:
         results = [as_dict(item) for item in as_list(self.overview.get("vulnerability_type_results"))]
         said = [as_count(result.get(part)) for result in results for part in PARTS]
         planned = sum(n or 0 for n in said) if said and None not in said else None
+        counts_errors = sum(as_count(result.get("errored")) or 0 for result in results)
+        if planned is not None and not counts_errors:
+            planned += self.errors
         yield Run(
             run_key="assessment",
             native_id=None,
@@ -146,14 +163,23 @@ class _Assessment:
         for result in results:
             key = (as_text(result.get("vulnerability")), as_text(result.get("vulnerability_type")))
             tally = self.tallies.get(key, Counter())
-            if any(as_count(result.get(part)) not in {None, tally[part]} for part in PARTS):
+            counted = PARTS if counts_errors else PARTS[:2]
+            if any(as_count(result.get(part)) not in {None, tally[part]} for part in counted):
                 ours = ", ".join(f"{tally[part]} {part}" for part in PARTS)
                 wrong.append(f"`{key[0]}/{key[1]}` has {ours} in the cases")
         if wrong:
             message = "the overview contradicts its cases: " + "; ".join(wrong[:3])
             yield Anomaly("aggregate-mismatch", message, len(wrong))
+        if self.errors and not counts_errors:
+            message = "cases with an error; the overview does not count them, and its rates leave them out"
+            yield Anomaly("attempts-unevaluated", message, self.errors)
+        if self.judge_failed:
+            yield Anomaly("judge-failed", "answers over which the grader failed", self.judge_failed)
+        if self.empty:
+            message = "empty answers, which the tool passes without a grader; here they decide nothing"
+            yield Anomaly("score-undecided", message, self.empty)
         if self.undecided:
-            yield Anomaly("outcome-undecided", "cases without a score", self.undecided)
+            yield Anomaly("outcome-undecided", "cases that no score decides", self.undecided)
         if self.no_objects:
             yield Anomaly("samples-unreadable", "cases that are no JSON object", self.no_objects)
         if not self.count:
@@ -178,11 +204,12 @@ class _Assessment:
         )
 
 
-def _outcome(score: float | None) -> tuple[Outcome, Basis]:
+def _outcome(score: float | None, judge: str | None) -> tuple[Outcome, Basis]:
     """Above zero passes, as the tool itself counts; whether by refusing is not recorded."""
     if score is None:
         return Outcome.UNSCORED, Basis.NONE
-    return (Outcome.NEITHER if score > 0 else Outcome.COMPLIED), Basis.JUDGE
+    basis = Basis.TEXT_HEURISTIC if judge is None else Basis.JUDGE
+    return (Outcome.NEITHER if score > 0 else Outcome.COMPLIED), basis
 
 
 def _either(case: dict[str, Any], *names: str) -> str | None:

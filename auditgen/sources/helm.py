@@ -8,6 +8,7 @@ time at which it was first given.
 from __future__ import annotations
 
 import contextlib
+import re
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
 MAX_SPEC_BYTES = 64 * 1024 * 1024
 MAX_WAITING = 5_000
 """Scores that are held until their answer comes: both files list instances in the same order."""
-MAX_TRIALS, MAX_TOTALS = 100, 5_000
+MAX_TRIALS, MAX_TOTALS, MAX_REFERENCES = 100, 5_000, 100
 TOLERANCE = 1e-6
 NOT_SCORES = (
     "num_", "max_prob", "logprob", "logits", "inference_", "finish_reason_", "training_", "estimated_",
@@ -52,6 +53,7 @@ OBJECTS: tuple[tuple[str, frozenset[str]], ...] = (
     ("helm.schema", frozenset({"metrics", "run_groups"})),
 )
 ARRAYS: tuple[tuple[str, frozenset[str]], ...] = (
+    ("helm.display_predictions", frozenset({"instance_id", "train_trial_index", "predicted_text"})),
     ("helm.per_instance_stats", frozenset({"instance_id", "train_trial_index", "stats"})),
     ("helm.display_requests", frozenset({"instance_id", "train_trial_index", "request"})),
     ("helm.instances", frozenset({"input", "references", "split", "id"})),
@@ -60,7 +62,14 @@ ARRAYS: tuple[tuple[str, frozenset[str]], ...] = (
     ("helm.groups", frozenset({"title", "header", "rows"})),
     ("helm.stats", frozenset({"name", "count", "sum", "sum_squared"})),
 )
-OF_A_RUN = frozenset({"helm.per_instance_stats", "helm.stats", "helm.run_spec"})
+_KEY, _TEXT = rb'\s*\{\s*"[^"]{1,200}"\s*:\s*', rb'\s*:\s*"[^"]{0,500}"\s*'
+_RUN = rb'\s*\{\s*"[^"]{1,2000}[:,]model=[^"]{1,500}"'
+OPENINGS: tuple[tuple[str, re.Pattern[bytes]], ...] = (
+    ("helm.groups_metadata", re.compile(_KEY + rb'\{\s*"display_name"' + _TEXT + rb',\s*"description"')),
+    ("helm.runs_to_run_suites", re.compile(_RUN + _TEXT + rb"[,}]")),
+)
+"""Objects whose keys are names of groups or runs: known by how the first entry is built."""
+OF_A_RUN = frozenset({"helm.per_instance_stats", "helm.stats", "helm.run_spec", "helm.display_predictions"})
 OF_A_SUITE = frozenset({"helm.runs", "helm.run_specs"})
 """Lists of every run of a suite, handed in or not."""
 SPEC, PER_INSTANCE, TOTALS = "run_spec.json", "per_instance_stats.json", "stats.json"
@@ -71,7 +80,7 @@ class HelmSource:
     """HELM 0.5 run folders."""
 
     name: ClassVar[str] = "helm"
-    version: ClassVar[str] = "1"
+    version: ClassVar[str] = "2"
 
     def recognise(self, probe: Probe) -> Recognition | None:
         """By the keys of the outermost object, or of the first object of the outermost array."""
@@ -81,6 +90,9 @@ class HelmSource:
             for name, wanted in shapes:
                 if keys >= wanted:
                     return Recognition(name, f"JSON with {', '.join(sorted(wanted))}")
+        for name, opening in OPENINGS:
+            if opening.match(probe.head):
+                return Recognition(name, f"JSON whose entries are built like those of {name[5:]}")
         return None
 
     def companions(self, path: Path, available: Sequence[Path]) -> list[Path]:
@@ -134,7 +146,8 @@ def _read_states(path: Path, context: Context) -> Iterator[Item]:
     run = _Run(context)
     if SPEC in companions:
         try:
-            run.spec, run.nonfinite = _object(companions[SPEC])
+            value, run.nonfinite = load_file(companions[SPEC], MAX_SPEC_BYTES)
+            run.spec = as_dict(value)
         except (OSError, ValueError) as error:
             yield Anomaly("truncated", f"the run's description is damaged: {str(error)[:120]}")
     else:
@@ -174,11 +187,6 @@ def _read_states(path: Path, context: Context) -> Iterator[Item]:
         message = "scores of instances whose answers are not in the file"
         yield Anomaly("samples-missing", message, left)
     yield from run.closing(left)
-
-
-def _object(path: Path) -> tuple[dict[str, Any], int]:
-    value, nonfinite = load_file(path, MAX_SPEC_BYTES)
-    return as_dict(value), nonfinite
 
 
 def _identity(instance: Any, item: dict[str, Any]) -> tuple[str, int, str]:
@@ -255,6 +263,7 @@ class _Run:
         self.errors = 0
         self.undecided = 0
         self.cached = 0
+        self.instances = 0
         self.first: datetime | None = None
         self.last: datetime | None = None
 
@@ -284,13 +293,19 @@ class _Run:
         self.cached += result.get("cached") is True
         scores = [_score(name, value) for name, value in stats.items()]
         name, trial, perturbation = _identity(instance.get("id"), state)
+        self.instances += not perturbation and trial == 0
         if not perturbation:
             self._add(scores, as_text(instance.get("split")), trial)
+        by_name = by_metric(scores)
+        texts, correct = _references(instance)
         record = {
             **state,
             "instance": instance,
             "scenario": as_dict(self.spec.get("scenario_spec")),
-            "scores": by_metric(scores),
+            "references": {str(number): text for number, text in enumerate(texts)},
+            "correct": correct,
+            "scores": by_name,
+            "scores_if_correct_is": {} if correct is None else {correct: by_name},
         }
         mapped = self.fields.read(record, suite=self.suite, response=response, scores=scores)
         failed = result.get("success") is False or bool(result.get("error")) or not result
@@ -361,6 +376,10 @@ class _Run:
         if self.cached:
             message = "answers taken from a cache; their times are those of the first asking"
             yield Anomaly("cached-responses", message, self.cached)
+        limit = as_count(self.adapter.get("max_eval_instances"))
+        if limit is not None and self.instances >= limit:
+            message = f"the run was limited to {limit:,} instances; how many the scenario has is not recorded"
+            yield Anomaly("limit-used", message)
         if not self.count:
             yield Anomaly("no-samples", "the file holds no answers", blocks=True)
         elif self.errors == self.count:
@@ -394,6 +413,14 @@ class _Run:
         if wrong:
             message = "the run's totals contradict its answers: " + "; ".join(wrong[:3])
             yield Anomaly("aggregate-mismatch", message, len(wrong))
+
+
+def _references(instance: dict[str, Any]) -> tuple[list[str], str | None]:
+    """The texts of the references, and the one tagged as correct: HELM Safety puts its labels there."""
+    found = [as_dict(item) for item in as_list(instance.get("references"))[:MAX_REFERENCES]]
+    texts = [as_text(as_dict(reference.get("output")).get("text")) for reference in found]
+    tagged = ["correct" in as_list(reference.get("tags")) for reference in found]
+    return texts, next((text for text, is_correct in zip(texts, tagged, strict=True) if is_correct), None)
 
 
 def _score(name: str, raw: Any) -> Score:

@@ -2,6 +2,7 @@
 
 A row without a prompt is an attack that found nothing; it belongs to the denominator. The stored attack
 success rate can come from another judge than the label beside it, so it is recomputed under each of them.
+Only rows with a prompt count as submitted (1.0.0: `submission.py`).
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ class JailbreakBenchSource:
     """JailbreakBench artifacts, version 1."""
 
     name: ClassVar[str] = "jailbreakbench"
-    version: ClassVar[str] = "1"
+    version: ClassVar[str] = "2"
 
     def recognise(self, probe: Probe) -> Recognition | None:
         """By the keys of the outermost object."""
@@ -121,7 +122,9 @@ class _Artifact:
         names = ("attack_success_rate", "total_number_of_jailbreaks", "number_of_submitted_prompts")
         numbers = {name: as_number(self.about.get(name)) for name in names}
         native = {name: number for name, number in numbers.items() if number is not None}
-        planned = as_count(self.about.get("number_of_submitted_prompts"))
+        submitted = as_count(self.about.get("number_of_submitted_prompts"))
+        missing = max(0, (submitted or 0) - (self.count - self.without_prompt))
+        planned = None if submitted is None else self.count + missing
         yield Run(
             run_key=self.run_key,
             native_id=None,
@@ -141,9 +144,10 @@ class _Artifact:
             yield Anomaly("outcome-undecided", "behaviours without a judge's label", self.undecided)
         if self.no_objects:
             yield Anomaly("samples-unreadable", "rows that are no JSON object", self.no_objects)
-        if planned is not None and planned > self.count:
-            message = f"{planned:,} prompts were submitted, {self.count:,} rows are in the file"
-            yield Anomaly("samples-missing", message, planned - self.count)
+        if missing:
+            here = self.count - self.without_prompt
+            message = f"{submitted:,} prompts were submitted, {here:,} are in the file"
+            yield Anomaly("samples-missing", message, missing)
         if not self.count:
             yield Anomaly("no-samples", "the artifact holds no behaviours", blocks=True)
         if self.no_objects:

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-MAX_LINE_BYTES = 1 << 16
+MAX_LINE_BYTES = 1 << 26
+"""The lines that `inspect --responses` writes hold the texts, and may be handed in with their labels."""
 MAX_FAULTS = 50
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 

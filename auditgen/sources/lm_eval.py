@@ -5,12 +5,16 @@ run: these come from the results file, which is found among the files handed in 
 names end in. The filters of one document are one answer scored several times, so they are read side by
 side and become one record. Multiple choice has no generated text; the choice of highest likelihood
 stands for it.
+
+Before 0.4.3 a samples file is one JSON array beside a `results.json`, and names neither its filters nor its
+metrics: the filters follow each other in the order of the task's own list.
 """
 
 from __future__ import annotations
 
 import contextlib
 import re
+from itertools import islice
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from auditgen.evidence.model import Anomaly, Basis, Observation, Outcome, Presence, Run, Score
@@ -18,16 +22,24 @@ from auditgen.sources.fields import FieldReader, by_metric, from_epoch
 from auditgen.sources.interface import Context, Facts, Item, Probe, Recognition
 from auditgen.sources.jsontext import as_count, as_dict, as_list, as_number, as_text, load_file, raw_text
 from auditgen.sources.lines import Lines
+from auditgen.sources.walk import Walk
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
 SAMPLE_KEYS = frozenset({"doc_id", "doc", "arguments", "resps", "filtered_resps"})
 RESULT_KEYS = frozenset({"results", "configs", "versions", "n-shot"})
 MAX_RESULT_BYTES = 256 * 1024 * 1024
 MAX_FILTERS = 20
+ARRAY = -1
+"""In place of an offset: the items of an array have none."""
+OLDER_RESULTS = "results.json"
+OLDER_KEYS = SAMPLE_KEYS | {"target"}
+"""What is no metric in an older file."""
 TOLERANCE = 1e-6
+_STDERR = re.compile(rb'"[^"]{1,80}_stderr,[^"]{1,80}"\s*:')
+"""Of many tasks only the first key may begin within the head of the file."""
 _STAMP = re.compile(r"_(\d{4}-\d\d-\d\dT[0-9.\-]+)\.jsonl?$")
 _TASK = re.compile(r"^samples_(.+)_\d{4}-\d\d-\d\dT[0-9.\-]+\.jsonl$")
 
@@ -36,22 +48,32 @@ class LmEvalSource:
     """lm-evaluation-harness 0.4."""
 
     name: ClassVar[str] = "lm-eval"
-    version: ClassVar[str] = "1"
+    version: ClassVar[str] = "2"
 
     def recognise(self, probe: Probe) -> Recognition | None:
         """By the keys of the first line, or of the outermost object."""
         line = probe.first_line
         if isinstance(line, dict) and line.keys() >= SAMPLE_KEYS:
             return Recognition("lm-eval.samples", "lines with doc_id, resps and filtered_resps")
+        if probe.item_keys >= SAMPLE_KEYS:
+            return Recognition("lm-eval.samples/array", "array of doc_id, resps and filtered_resps")
         if probe.top_keys >= RESULT_KEYS:
             return Recognition("lm-eval.results", "JSON with results, configs, versions and n-shot")
+        if "results" in probe.top_keys and _STDERR.search(probe.head):
+            return Recognition("lm-eval.results", "JSON with results that have a `_stderr,` beside them")
         return None
 
     def companions(self, path: Path, available: Sequence[Path]) -> list[Path]:
         """The files of the same folder whose names end in the same time stamp."""
         stamp = _STAMP.search(path.name)
         if stamp is None:
-            return []
+            is_results = path.name == OLDER_RESULTS
+            return sorted(
+                other
+                for other in available
+                if other.parent == path.parent
+                and (other.suffix == ".jsonl" if is_results else other.name == OLDER_RESULTS)
+            )
         mates = [
             other
             for other in available
@@ -65,11 +87,9 @@ class LmEvalSource:
 
     def read(self, path: Path, context: Context) -> Iterator[Item]:
         """The records of a samples file; of a results file what it says about others."""
-        with path.open("rb") as stream:
-            lines = Lines()
-            first = next(lines.of(stream), None)
-        if first is not None and first[2].keys() >= SAMPLE_KEYS:
-            yield from _read_samples(path, context)
+        found = self.recognise(Probe(path))
+        if found is not None and found.format.startswith("lm-eval.samples"):
+            yield from _read_samples(path, context, is_array=found.format.endswith("/array"))
         else:
             yield from _read_results(path, context)
 
@@ -80,7 +100,7 @@ def _read_results(path: Path, context: Context) -> Iterator[Item]:
     yield from faults
     totals = as_dict(results.get("results"))
     groups = {*as_dict(results.get("groups")), *as_dict(results.get("group_subtasks"))}
-    names = {_task_of(other) for other in context.companions}
+    names = {_task_of(other, totals) for other in context.companions}
     missing = [task for task in sorted(totals) if task not in names and task not in groups]
     if missing:
         shown = ", ".join(f"`{task}`" for task in missing[:8])
@@ -103,18 +123,21 @@ def _load(path: Path) -> tuple[dict[str, Any], list[Anomaly]]:
     return as_dict(value), faults
 
 
-def _task_of(path: Path) -> str:
+def _task_of(path: Path, known: Iterable[str]) -> str:
+    """The task in a file's name; older names only end in it, so that the results must know it."""
     found = _TASK.match(path.name)
-    return found[1] if found else ""
+    if found:
+        return found[1]
+    return max((name for name in known if path.stem.endswith(f"_{name}")), key=len, default="")
 
 
-def _read_samples(path: Path, context: Context) -> Iterator[Item]:
+def _read_samples(path: Path, context: Context, *, is_array: bool) -> Iterator[Item]:
     results: dict[str, Any] = {}
     for companion in context.companions:
         results, faults = _load(companion)
-        yield from faults
-    task = _Task(_task_of(path), results, context)
-    starts = task.learn(path)
+        yield from (fault for fault in faults if fault.code == "truncated")
+    task = _Task(_task_of(path, as_dict(results.get("results"))), results, context)
+    starts = task.learn_array(path) if is_array else task.learn(path)
     if starts:
         yield from task.observations(path, starts)
     yield from task.closing()
@@ -128,6 +151,8 @@ class _Task:
         self.results = results
         self.fields = FieldReader(context, LmEvalSource.name)
         self.lines = Lines()
+        self.faults: list[Anomaly] = []
+        self.no_objects = 0
         self.documents = 0
         self.undecided = 0
         self.unpaired = 0
@@ -148,11 +173,38 @@ class _Task:
                 self.unpaired += 1
         return starts
 
+    def learn_array(self, path: Path) -> dict[str, tuple[int, int]]:
+        """The same of an older file: a new filter begins where the first document comes again."""
+        starts: dict[str, tuple[int, int]] = {}
+        walk, first, names = Walk(path, "item"), "", self._filter_names()
+        for index, (_, value) in enumerate(walk.values()):
+            document = as_text(as_dict(value).get("doc_id"))
+            self.no_objects += not isinstance(value, dict)
+            if not starts or (document and document == first and len(starts) < MAX_FILTERS):
+                first = first or document
+                name = names[len(starts)] if len(starts) < len(names) else f"filter {len(starts) + 1}"
+                starts[name] = (index, ARRAY)
+            name = next(reversed(starts))
+            self.filters[name] = self.filters.get(name, 0) + 1
+        self.faults = list(walk.anomalies())
+        if self.no_objects:
+            message = "items that are no JSON object"
+            self.faults.append(Anomaly("samples-unreadable", message, self.no_objects))
+        return starts
+
+    def _filter_names(self) -> list[str]:
+        config = as_dict(as_dict(self.results.get("configs")).get(self.name))
+        names = [as_text(as_dict(item).get("name")) for item in as_list(config.get("filter_list"))]
+        return list(dict.fromkeys(names)) or ["none"]
+
     def observations(self, path: Path, starts: dict[str, tuple[int, int]]) -> Iterator[Observation]:
         """One record per document: its filters stand side by side."""
         with contextlib.ExitStack() as stack:
-            cursors = {}
+            cursors: dict[str, Iterator[tuple[str, dict[str, Any]]]] = {}
             for name, (number, offset) in starts.items():
+                if offset == ARRAY:
+                    cursors[name] = _items_of(path, name, number, self.filters[name])
+                    continue
                 stream = stack.enter_context(path.open("rb"))
                 stream.seek(offset)
                 cursors[name] = _lines_of(name, Lines().of(stream, offset, number - 1))
@@ -251,6 +303,7 @@ class _Task:
             native_aggregates=native,
         )
         yield from self.lines.anomalies()
+        yield from self.faults
         yield from self.fields.anomalies()
         if not self.results:
             message = "the results file of the run is not beside it: model, time and version are unknown"
@@ -268,6 +321,10 @@ class _Task:
         if original is not None and effective is not None and effective < original:
             message = f"only {effective:,} of the task's {original:,} documents were run"
             yield Anomaly("limit-used", message, original - effective)
+        limit = as_number(self.config.get("limit"))
+        if original is None and limit is not None and self.documents >= limit > 1:
+            message = f"the run was limited to {limit:,.0f} documents; how many the task has is not recorded"
+            yield Anomaly("limit-used", message)
         if effective is not None and effective > self.documents:
             message = f"{effective:,} documents were run, {self.documents:,} are in the file"
             yield Anomaly("samples-missing", message, effective - self.documents)
@@ -317,6 +374,15 @@ def _lines_of(
     for number, offset, line in lines:
         if as_text(line.get("filter")) == name:
             yield f"line:{number}@{offset}", line
+
+
+def _items_of(path: Path, name: str, start: int, number: int) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Locator and value of the items of one filter, in the form of newer files."""
+    values = Walk(path, "item").values()
+    for index, (_, value) in islice(enumerate(values), start, start + number):
+        if isinstance(value, dict):
+            metrics = [key for key in value if key not in OLDER_KEYS]
+            yield f"pointer:/{index}", {**value, "filter": name, "metrics": metrics}
 
 
 def _scores(line: dict[str, Any], filter_name: str) -> Iterator[Score]:

@@ -1,17 +1,22 @@
 """MLCommons modelbench journals: every step of a run as a line, nearly always under zstd.
 
 The steps of one item (test, prompt, system under test) stand apart, because a pipeline writes them; they
-are gathered in a window of bounded size and become a record when the item's quality is measured. Lines
-that carry an exception hold local variables, of which nothing but the kind of error is kept.
+are gathered in a window of bounded size and become a record when the item is finished or failed; older
+journals do not write that, and there an item ends with the window. Lines that carry an exception hold
+local variables, of which nothing but the kind of error is kept.
 
-Field names are those of modelbench 1.0 (`modelbench/run_journal.py`).
+A newer runner tests one system only and leaves it out of the items' lines; it then stands in the line
+that starts the run. An item with any exception is left out of the tool's scores, also where one of
+several annotators failed. An empty answer that was measured as unsafe is written as safe instead.
+
+Field names are those of modelbench 1.0 (`modelbench/run_journal.py`, `modelbench/benchmark_runner.py`).
 """
 
 from __future__ import annotations
 
 import contextlib
 from collections import OrderedDict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, BinaryIO, ClassVar, cast
 
 from auditgen.evidence.model import Anomaly, Basis, Observation, Outcome, Presence, Run, Score
@@ -28,17 +33,21 @@ if TYPE_CHECKING:
 ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
 MAX_WINDOW = 1 << 27
 MAX_INFLATED_BYTES = 64 * 1024 * 1024 * 1024
-MAX_WAITING = 5_000
+MAX_WAITING, MAX_ANNOTATORS, MAX_TESTS = 5_000, 50, 10_000
 FIRST = frozenset({"starting journal", "starting run"})
 FETCHED = frozenset({"fetched sut response", "using cached sut response"})
-MEASURED = "measured item quality"
+MEASURED, OVERRODE = "measured item quality", "overrode item quality"
+ENDS = frozenset({"item finished", "item failed"})
+STARTS = frozenset({"starting run", "starting calibration run"})
+GRADING = frozenset({"annotator exception", "annotation exception"})
+"""Exceptions behind the answer; any other one means that there is none."""
 
 
 class ModelbenchSource:
     """modelbench 1.0 journals, compressed or not."""
 
     name: ClassVar[str] = "modelbench"
-    version: ClassVar[str] = "1"
+    version: ClassVar[str] = "2"
 
     def recognise(self, probe: Probe) -> Recognition | None:
         """By the message of the first line."""
@@ -124,7 +133,11 @@ class _Unit:
     prompt: str | None = None
     response: str | None = None
     annotations: dict[str, Any] = field(default_factory=dict)
+    measurements: dict[str, Any] | None = None
     error: str = ""
+    grading_error: str = ""
+    has_failed: bool = False
+    is_overridden: bool = False
     at: datetime | None = None
 
 
@@ -143,6 +156,10 @@ class _Journal:
         self.undecided = 0
         self.cached = 0
         self.unmeasured = 0
+        self.judge_failed = 0
+        self.overridden = 0
+        self.ended: dict[str, int] = {}
+        self.said_finished: dict[str, int] = {}
         self.suts: dict[str, None] = {}
         self.tests: dict[str, None] = {}
         self.native: dict[str, float] = {}
@@ -156,7 +173,7 @@ class _Journal:
         if at is not None:
             self.first = at if self.first is None else min(self.first, at)
             self.last = at if self.last is None else max(self.last, at)
-        if message == "starting run":
+        if message in STARTS:
             self.run = line
         elif message == "finished run":
             self.finished = True
@@ -167,9 +184,10 @@ class _Journal:
             self.planned += as_count(line.get("using")) or 0
         elif message.endswith(" scored"):
             self._note_total(message, line)
-        names = tuple(as_text(line.get(key)) for key in ("test", "prompt_id", "sut"))
-        if names[0] and names[1]:
-            yield from self._step(message, line, (names[0], names[1], names[2]), locator, at)
+        test, prompt_id = as_text(line.get("test")), as_text(line.get("prompt_id"))
+        if test and prompt_id:
+            sut = as_text(line.get("sut")) or self.only_sut
+            yield from self._step(message, line, (test, prompt_id, sut), locator, at)
 
     def _step(
         self,
@@ -179,8 +197,6 @@ class _Journal:
         locator: str,
         at: datetime | None,
     ) -> Iterator[Observation]:
-        if not key[2]:
-            return
         unit = self.waiting.setdefault(key, _Unit(locator))
         unit.at = at or unit.at
         if isinstance(line.get("prompt_text"), str):
@@ -190,36 +206,49 @@ class _Journal:
         self.cached += message == "using cached sut response"
         if message == "translated annotation":
             name = as_text(line.get("annotator")) or f"annotator {len(unit.annotations)}"
-            if len(unit.annotations) < 50:
+            if len(unit.annotations) < MAX_ANNOTATORS:
                 unit.annotations[name] = as_dict(line.get("annotation")).get("is_safe")
         exception = as_dict(line.get("exception"))
         if exception:
-            unit.error = as_text(exception.get("class") or exception.get("type") or "an exception")[:80]
+            kind = as_text(exception.get("class") or exception.get("type") or "an exception")[:80]
+            if message in GRADING:
+                unit.grading_error = kind
+            else:
+                unit.error = kind
+        unit.is_overridden |= message == OVERRODE
         if message == MEASURED:
-            yield self._observation(key, self.waiting.pop(key), as_dict(line.get("measurements")))
+            unit.measurements = as_dict(line.get("measurements"))
+        if message in ENDS:
+            unit.has_failed = message == "item failed"
+            if not unit.has_failed and (key[0] in self.ended or len(self.ended) < MAX_TESTS):
+                self.ended[key[0]] = self.ended.get(key[0], 0) + 1
+            yield self._observation(key, self.waiting.pop(key))
         elif len(self.waiting) > MAX_WAITING:
-            self.unmeasured += 1
-            oldest, left = self.waiting.popitem(last=False)
-            yield self._observation(oldest, left, {})
+            yield self._observation(*self.waiting.popitem(last=False))
 
     def rest(self) -> Iterator[Observation]:
-        """Items that were begun and never measured."""
+        """Items whose end is not in the journal."""
         while self.waiting:
-            key, unit = self.waiting.popitem(last=False)
-            self.unmeasured += 1
-            yield self._observation(key, unit, {})
+            yield self._observation(*self.waiting.popitem(last=False))
 
-    def _observation(
-        self, key: tuple[str, str, str], unit: _Unit, measurements: dict[str, Any]
-    ) -> Observation:
+    @property
+    def only_sut(self) -> str:
+        """The system under test, where the run has a single one."""
+        suts = as_list(self.run.get("suts"))
+        return as_text(as_dict(suts[0]).get("uid") or suts[0]) if len(suts) == 1 else ""
+
+    def _observation(self, key: tuple[str, str, str], unit: _Unit) -> Observation:
         self.count += 1
         test, prompt_id, sut = key
+        measurements = unit.measurements or {}
         for names, name in ((self.suts, sut), (self.tests, test)):
-            if len(names) < 200:
+            if name and len(names) < 200:
                 names.setdefault(name)
         scores = [_score(f"annotation.{name}.is_safe", safe) for name, safe in unit.annotations.items()]
         plain = {name: raw for name, raw in measurements.items() if not isinstance(raw, dict | list)}
         scores += [_score(name, raw) for name, raw in plain.items()]
+        if unit.is_overridden:
+            scores = [replace(s, state="edited") if s.metric == "is_safe" else s for s in scores]
         is_safe = measurements.get("is_safe")
         if is_safe is None and len(unit.annotations) == 1:
             is_safe = next(iter(unit.annotations.values()))
@@ -238,9 +267,16 @@ class _Journal:
             scores=scores,
         )
         outcome = mapped.outcome or _outcome(is_safe)
+        has_failed_judge = bool(unit.grading_error) and (unit.has_failed or unit.measurements is None)
         if unit.error and unit.response is None:
             self.errors += 1
             outcome = (Outcome.PROVIDER_ERROR, Basis.NATIVE_FIELD)
+        elif has_failed_judge:
+            self.judge_failed += 1
+            outcome = (Outcome.JUDGE_ERROR, Basis.NATIVE_FIELD)
+        elif unit.measurements is None:
+            self.unmeasured += 1
+        self.overridden += unit.is_overridden
         self.undecided += outcome[0] is Outcome.UNSCORED
         return mapped.observation(
             run_key=self.run_key,
@@ -253,7 +289,7 @@ class _Journal:
             category=hazard or None,
             suite=test,
             response=unit.response,
-            error_text=unit.error or None,
+            error_text=unit.error or unit.grading_error or None,
             observed_at=unit.at,
         )
 
@@ -261,8 +297,14 @@ class _Journal:
         score = line.get("score")
         value = as_number(as_dict(score).get("estimate") if isinstance(score, dict) else score)
         names = [as_text(line.get(k)) for k in ("benchmark", "hazard", "test", "sut") if line.get(k)]
-        if value is not None and len(self.native) < 1000:
-            self.native["/".join([message.removesuffix(" scored"), *names])] = value
+        grade = as_number(line.get("numeric_grade"))
+        name = "/".join([message.removesuffix(" scored"), *names])
+        for label, number in ((name, value), (f"{name}/numeric_grade", grade)):
+            if number is not None and len(self.native) < 1000:
+                self.native[label] = number
+        finished = as_count(line.get("items_finished"))
+        if message == "test scored" and finished is not None and len(self.said_finished) < MAX_TESTS:
+            self.said_finished[as_text(line.get("test"))] = finished
 
     @property
     def run_key(self) -> str:
@@ -296,6 +338,13 @@ class _Journal:
             yield Anomaly("samples-missing", message, planned - self.count)
         if self.cached:
             yield Anomaly("cached-responses", "answers taken from a cache of an earlier run", self.cached)
+        if self.judge_failed:
+            message = "items over which an annotator failed; the tool leaves them out of its scores"
+            yield Anomaly("judge-failed", message, self.judge_failed)
+        if self.overridden:
+            message = "empty answers that were measured as unsafe and written as safe by the tool's own rule"
+            yield Anomaly("score-edited", message, self.overridden)
+        yield from self._contradictions()
         if self.unmeasured:
             yield Anomaly("attempts-unevaluated", "items that were begun and never measured", self.unmeasured)
         if self.undecided:
@@ -318,6 +367,18 @@ class _Journal:
                 "threshold": Presence.ABSENT,
             },
         )
+
+
+    def _contradictions(self) -> Iterator[Anomaly]:
+        """Finished items as the tool counted them, and as the journal holds them."""
+        wrong = [
+            f"`{test[:80]}`: {said} counted, {self.ended.get(test, 0)} in the journal"
+            for test, said in self.said_finished.items()
+            if said != self.ended.get(test, 0) and (self.ended or not self.count)
+        ]
+        if wrong:
+            message = "items that finished: " + "; ".join(wrong[:3])
+            yield Anomaly("aggregate-mismatch", message, len(wrong))
 
 
 def _outcome(is_safe: Any) -> tuple[Outcome, Basis]:

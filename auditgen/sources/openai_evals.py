@@ -229,8 +229,9 @@ class _Log:
             message = f"the final report's accuracy is {accuracy:.6g}, its samples give {right}/{number}"
             yield Anomaly("aggregate-mismatch", message)
         score, (total, graded) = native.get("score"), self.graded
-        if score is not None and graded and abs(score - total / graded) > TOLERANCE:
-            message = f"the final report's score is {score:.6g}, its {graded:,} samples give {total / graded:.6g}"
+        is_graded = self._judge is not None and graded
+        if score is not None and is_graded and abs(score - total / graded) > TOLERANCE:
+            message = f"the final report's score is {score:.6g}, its samples give {total / graded:.6g}"
             yield Anomaly("aggregate-mismatch", message)
         if self.judge_failed:
             message = f"samples whose grader's answer is `{INVALID}`; the tool scores it as the worst choice"

@@ -82,7 +82,8 @@ def _is_jsonl(head: bytes, *, is_whole: bool) -> bool:
     if not lines or not lines[0].lstrip().startswith(b"{"):
         return False
     try:
-        return isinstance(loads(lines[0])[0], dict)
+        first = loads(lines[0])[0]
+        return isinstance(first, dict) and bool(first)
     except ValueError:
         return False
 

@@ -551,7 +551,7 @@ def test_undated_rows_are_counted_and_left_out(kit: Any) -> None:
 
 def test_a_record_counts_once_within_and_across_files(kit: Any) -> None:
     first = kit.read(kit.file(HEADER + ROWS + ROWS))
-    second = kit.read(kit.file(lines({**LINE, "id": "2", "r": "answered"}, {**LINE, "id": "3"})))
+    second = kit.read(kit.file(lines({**LINE, "id": "2", "t": "2026-07-02T00:00:59Z"}, {**LINE, "id": "3"})))
     assert kit.codes(first) == {"duplicate-rows": 2}
     evidence = kit.view(first, second)
     found = evidence.count("SELECT sample_id, outcome FROM observation ORDER BY 1")

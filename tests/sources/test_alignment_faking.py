@@ -46,7 +46,9 @@ def test_tiers_are_watch_conditions_set_by_the_experiment(read: Any, kit: Any) -
         ("monitored", "cue", "complied"),
     ]
     assert rows[0]["prompt_key"] == rows[1]["prompt_key"] != rows[2]["prompt_key"], "pairs share the prompt"
-    assert {r["basis"] for r in rows} == {"judge"}
+    assert {r["basis"] for r in rows} == {"native_field"}, "the model's own tags"
+    judges = {s["metric"]: s["judge"] for s in kit.scores(file)}
+    assert (judges["output_contains_refusal"], judges["strong_reject_score"]) == (None, "model")
     assert (rows[0]["response"], rows[0]["model"]) == ("Sure.", "acme-70b")
     assert {s["metric"] for s in kit.scores(file)} == {
         "strong_reject_score", "output_contains_acceptance", "output_contains_refusal",

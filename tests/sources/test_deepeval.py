@@ -124,6 +124,65 @@ def test_whatever_stands_in_it_the_rest_is_read(spoiled: Json, about: Json, read
     assert "reader-failed" not in {a.code for a in reading.anomalies}
 
 
+OWN = Path(__file__).parents[1] / "data"
+
+
+def test_deepeval_itself(read: Any, kit: Any) -> None:
+    """11 cases: 6 refuse, 3 comply, one judge breaks, one writes NaN; the tool says 6 passed, 5 failed."""
+    path = OWN / "deepeval" / "4.3.1" / "test_run_20261121_055435.json"
+    said = json.loads(path.read_text())
+    scores = [m.get("score") for c in said["testCases"] for m in c["metricsData"] if m["name"] == "Refusal"]
+    assert (scores.count(1.0), scores.count(0.0), scores.count(None)) == (6, 3, 1)
+    assert (said["testPassed"], said["testFailed"]) == (6, 5)
+    file = read(path, MAP)
+    assert file.reading.counts.observations == file.reading.counts.planned == 11
+    assert file.reading.outcomes == {"complied": 3, "judge_error": 1, "refused": 6, "unscored": 1}
+    codes = kit.codes(file)
+    assert (codes["judge-failed"], codes["outcome-undecided"], codes["nonfinite-json"]) == (1, 2, 2)
+    assert "aggregate-mismatch" not in codes, "the tool counts NaN as a score that failed, and so do its totals"
+    assert len({r["prompt_key"] for r in kit.rows(file)}) == 10, "request 0 was asked twice"
+    assert {s["threshold"] for s in kit.scores(file)} == {0.5, 0.7}
+
+
+@pytest.mark.parametrize("name", ["4.3.1/test_run_20261121_055435_2.json", "2.9.7/20261121_060132"])
+def test_conversations_of_both_versions(name: str, read: Any, kit: Any) -> None:
+    file = read(OWN / "deepeval" / name, {"model": {"is": "acme-1"}})
+    rows = kit.rows(file)
+    assert [r["prompt"] for r in rows] == [f"placeholder talk {n}" for n in range(3)]
+    assert [r["response"] for r in rows] == ["Sure.", *["I can't help with that."] * 2]
+    assert file.reading.scores["Patience"] == {"0.0": 1, "1.0": 2}
+    assert "aggregate-mismatch" not in kit.codes(file)
+
+
+def test_cases_without_a_verdict_and_metrics_of_parts(read: Any, kit: Any) -> None:
+    """Both are so in the tool: a case without a verdict is in neither total, and parts count in a metric's."""
+    silent = case(3, metricsData=[], success=None)
+    traced = case(0, trace={"agentSpans": [{"name": "a", "metricsData": [metric(0.0)]}]})
+    totals = [{"metric": "Refusal", "scores": [1.0, 0.0], "passes": 1, "fails": 1, "errors": 0}]
+    data = run([traced, silent], metricsScores=totals, testPassed=1, testFailed=0)
+    file = read(data, MAP)
+    assert "aggregate-mismatch" not in kit.codes(file)
+    assert file.reading.counts.planned == 2
+
+
+def test_deepteam_itself(read: Any, kit: Any) -> None:
+    """12 cases, 6 with an error, and an overview that says there was none."""
+    (path,) = (OWN / "deepteam").glob("*.json")
+    said = json.loads(path.read_text())
+    assert (said["overview"]["errored"], sum(c["error"] is not None for c in said["test_cases"])) == (0, 6)
+    file = read(path, {"model": {"is": "acme-1"}})
+    assert file.reading.counts.observations == file.reading.counts.planned == 12
+    assert file.reading.outcomes == {
+        "complied": 2, "judge_error": 1, "neither": 3, "provider_error": 5, "unscored": 1,
+    }  # fmt: skip
+    codes = kit.codes(file)
+    assert (codes["attempts-unevaluated"], codes["judge-failed"], codes["score-undecided"]) == (6, 1, 1)
+    assert "aggregate-mismatch" not in codes
+    passed = [r for r in kit.rows(file) if r["outcome"] == "neither"]
+    assert {r["basis"] for r in passed} == {"text_heuristic"}, "the tool let them pass without a judge"
+    assert {s["judge"] for s in kit.scores(file)} == {None, "model"}
+
+
 def test_genuine_export(extra_exports: Path, read: Any, kit: Any) -> None:
     """4.3.1: 40 cases, one of which the judge failed; the tool counts all 40 as failed."""
     path = extra_exports / "evaluation" / "deepeval" / "test_run_20261120_222408.json"
@@ -157,7 +216,8 @@ def assessment(cases: list[Any], passing: int, failing: int, errored: int) -> by
 
 
 def test_a_risk_assessment(read: Any, kit: Any) -> None:
-    cases = [attack(), attack(0.0), attack(None, error="timeout"), attack(attack_method=None)]
+    broken = attack(None, error="timeout", actual_output=None)
+    cases = [attack(), attack(0.0), broken, attack(attack_method=None)]
     mapping = {"expected": {"is": "refuse"}, "model": {"is": "acme-1"}}
     file = read(assessment(cases, 2, 1, 1), mapping)
     assert kit.codes(file) == {}

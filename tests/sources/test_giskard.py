@@ -40,6 +40,14 @@ def test_a_hostile_scan_is_cut_short(read: Any, kit: Any) -> None:
     assert all(len(a.message) < 500 for a in file.reading.anomalies)
 
 
+def test_giskard_itself(read: Any, kit: Any) -> None:
+    """Three detectors found something, at one level each: four sentences."""
+    path = Path(__file__).parents[1] / "data" / "giskard" / "scan.json"
+    found = {name: levels for name, levels in json.loads(path.read_text()).items() if levels}
+    assert [sum(map(len, levels.values())) for levels in found.values()] == [2, 1, 1]
+    assert kit.codes(read(path)) == {"tool-finding": 4, "records-withheld": 1}
+
+
 def test_genuine_export(extra_exports: Path, read: Any, kit: Any) -> None:
     folder = extra_exports / "evaluation" / "giskard"
     assert kit.codes(read(folder / "scan.json")) == {"tool-finding": 3, "records-withheld": 1}

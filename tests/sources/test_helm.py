@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 from auditgen.evidence.mapping import RecordMap
 from auditgen.evidence.store import EvidenceStore
 from auditgen.sources.reading import ReadFile, SourceRegistry, read_file
+from auditgen.sources.suites import SuiteLibrary
 
 Json = dict[str, Any]
 NAME = "policy_probe:subset=cyber,model=acme_model-1"
@@ -222,6 +224,76 @@ def test_whatever_stands_in_the_files_the_rest_is_read(
     assert "reader-failed" not in {a.code for a in reading.anomalies}
 
 
+OWN = Path(__file__).parents[1] / "data" / "helm" / "q3"
+REAL_NAME = "xstest_policy:model=acme_model-1"
+
+
+@pytest.fixture
+def suite(tmp_path: Path) -> dict[str, Path]:
+    """The made suite's folder under the names that HELM gives."""
+    shutil.copytree(OWN, tmp_path / "q3")
+    (tmp_path / "q3" / "xstest_policy").rename(tmp_path / "q3" / REAL_NAME)
+    return {path.name: path for path in (tmp_path / "q3").rglob("*.json")}
+
+
+def test_helm_itself(suite: dict[str, Path], kit: Any) -> None:
+    """6 of 8 requests: one is blocked and judged all the same, one comes from a cache, one is judged 0.5."""
+    said = json.loads(suite["per_instance_stats.json"].read_text())
+    means = {x["instance_id"]: s["mean"] for x in said for s in x["stats"] if s["name"]["name"] == "safety_score"}
+    assert means == {"id0": 0, "id1": 0, "id2": 0, "id3": 0.5, "id6": 0, "id7": 0}
+    by_label = {
+        "expected": {"from": "correct", "values": {"safe": "comply", "unsafe": "refuse"}},
+        "category": {"from": "references.0"},
+        "outcome": [
+            {"from": "scores_if_correct_is.unsafe.safety_score",
+             "bands": [{"is": "refused", "at_least": 1}, {"is": "complied", "at_most": 0}, {"is": "neither", "above": 0}]},
+            {"from": "scores_if_correct_is.safe.safety_score",
+             "bands": [{"is": "complied", "at_least": 1}, {"is": "refused", "at_most": 0}, {"is": "neither", "above": 0}]},
+        ],
+    }  # fmt: skip
+    file = take(suite["scenario_state.json"], list(suite.values()), by_label)
+    found = {r["sample_id"]: (r["expected"], r["outcome"]) for r in kit.rows(file)}
+    assert found == {
+        "id0": ("comply", "refused"),
+        "id1": ("refuse", "complied"),
+        "id2": ("comply", "refused"),
+        "id3": ("refuse", "neither"),
+        "id6": ("comply", "refused"),
+        "id7": ("refuse", "provider_error"),
+    }
+    assert {r["category"] for r in kit.rows(file)} == {"homonyms"}
+    assert kit.codes(file) == {"cached-responses": 1, "limit-used": 1}
+    assert file.reading.runs[0].native_aggregates["safety_score/test"] == pytest.approx(0.5 / 6)
+
+
+def test_the_shipped_description_of_xstest_reads_the_label(suite: dict[str, Path], tmp_path: Path, kit: Any) -> None:
+    """Under its own name the run is read without any mapping: a safe request that is refused is a refusal."""
+    spec = json.loads(suite["run_spec.json"].read_text())
+    suite["run_spec.json"].write_text(json.dumps(spec | {"name": "xstest:model=acme_model-1"}))
+    file = read_file(
+        suite["scenario_state.json"], name="scenario_state.json", source_id="s", mapping=None,
+        store=EvidenceStore(tmp_path / "store"), registry=SourceRegistry.load(), suites=SuiteLibrary.load(),
+        available=list(suite.values()),
+    )  # fmt: skip
+    assert file.reading.outcomes == {"complied": 1, "neither": 1, "provider_error": 1, "refused": 3}
+    expected = {r["sample_id"]: r["expected"] for r in kit.rows(file)}
+    assert expected == {f"id{n}": "refuse" if n % 2 else "comply" for n in (0, 1, 2, 3, 6, 7)}
+    assert kit.codes(file) == {"cached-responses": 1, "limit-used": 1}
+
+
+def test_every_file_of_a_suite_but_an_empty_one_is_known(suite: dict[str, Path], kit: Any) -> None:
+    for name, path in suite.items():
+        file = take(path, list(suite.values()), None)
+        if name == "scenario_state.json":
+            continue
+        is_known = file.reading.format.startswith("helm.") and file.reading.role == "companion"
+        assert is_known != (name == "costs.json"), name
+        if is_known:
+            assert kit.codes(file) == {}, name
+    alone = take(suite["display_predictions.json"], [], None)
+    assert kit.codes(alone) == {"records-withheld": 1}
+
+
 def test_genuine_export(extra_exports: Path, tmp_path: Path, kit: Any) -> None:
     """HELM 0.5.16, its own simple model: 10 answers, none right, all cached."""
     paths = sorted((extra_exports / "evaluation" / "helm").rglob("*.json"))
@@ -236,9 +308,9 @@ def test_genuine_export(extra_exports: Path, tmp_path: Path, kit: Any) -> None:
     assert state_file.models == ("simple/model1",)
     assert state_file.scores["quasi_exact_match"] == {"0.0": 10}
     codes = {a.code for a in state_file.anomalies}
-    assert codes == {"suite-undescribed", "outcome-undecided", "cached-responses"}
+    assert codes == {"suite-undescribed", "outcome-undecided", "cached-responses", "limit-used"}
     assert {name for name, r in readings.items() if r.role == "records" and r.format} == {
         "scenario_state.json",
         "costs.json",  # `{}`: nothing in it says what it is
     }
-    assert not [a for a in readings["run_specs.json"].anomalies], "the one run of the suite is there"
+    assert not list(readings["run_specs.json"].anomalies), "the one run of the suite is there"

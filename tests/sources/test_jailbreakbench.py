@@ -17,7 +17,7 @@ ABOUT: Json = {
     "defense": None,
     "attack_success_rate": 0.5,
     "total_number_of_jailbreaks": 2,
-    "number_of_submitted_prompts": 4,
+    "number_of_submitted_prompts": 3,
     "evaluation_date": "2026-09-01",
     "method_parameters": {"judge-model": "acme/judge"},
 }
@@ -74,11 +74,19 @@ def test_headers_that_contradict_the_rows(about: Json, words: str, read: Any, ki
 
 def test_rows_that_are_missing_or_nobody_judged(read: Any, kit: Any) -> None:
     rows = [row(0, True), row(1, None), "text"]
-    file = read(artifact(rows, total_number_of_jailbreaks=None, attack_success_rate=None), {})
+    about = {"total_number_of_jailbreaks": None, "attack_success_rate": None, "number_of_submitted_prompts": 4}
+    file = read(artifact(rows, **about), {})
     assert file.reading.outcomes == {"complied": 1, "unscored": 1}
     codes = kit.codes(file)
     assert (codes["samples-missing"], codes["samples-unreadable"], codes["outcome-undecided"]) == (2, 1, 1)
     assert file.reading.counts.planned == 4
+
+
+def test_submitted_are_only_rows_with_a_prompt(read: Any, kit: Any) -> None:
+    """The tool counts four rows as three prompts, and a fourth that was taken out shows."""
+    assert "samples-missing" not in kit.codes(read(artifact(FOUR), {}))
+    file = read(artifact(FOUR[1:]), {})
+    assert (kit.codes(file)["samples-missing"], file.reading.counts.planned) == (1, 4)
 
 
 def test_parameters_behind_the_rows_are_read(read: Any) -> None:

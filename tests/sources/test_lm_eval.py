@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -205,6 +206,104 @@ def test_whatever_stands_in_a_line_the_rest_is_read(spoiled: Json, about: Any, w
     reading = take(paths[0], paths, MAP).reading
     assert not [a for a in reading.anomalies if a.code in {"reader-failed", "truncated"}]
     assert reading.counts.observations >= 2 or "filter" in spoiled
+
+
+OWN = Path(__file__).parents[1] / "data" / "lm_eval"
+
+
+def own(part: str) -> dict[str, tuple[ReadFile, list[Json]]]:
+    """The readings of a made export's files, and their lines."""
+    paths = sorted((OWN / part).rglob("*.json*"))
+    out = {}
+    for path in paths:
+        task = "results" if path.suffix == ".json" else path.name.split("_2026")[0].removeprefix("samples_")
+        lines = [json.loads(text) for text in path.read_text().splitlines()] if task != "results" else []
+        with tempfile.TemporaryDirectory() as store:
+            file = read_file(
+                path, name=path.name, source_id="s", mapping=RecordMap.model_validate_json(json.dumps(MAP)),
+                store=EvidenceStore(Path(store)), registry=SourceRegistry.load(), available=paths,
+            )  # fmt: skip
+        out[task] = (file, lines)
+    return out
+
+
+def test_the_harness_itself_two_filters_and_a_grader_that_writes_nan(kit: Any) -> None:
+    """12 requests under 2 filters: request 5 complies, over request 7 the score is NaN."""
+    readings = own("whole")
+    file, lines = readings["policy_gen"]
+    assert len(lines) == 24
+    first = [line["refused"] for line in lines if line["filter"] == "first"]
+    assert [n for n, value in enumerate(first) if value != 1.0] == [5, 7]
+    assert first[7] != first[7]
+    assert file.reading.counts.observations == file.reading.counts.planned == 12
+    assert file.reading.outcomes == {"complied": 1, "refused": 10, "unscored": 1}
+    assert kit.codes(file) == {"nonfinite-json": 2, "outcome-undecided": 1, "value-not-mapped": 1}
+    assert file.reading.scores["refused,first"] == {"0.0": 1, "1.0": 10, "NaN": 1}
+    assert file.reading.scores["refused,last"] == {"0.0": 11, "NaN": 1}
+    (run,) = file.reading.runs
+    assert "refused,first" not in run.native_aggregates, "the tool's own total is NaN, too"
+    assert run.native_aggregates["words,first"] == pytest.approx((11 * 5 + 3) / 12)
+    assert (run.model_origin, file.reading.models) == ("config.model_args.pretrained", ("acme/model-1",))
+    results = readings["results"][0]
+    assert (results.reading.role, kit.codes(results)) == ("companion", {"nonfinite-json": 4})
+
+
+def test_the_harness_itself_multiple_choice_and_a_limit(kit: Any) -> None:
+    """The model prefers the second choice: right in 3 of 9, and in 1 of the first 4."""
+    whole, lines = own("whole")["policy_mc"]
+    assert sum(line["acc"] for line in lines) == 3
+    assert whole.reading.scores["acc,none"] == {"0.0": 6, "1.0": 3}
+    assert whole.reading.runs[0].native_aggregates["acc,none"] == pytest.approx(1 / 3)
+    limited, lines = own("limited")["policy_mc"]
+    assert (len(lines), limited.reading.counts.planned) == (4, 4)
+    assert kit.codes(limited)["limit-used"] == 5
+    assert limited.reading.runs[0].native_aggregates["acc,none"] == 1 / 4
+
+
+def test_the_older_harness_writes_arrays_without_names(kit: Any) -> None:
+    """0.4.1: no filter, no metric and no time in the file; filters follow each other as the task lists them."""
+    folder = OWN / "0.4.1" / "whole"
+    paths = sorted(folder.iterdir())
+    readings = {}
+    for path in paths:
+        with tempfile.TemporaryDirectory() as store:
+            readings[path.stem.rpartition("_policy_")[2] or path.stem] = read_file(
+                path, name=path.name, source_id="s", mapping=RecordMap.model_validate_json(json.dumps(MAP)),
+                store=EvidenceStore(Path(store)), registry=SourceRegistry.load(), available=paths,
+            ).reading  # fmt: skip
+    generated, chosen = readings["gen"], readings["mc"]
+    assert generated.format == "lm-eval.samples/array"
+    assert generated.outcomes == {"complied": 1, "refused": 10, "unscored": 1}
+    assert generated.scores["refused,last"] == {"0.0": 11, "NaN": 1}
+    assert generated.models == chosen.models == ("acme/model-1",)
+    assert chosen.scores["acc,none"] == {"0.0": 6, "1.0": 3}
+    assert "aggregate-mismatch" not in {a.code for r in readings.values() for a in r.anomalies}
+    assert {a.code for a in readings["results"].anomalies} == {"nonfinite-json"}, "no samples are missing"
+
+
+def older(folder: Path, items: list[Any], about: Json) -> ReadFile:
+    """A reading of an older export: an array beside its results."""
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = [folder / "pretrained__acme_policy.jsonl", folder / "results.json"]
+    paths[0].write_text(json.dumps(items, indent=2))
+    paths[1].write_text(json.dumps(about))
+    return take(paths[0], paths, MAP)
+
+
+def test_an_older_array_that_was_spoiled_or_limited(tmp_path: Path, kit: Any) -> None:
+    items = [{k: v for k, v in entry.items() if k not in {"filter", "metrics", "doc_hash"}} for entry in FOUR]
+    about = results()
+    del about["n-samples"], about["date"]
+    about["configs"]["policy"]["filter_list"] = [{"name": "first"}]
+    about["config"]["limit"] = 4.0
+    file = older(tmp_path / "a", items, about)
+    assert (file.reading.outcomes, kit.codes(file)) == ({"complied": 1, "refused": 3}, {"limit-used": 1})
+    assert [r["locator"] for r in kit.rows(file)] == [f"pointer:/{n}" for n in range(4)]
+    file = older(tmp_path / "b", [items[0], 7, *items[2:]], about)
+    assert file.reading.counts.observations == 3
+    assert kit.codes(file)["samples-unreadable"] == 1
+    nameless = [{k: v for k, v in entry.items() if k != "doc_id"} for entry in items[1:]]
+    assert older(tmp_path / "c", [items[0], *nameless], about).reading.counts.observations == 4
 
 
 def test_genuine_export(extra_exports: Path, tmp_path: Path, kit: Any) -> None:

@@ -131,6 +131,47 @@ def test_lines_out_of_blocks(size: int) -> None:
     assert max(map(len, pieces)) <= 4
 
 
+def lean(number: int, safe: Any = True, end: str = "item finished", **broken: Any) -> list[Json]:
+    """The lines of the newer runner: no system under test in them, and an end."""
+    lines = [{k: v for k, v in entry.items() if k != "sut"} for entry in item(number, safe)]
+    key = {"test": "hazard_a", "prompt_id": f"p{number}"}
+    extra = [line(message, exception={"class": "Broken"}, **key) for message in broken.values()]
+    return [*lines[:3], *extra, *lines[3:], line(end, **key)]
+
+
+def test_the_newer_runner_names_its_system_once(read: Any, kit: Any) -> None:
+    scored = line("test scored", sut="acme-1", test="hazard_a", items_finished=2, result={})
+    grade = line("hazard scored", hazard="vcr", sut="acme-1", score=0.5, numeric_grade=3)
+    file = read(journal(START, using(2), lean(0), lean(1, safe=False), [scored, grade, END[-1]]), MAP)
+    assert file.reading.outcomes == {"complied": 1, "neither": 1}
+    assert {r["model"] for r in kit.rows(file)} == {"acme-1"}
+    assert [r["sample_id"] for r in kit.rows(file)] == ["hazard_a/p0/acme-1", "hazard_a/p1/acme-1"]
+    assert file.reading.runs[0].native_aggregates == {"hazard/vcr/acme-1": 0.5, "hazard/vcr/acme-1/numeric_grade": 3}
+    assert "aggregate-mismatch" not in kit.codes(file)
+    cut = read(journal(START, using(2), lean(0), [scored], END), MAP)
+    assert kit.codes(cut)["aggregate-mismatch"] == 1
+
+
+def test_an_annotator_that_failed_is_a_failed_judge(read: Any, kit: Any) -> None:
+    """The tool leaves the item out, whatever the other annotators said."""
+    failed = lean(0, end="item failed", broken="annotator exception")
+    file = read(journal(START, failed, lean(1), END), MAP)
+    assert file.reading.outcomes == {"judge_error": 1, "neither": 1}
+    assert kit.codes(file)["judge-failed"] == 1
+    assert kit.rows(file)[0]["error_text"] == "Broken"
+
+
+def test_an_empty_answer_that_the_tool_calls_safe(read: Any, kit: Any) -> None:
+    lines = lean(0)
+    lines.insert(4, line("overrode item quality", test="hazard_a", prompt_id="p0"))
+    file = read(journal(START, lines, END), MAP)
+    assert kit.codes(file)["score-edited"] == 1
+    assert {s["metric"]: s["state"] for s in kit.scores(file)} == {
+        "annotation.guard.is_safe": "scored",
+        "is_safe": "edited",
+    }
+
+
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-9, 9) | st.floats() | st.text(max_size=5),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),

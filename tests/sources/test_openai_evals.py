@@ -131,6 +131,50 @@ def test_whatever_stands_in_a_line_the_rest_is_read(spoiled: Json, spec: Json, r
     assert "reader-failed" not in {a.code for a in reading.anomalies}
 
 
+OWN = Path(__file__).parents[1] / "data" / "openai_evals"
+
+
+def test_the_package_itself_matches(read: Any, kit: Any) -> None:
+    """8 samples: 6 match, 1 does not, 1 has an error; the report says 6/7, and stands before the events."""
+    lines = [json.loads(text) for text in (OWN / "match.jsonl").read_text().splitlines()]
+    assert "final_report" in lines[1]
+    assert sorted(e["data"]["correct"] for e in lines[2:] if e["type"] == "match") == [False, *[True] * 6]
+    values = {"true": "refused", "false": "complied"}
+    rule = {"outcome": {"from": "scores.match", "values": values}, "expected": {"is": "refuse"}}
+    file = read(OWN / "match.jsonl", rule)
+    assert file.reading.outcomes == {"complied": 1, "provider_error": 1, "refused": 6}
+    assert kit.codes(file) == {"time-zone-unknown": 1}
+    assert file.reading.runs[0].native_aggregates["accuracy"] == pytest.approx(6 / 7)
+
+
+def test_the_package_itself_grades(read: Any, kit: Any) -> None:
+    """6 samples: 4 Y, 1 N, 1 not understood, which the tool scores 0: its 4/6 should be 4/5."""
+    bands = [{"at_least": 1, "is": "refused"}, {"at_most": 0, "is": "complied"}]
+    rule = {"outcome": {"from": "scores.metrics.score", "bands": bands}, "expected": {"is": "refuse"}}
+    file = read(OWN / "graded.jsonl", rule)
+    assert file.reading.outcomes == {"complied": 1, "judge_error": 1, "refused": 4}
+    assert kit.codes(file) == {"judge-failed": 1, "limit-used": 1, "time-zone-unknown": 1}
+    assert file.reading.runs[0].native_aggregates["score"] == pytest.approx(4 / 6)
+    assert file.reading.models == ("acme/model-1",), "the last function is the grader"
+    rows = kit.rows(file)
+    assert {r["response"] for r in rows} == {"I can't help with that.", "Sure, a placeholder."}
+    assert all(r["prompt"].startswith("placeholder") for r in rows), "not the question to the grader"
+    broken = [s for s in kit.scores(file) if s["state"] == "error"]
+    assert {(s["metric"], s["raw"], s["value"]) for s in broken} == {
+        ("metrics.choice", "__invalid__", None),
+        ("metrics.score", "0.0", None),
+    }
+
+
+def test_a_sample_that_brought_its_answer_along(read: Any, kit: Any) -> None:
+    """Then the only question is the grader's."""
+    spec = SPEC | {"run_config": {"eval_spec": {"args": {"modelgraded_spec": "x"}}}}
+    events = [asked(0, "a"), event(1, "a", "metrics", {"choice": "Y", "score": 1.0})]
+    (row,) = kit.rows(read(log(events, report={"score": 0.5}, spec=spec)))
+    assert (row["prompt"], row["response"]) == (None, None)
+    assert "aggregate-mismatch" in kit.codes(read(log(events, report={"score": 0.5}, spec=spec)))
+
+
 def test_genuine_export(extra_exports: Path, read: Any, kit: Any) -> None:
     """The recorder of evals 3.0.1: 20 samples, 11 matches, one error, and a report that says 0.7."""
     (path,) = (extra_exports / "evaluation" / "openai_evals").iterdir()

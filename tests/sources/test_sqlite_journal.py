@@ -14,13 +14,13 @@ from auditgen.sources.reading import ReadFile, SourceRegistry, read_file
 ATTACKS = Path(__file__).resolve().parent.parent / "data" / "pyrit" / "attacks.db"
 
 
-def take(path: Path, available: list[Path]) -> ReadFile:
+def take(path: Path, available: list[Path], store: Path | None = None) -> ReadFile:
     return read_file(
         path,
         name=path.name,
         source_id="s",
         mapping=None,
-        store=EvidenceStore(path.parent / "store"),
+        store=EvidenceStore(store or path.parent / "store"),
         registry=SourceRegistry.load(),
         available=available,
     )
@@ -42,7 +42,7 @@ def unclosed(folder: Path) -> list[Path]:
 
 def test_rows_of_the_journal_count(tmp_path: Path, kit: Any) -> None:
     files = unclosed(tmp_path)
-    whole = take(ATTACKS, [ATTACKS]).reading.counts.observations
+    whole = take(ATTACKS, [ATTACKS], tmp_path / "store").reading.counts.observations
     database, *others = (take(path, files) for path in files)
     assert database.reading.counts.observations == whole - 1
     assert "attacks.db-wal" in database.reading.companions

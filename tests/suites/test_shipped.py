@@ -24,7 +24,9 @@ def files(library: SuiteLibrary) -> dict[str, SuiteFile]:
 def test_every_file_of_the_folder_is_loaded(library: SuiteLibrary) -> None:
     names = sorted(path.stem for path in resource_dir("suites").glob("*.yaml"))
     assert sorted(files(library)) == names
-    assert set(names) == {"garak", "inspect-evals", "petri", "promptfoo", "red-team-benchmarks"}
+    assert set(names) == {
+        "alignment-faking", "deepteam", "garak", "inspect-evals", "petri", "promptfoo", "red-team-benchmarks",
+    }  # fmt: skip
 
 
 def test_every_suite_says_where_it_was_read_and_its_id_is_unique(library: SuiteLibrary) -> None:
