@@ -82,6 +82,7 @@ CODES: dict[str, tuple[Severity, str, str]] = {
     "limit-used": (M, "Only a part was run", "Who chose the part, and what of the rest?"),
     "numbering-gaps": (H, "Gaps in the numbering", "What was taken out, by whom, and why?"),
     "records-withheld": (H, "Totals without their records", "Where are the records behind these totals?"),
+    "runs-contradict": (H, "Two files tell one run differently", "Which of the two files is the run, and who changed the other?"),
     "runs-withheld": (H, "Runs that were not handed in", "Where are these runs, and what do they show?"),
     "sheets-unread": (M, "Sheets that were not read", "What do the other sheets hold?"),
     "suite-overruled": (L, "A shipped description was replaced", "Why does the organisation's own description differ from the shipped one?"),
@@ -91,12 +92,12 @@ CODES: dict[str, tuple[Severity, str, str]] = {
 }  # fmt: skip
 """Code to (severity, title, what to ask)."""
 
-COPIES = frozenset({"duplicate-file", "duplicate-run"})
+COPIES = frozenset({"duplicate-file", "duplicate-run", "runs-contradict"})
 """Codes of files that were set aside, because their runs were handed in before."""
 DAMAGE = frozenset(
     {
         "ambiguous-format", "hits-only", "lines-unreadable", "mapping-missing", "not-a-file", "reader-failed",
-        "records-contradict", "records-withheld", "samples-unreadable", "truncated", "unreadable", "unrecognised",
+        "records-contradict", "records-withheld", "runs-contradict", "samples-unreadable", "truncated", "unreadable", "unrecognised",
     }
 )  # fmt: skip
 """Codes that say a file was not read in full: criteria that use its source cannot be met."""

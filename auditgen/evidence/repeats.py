@@ -11,8 +11,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from auditgen.evidence.tables import connect, sql_file
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     import duckdb
 
@@ -70,6 +73,20 @@ def _repeats_sql(
         f" count(*) OVER (PARTITION BY {own}) <> count(*) OVER (PARTITION BY {judged}) AS differs"
         f" FROM (SELECT * FROM ({relation}) QUALIFY count(*) OVER (PARTITION BY {own}) > 1)"
     )
+
+
+def hold_the_same(one: Path, other: Path) -> bool:
+    """Whether two observation tables hold the same samples, alike in all that is judged.
+
+    Raises duckdb.Error when one of them cannot be read.
+    """
+    columns = ", ".join(("sample_id", "epoch", *JUDGED))
+    first, second = (
+        f"SELECT {columns} FROM read_parquet({sql_file(path)}, hive_partitioning = false)"
+        for path in (one, other)
+    )
+    query = f"SELECT 1 FROM (({first} EXCEPT ALL {second}) UNION ALL ({second} EXCEPT ALL {first})) LIMIT 1"
+    return connect().execute(query).fetchone() is None
 
 
 def counted(connection: duckdb.DuckDBPyConnection, repeats: str) -> Repeats:

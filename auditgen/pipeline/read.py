@@ -14,6 +14,7 @@ from auditgen.diagnostics import Diagnostic, did_you_mean, printable
 from auditgen.errors import InputRefused
 from auditgen.evidence.engine import Part
 from auditgen.evidence.model import Anomaly, Reading
+from auditgen.evidence.repeats import hold_the_same
 from auditgen.sources.labels import load_labels
 from auditgen.sources.reading import ReadFile, SourceRegistry, missing_columns, read_file
 from auditgen.sources.sqlite import journals
@@ -95,6 +96,7 @@ def read_inputs(
     paths: dict[str, Path] = {}
     seen: dict[str, str] = {}
     runs: dict[tuple[str, str | None], str] = {}
+    held: dict[str, Path] = {}
     diagnostics: list[Diagnostic] = []
     labels = {s.id: _labels(project, s, paths, diagnostics) for s in project.audit.sources}
     beside = [*_suite_files(project), *_label_files(project, labels)]
@@ -124,10 +126,15 @@ def read_inputs(
             native = {(file.reading.tool, r.native_id) for r in file.reading.runs if r.native_id}
             again = sorted(native & runs.keys())
             if again:
-                text = f"run `{again[0][1]}` is also in `{runs[again[0]]}`; only that file was counted"
-                file = _set_aside(file, "duplicate-run", text)
+                first = runs[again[0]]
+                text = f"run `{again[0][1]}` is also in `{first}`; only that file was counted"
+                is_same = file.records and first in held and hold_the_same(file.records, held[first])
+                if not is_same:
+                    text += ", and this one says something else"
+                file = _set_aside(file, "duplicate-run" if is_same else "runs-contradict", text)
             else:
                 runs |= dict.fromkeys(native, name)
+                held |= {name: file.records} if file.records else {}
         if sha256:
             paths[name] = path
             for journal in _journals(project, path, file.reading):

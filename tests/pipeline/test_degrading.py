@@ -162,10 +162,10 @@ def age(draw: Callable[..., Any], value: Json, files: dict[str, Json]) -> None:
 
 def undate(draw: Callable[..., Any], value: Json, files: dict[str, Json]) -> None:
     log = files[draw(st.sampled_from(sorted(files)))]
-    log["eval"].pop("created")
+    log["eval"].pop("created", None)
     log["stats"] = {}
     for one in log["samples"]:
-        one.pop("completed_at")
+        one.pop("completed_at", None)
 
 
 def rename(draw: Callable[..., Any], value: Json, files: dict[str, Json]) -> None:

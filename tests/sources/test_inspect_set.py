@@ -61,7 +61,7 @@ def test_every_run_it_names_must_be_there(form: str, tmp_path: Path, kit: Any) -
     file = take(named, [*handed_in, named])
     assert kit.codes(file) == {"runs-withheld": 1}
     assert ("policy-3 on acme/m" if form == "set" else "log-3.eval") in file.reading.anomalies[0].message
-    assert (file.reading.role, set(file.reading.companions)) == ("companion", {"one.eval", "two.json"})
+    assert (file.reading.role, set(file.reading.companions)) == ("companion", {"one.eval", "below/two.json"})
     named.write_bytes(eval_set(1, 2) if form == "set" else listing(kit, 1, 2))
     assert kit.codes(take(named, [*handed_in, named])) == {}
     assert kit.codes(take(named, [handed_in[0], named])) == {"runs-withheld": 1}
