@@ -30,9 +30,6 @@ COMMANDS = {
 """Every command with its one-line help, in the order of the work. The module has the same name."""
 
 
-HELP_OPTIONS = ["-h", "--help"]
-
-
 class LazyGroup(click.Group):
     """Loads a command's module only when that command is asked for."""
 
@@ -46,7 +43,6 @@ class LazyGroup(click.Group):
             return None
         command = import_module(f"auditgen.cli.{cmd_name}").command
         assert isinstance(command, click.Command)
-        _with_short_help(command)
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -55,16 +51,9 @@ class LazyGroup(click.Group):
             formatter.write_dl(list(COMMANDS.items()))
 
 
-def _with_short_help(command: click.Command) -> None:
-    """`-h` belongs to the command itself: click remembers the first help option it makes for one."""
-    command.context_settings.setdefault("help_option_names", HELP_OPTIONS)
-    for below in command.commands.values() if isinstance(command, click.Group) else ():
-        _with_short_help(below)
-
-
 @click.group(
     cls=LazyGroup,
-    context_settings={"help_option_names": HELP_OPTIONS, "auto_envvar_prefix": "AUDITGEN"},
+    context_settings={"help_option_names": ["-h", "--help"], "auto_envvar_prefix": "AUDITGEN"},
     epilog="Begin with: auditgen demo -o demo-report",
 )
 @click.version_option(__version__, prog_name="auditgen")

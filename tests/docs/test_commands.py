@@ -50,7 +50,7 @@ def test_there_are_lines_to_check() -> None:
 def test_a_command_line_parses(page: str, line: str, whole: bool) -> None:
     del page
     command, arguments = _find(shlex.split(line, comments=True)[1:])
-    context = click.Context(command, info_name=command.name)
+    context = click.Context(command, info_name=command.name, help_option_names=["-h", "--help"])
     values, left, _ = command.make_parser(context).parse_args(arguments)  # no such option: raises
     assert not left
     for param in command.params:

@@ -311,6 +311,5 @@ def test_genuine_export(extra_exports: Path, tmp_path: Path, kit: Any) -> None:
     assert codes == {"suite-undescribed", "outcome-undecided", "cached-responses", "limit-used"}
     assert {name for name, r in readings.items() if r.role == "records" and r.format} == {
         "scenario_state.json",
-        "costs.json",  # `{}`: nothing in it says what it is
     }
     assert not list(readings["run_specs.json"].anomalies), "the one run of the suite is there"
