@@ -97,7 +97,8 @@ COPIES = frozenset({"duplicate-file", "duplicate-run", "runs-contradict"})
 DAMAGE = frozenset(
     {
         "ambiguous-format", "hits-only", "lines-unreadable", "mapping-missing", "not-a-file", "reader-failed",
-        "records-contradict", "records-withheld", "runs-contradict", "samples-unreadable", "truncated", "unreadable", "unrecognised",
+        "records-contradict", "records-withheld", "runs-contradict", "samples-unreadable",
+        "truncated", "unreadable", "unrecognised",
     }
 )  # fmt: skip
 """Codes that say a file was not read in full: criteria that use its source cannot be met."""

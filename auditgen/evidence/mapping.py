@@ -191,7 +191,7 @@ class RecordMap(BaseModel):
     sample: Rule | None = None
     """Tables of evaluations: the id of the sample."""
     repeat: Rule | None = None
-    """Tables of evaluations: the number of the repeat, from 1."""
+    """Tables of evaluations: the number of the repeat, a whole number."""
     prompt_text: Rule | None = None
     response: Rule | None = None
     error: Rule | None = None

@@ -247,6 +247,16 @@ class FileView(BaseModel):
     status: Status
 
 
+class SuiteView(BaseModel):
+    """A suite by whose description records were read: what it asks, and how it can mislead."""
+
+    model_config = FROZEN
+    id: str
+    title: str
+    measures: str
+    caveats: tuple[str, ...]
+
+
 class SourceView(BaseModel):
     """Files of one origin: who made them, how they came here, how they were read."""
 
@@ -260,6 +270,7 @@ class SourceView(BaseModel):
     aliases: tuple[str, ...]
     mapping_digest: str
     mapping: tuple[str, ...]
+    suites: tuple[SuiteView, ...]
     files: tuple[FileView, ...]
 
 

@@ -50,13 +50,18 @@ def source_views(
                 *_label_lines(source, file_digests),
                 *_suite_lines(project, files.get(source.id, []), file_digests),
             ],
+            tuple(_suites(project, files.get(source.id, []))),
         )
         for source in audit.sources
     )
 
 
 def _source(
-    source: SourceBlock, readings: list[Reading], digest: str, read_by: list[str]
+    source: SourceBlock,
+    readings: list[Reading],
+    digest: str,
+    read_by: list[str],
+    suites: tuple[model.SuiteView, ...],
 ) -> model.SourceView:
     custody, provider = source.custody, source.provider
     note = f"; {custody.note}" if custody.note else ""
@@ -73,8 +78,25 @@ def _source(
         ),
         mapping_digest=digest,
         mapping=(*_rule_lines(source.map), *read_by),
+        suites=suites,
         files=tuple(_file(reading) for reading in sorted(readings, key=lambda r: r.path)),
     )
+
+
+def _suites(project: Project, readings: list[Reading]) -> Iterator[model.SuiteView]:
+    """The descriptions that these files were read by, in the order of the library."""
+    used = {by for reading in readings for by in reading.suites.values()}
+    told: set[str] = set()
+    for file in project.suites.files:
+        for suite in file.suites:
+            if suite.id in used and suite.id not in told:
+                told.add(suite.id)
+                yield model.SuiteView(
+                    id=suite.id,
+                    title=suite.title,
+                    measures=" ".join(suite.measures.split()),
+                    caveats=tuple(" ".join(caveat.split()) for caveat in suite.caveats),
+                )
 
 
 def _label_lines(source: SourceBlock, digests: Mapping[str, str]) -> Iterator[str]:

@@ -240,10 +240,11 @@ class FieldReader:
         if raw is None:
             return None
         self._found[field] += 1
-        translated = rule.translate(raw)
+        translated = rule.translate(raw)  # of the whole text: a part of a number is another number
         if translated is None:
             self._miss(field, raw)
-        return translated
+            return None
+        return translated[:MAX_VALUE_CHARS]
 
     def _raw(self, rule: Rule, record: dict[str, Any], response: str | None) -> str | None:
         if rule.is_ is not None:
@@ -254,8 +255,7 @@ class FieldReader:
             if rule.from_ == DETECTED:
                 return text_of(detect(response))
             return None if self._labels is None else text_of(self._labels.of(response))
-        text = text_of(lookup(record, rule.from_ or ""))
-        return None if text is None else text[:MAX_VALUE_CHARS]
+        return text_of(lookup(record, rule.from_ or ""))
 
     def _basis(self, rule: OutcomeRule) -> Basis:
         """What a rule rests on: of these two nobody may say otherwise."""
@@ -268,6 +268,7 @@ class FieldReader:
     def _miss(self, field: str, raw: str) -> None:
         self._missed[field] += 1
         counter = self._untranslated.setdefault(field, Counter())
+        raw = raw[:MAX_VALUE_CHARS]
         if len(counter) < MAX_NAMES or raw in counter:  # a hostile file could invent endless values
             counter[raw] += 1
 

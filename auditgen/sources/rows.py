@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import UTC
 from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
 
 from auditgen.canonical import sha256_bytes
 from auditgen.evidence.columnar import rejected_lines
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 TOOL = "table"
 MAX_REPEAT = 2**31
 MAX_NAMES = 200
+MAX_RUNS = 100_000
 
 
 def read_rows(table: Table, context: Context) -> Iterator[Item]:
@@ -61,6 +64,7 @@ class _Rows:
     def __init__(self, context: Context, columns: tuple[str, ...]) -> None:
         self.columns = columns
         self.map: RecordMap = context.mapping
+        self.zone = None if self.map.time_zone is None else ZoneInfo(self.map.time_zone)
         self.fields = FieldReader(context, TOOL)
         self.nonfinite = 0
         self.count = 0
@@ -68,7 +72,11 @@ class _Rows:
         self.undecided = 0
         self.undated = 0
         self.zone_unknown = 0
-        self.nameless = 0
+        self.unnumbered = 0
+        self.unnamed = 0
+        self.without_run = 0
+        self.without_model = 0
+        self.is_full = False
         self.models: dict[str, None] = {}
         self.runs: dict[tuple[str, str], list[datetime | None]] = {}
 
@@ -88,14 +96,16 @@ class _Rows:
         elif mapped.outcome is None:
             self.undecided += 1
         sample = self.fields.text("sample", record)
-        self.nameless += sample is None
+        self.unnamed += sample is None and self.map.sample is not None
         at = self._time(record)
-        run_key = self.fields.text("run", record) or "table"
+        run_key = self.fields.text("run", record) or ""
+        self.without_run += not run_key
+        self.without_model += not mapped.model
         self._note(run_key, suite, at)
         if mapped.model and len(self.models) < MAX_NAMES:
             self.models.setdefault(mapped.model)
         return Observation(
-            run_key=run_key,
+            run_key=run_key or TOOL,
             sample_id=sample or f"row {number}",
             prompt_key=mapped.prompt_key or _prompt_key(prompt, sample or f"row {number}"),
             epoch=self._repeat(record),
@@ -121,16 +131,29 @@ class _Rows:
 
     def _repeat(self, record: dict[str, Any]) -> int:
         raw = self.fields.text("repeat", record)
-        number = None if raw is None else number_of(raw)
-        return int(number) if number is not None and 1 <= number < MAX_REPEAT else 1
+        if raw is None:
+            return 1
+        number = number_of(raw.strip())
+        if number is None or not number.is_integer() or not 0 <= number < MAX_REPEAT:
+            self.unnumbered += 1
+            return 1
+        return int(number)
 
     def _time(self, record: dict[str, Any]) -> datetime | None:
         if self.map.time is None:
             return None
         at, is_known = parse_time(self.fields.text("time", record))
         self.undated += at is None
-        self.zone_unknown += at is not None and not is_known
-        return at
+        if at is None or is_known:
+            return at
+        if self.zone is None:
+            self.zone_unknown += 1
+            return at
+        try:
+            return at.replace(tzinfo=self.zone).astimezone(UTC)
+        except (OverflowError, ValueError):  # the first and the last day there is
+            self.undated += 1
+            return None
 
     def _scores(self, record: dict[str, Any]) -> Iterator[Score]:
         for metric, column in (self.map.scores or {}).items():
@@ -146,7 +169,8 @@ class _Rows:
 
     def _note(self, run: str, suite: str, at: datetime | None) -> None:
         key = (run, suite)
-        if key not in self.runs and len(self.runs) >= MAX_NAMES:
+        if key not in self.runs and len(self.runs) >= MAX_RUNS:
+            self.is_full = True
             return
         span = self.runs.setdefault(key, [at, at])
         if at is not None:
@@ -157,8 +181,8 @@ class _Rows:
         """The runs, the anomalies and the facts."""
         for (run, suite), (first, last) in self.runs.items():
             yield Run(
-                run_key=run,
-                native_id=run if self.map.run is not None else None,
+                run_key=run or TOOL,
+                native_id=run or None,
                 suite=suite,
                 model=", ".join(sorted(self.models)),
                 model_origin="audit.yaml" if self.models else "",
@@ -174,21 +198,30 @@ class _Rows:
             yield Anomaly("all-samples-failed", message, self.count, blocks=True)
         if self.undecided:
             yield Anomaly("outcome-undecided", "rows that no declared rule decides", self.undecided)
+        if self.is_full:
+            message = f"more than {MAX_RUNS:,} runs: the others were not compared with those of other files"
+            yield Anomaly("truncated", message)
+        if self.unnumbered:
+            message = "rows whose repeat is no whole number from 0: read as the first"
+            yield Anomaly("value-not-mapped", message, self.unnumbered)
+        if self.unnamed:
+            message = "rows without a sample's id: each counts as its own"
+            yield Anomaly("value-not-mapped", message, self.unnamed)
         if self.nonfinite:
             yield Anomaly("nonfinite-json", "numbers written as NaN or Infinity", self.nonfinite)
         if self.undated:
             yield Anomaly("undated-rows", "rows without a readable time", self.undated)
         if self.zone_unknown:
             yield Anomaly("time-zone-unknown", "times without a zone, read as UTC", self.zone_unknown)
-        declared = {
-            "run": self.map.run is not None,
-            "time": self.map.time is not None and self.undated < self.count,
-            "model": bool(self.models),
+        lacking = {
+            "run": self.without_run,
+            "time": self.count if self.map.time is None else self.undated,
+            "model": self.without_model,
         }
         yield Facts(
             tool=TOOL,
             suites=self.fields.suites,
-            completeness={name: _presence(is_there) for name, is_there in declared.items()}
+            completeness={name: self._presence(number) for name, number in lacking.items()}
             | {
                 "version": Presence.ABSENT,
                 "denominator": Presence.DERIVED,
@@ -196,9 +229,11 @@ class _Rows:
             },
         )
 
-
-def _presence(is_there: bool) -> Presence:
-    return Presence.PRESENT if is_there else Presence.ABSENT
+    def _presence(self, lacking: int) -> Presence:
+        """Present where every row says it, derived where some do."""
+        if lacking >= self.count:
+            return Presence.ABSENT
+        return Presence.DERIVED if lacking else Presence.PRESENT
 
 
 def _prompt_key(prompt: str | None, sample: str) -> str:

@@ -32,7 +32,7 @@ class TableSource:
     """Any table whose columns a mapping declares."""
 
     name: ClassVar[str] = "table"
-    version: ClassVar[str] = "1"
+    version: ClassVar[str] = "2"
     is_fallback: ClassVar[bool] = True
 
     def recognise(self, probe: Probe) -> Recognition | None:
