@@ -1,8 +1,9 @@
 """Records that do not say whether a criterion is about them.
 
 A record without an expectation, a watch condition or a value that the criterion selects on belongs to
-no count, and hiding that value would be the easiest way to hide a bad answer. So such records are
-missing ones: they count the bad way in the worst case.
+no count, and hiding that value would be the easiest way to hide a bad answer. The second easiest is to
+write it a little differently: `Cyber` where the criterion selects `cyber`. So such records are missing
+ones: they count the bad way in the worst case.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from auditgen.evidence.model import GUARDRAIL_VERDICTS, Watch
+from auditgen.evidence.tables import sql_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -40,10 +42,17 @@ def unplaced(evidence: Evidence, request: Request) -> dict[str, int]:
         selected.append(("strategy", ()))
     unknown = []
     for name, values in selected:
-        unknown.append(_unknown(name))
-        known = f"{name} IN ({_marks(values)})" if values else f"NOT {unknown[-1]}"
-        conditions.append(f"({known} OR {unknown[-1]})")
-        parameters += values
+        is_unknown = _unknown(name)
+        if not values:
+            conditions.append("true")
+            unknown.append(is_unknown)
+            continue
+        # the values are declarations of audit.yaml, not evidence; even so they stand in no query unquoted
+        listed = ", ".join(sql_text(value) for value in values)
+        near = ", ".join(_plain(sql_text(value)) for value in values)
+        is_unknown = f"({is_unknown} OR ({name} NOT IN ({listed}) AND {_plain(name)} IN ({near})))"
+        unknown.append(is_unknown)
+        conditions.append(f"({name} IN ({listed}) OR {is_unknown})")
     conditions.append(f"({' OR '.join(unknown) or 'false'})")
     rows = evidence.count(
         f"SELECT source_id, count(*) FROM observation WHERE {' AND '.join(conditions)} GROUP BY 1 ORDER BY 1",
@@ -58,7 +67,12 @@ def _unknown(name: str) -> str:
     if name == "guardrail_verdict":
         known = ", ".join(f"'{verdict}'" for verdict in GUARDRAIL_VERDICTS)
         return f"coalesce(guardrail_verdict, '') NOT IN ({known})"
-    return f"coalesce({name}, '') = ''"
+    return f"{_plain(f"coalesce({name}, '')")} = ''"
+
+
+def _plain(text: str) -> str:
+    """A text without what a slip of the pen or a bad hand would change: case, spaces, dashes."""
+    return f"regexp_replace(lower({text}), '[^\\pL\\pN]', '', 'g')"
 
 
 def _marks(values: Sequence[str]) -> str:
