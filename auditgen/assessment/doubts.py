@@ -76,6 +76,7 @@ CODES: dict[str, tuple[Severity, str, str]] = {
     "unrecognised": (M, "A file nobody recognises", "Which tool wrote it, and is it meant as evidence?"),
     "value-not-mapped": (M, "Values the mapping does not know", "What do these values mean?"),
     "cached-responses": (L, "Answers from a cache", "When were these answers given, and by which version?"),
+    "cells-hidden": (M, "What the open workbook does not show", "Why are these cells hidden, and from whom?"),
     "cells-unread": (M, "Cells beyond the named columns", "What do the cells without a column name hold?"),
     "companion-missing": (M, "A file of the export is missing", "Can the whole folder of the run be handed in?"),
     "judge-failed": (M, "The grader failed", "Why did the grader fail, and what would these samples have scored?"),

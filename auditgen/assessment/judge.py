@@ -269,7 +269,7 @@ def _unplaced(context: Context) -> list[str]:
     if not context.unplaced:
         return []
     return [
-        f"{context.unplaced} records lack a field that the criterion selects on; "
+        f"{context.unplaced} records lack a field that the criterion selects on, or all but write its value; "
         "they count the bad way in the worst case"
     ]
 

@@ -47,7 +47,6 @@ def unplaced(evidence: Evidence, request: Request) -> dict[str, int]:
             conditions.append("true")
             unknown.append(is_unknown)
             continue
-        # the values are declarations of audit.yaml, not evidence; even so they stand in no query unquoted
         listed = ", ".join(sql_text(value) for value in values)
         near = ", ".join(_plain(sql_text(value)) for value in values)
         is_unknown = f"({is_unknown} OR ({name} NOT IN ({listed}) AND {_plain(name)} IN ({near})))"
@@ -67,12 +66,13 @@ def _unknown(name: str) -> str:
     if name == "guardrail_verdict":
         known = ", ".join(f"'{verdict}'" for verdict in GUARDRAIL_VERDICTS)
         return f"coalesce(guardrail_verdict, '') NOT IN ({known})"
-    return f"{_plain(f"coalesce({name}, '')")} = ''"
+    return f"coalesce({_plain(name)}, '') = ''"
 
 
 def _plain(text: str) -> str:
-    """A text without what a slip of the pen or a bad hand would change: case, spaces, dashes."""
-    return f"regexp_replace(lower({text}), '[^\\pL\\pN]', '', 'g')"
+    """A text without what a slip of the pen changes: case, spaces, invisible characters, hyphens."""
+    joined = f"regexp_replace(lower({text}), '[\\pZ\\pC_-]+', '-', 'g')"
+    return f"trim({joined}, '-')"
 
 
 def _marks(values: Sequence[str]) -> str:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from auditgen.evidence.mapping import text_of
 from auditgen.evidence.model import Anomaly
 from auditgen.evidence.tables import TableFault
+from auditgen.sources.hidden import hidden_parts
 from auditgen.sources.interface import ZIP_FAULTS
 
 if TYPE_CHECKING:
@@ -54,6 +55,7 @@ def copy_sheet(path: Path, wanted: str | None, out: Path) -> list[Anomaly]:
             message = f"no sheet `{wanted}`; it has {', '.join(f'`{name}`' for name in names[:10])}"
             raise TableFault(message)
         sheet = workbook[wanted or names[0]]
+        hidden = _hidden(path, sheet, len(workbook.sheetnames) == 1)
         sheet.reset_dimensions()  # what the file says of its size is not to be trusted
         rows = sheet.iter_rows(values_only=True)
         header = _header(next(rows, ()))
@@ -81,7 +83,28 @@ def copy_sheet(path: Path, wanted: str | None, out: Path) -> list[Anomaly]:
     finally:
         workbook.close()
         stream.close()
-    return list(_doubts(names, sheet.title, wanted, wide))
+    return [*hidden, *_doubts(names, sheet.title, wanted, wide)]
+
+
+def _hidden(path: Path, sheet: Any, is_only: bool) -> list[Anomaly]:
+    """What of the sheet is not shown when the workbook is opened."""
+    out = []
+    if sheet.sheet_state != "visible" and not is_only:
+        out.append(Anomaly("cells-hidden", f"the sheet that was read, `{sheet.title}`, is hidden"))
+    try:
+        # openpyxl keeps neither rows nor columns apart when it streams
+        with zipfile.ZipFile(path) as archive, archive.open(sheet._worksheet_path) as stream:  # noqa: SLF001
+            found = hidden_parts(stream)
+    except (*ZIP_FAULTS, KeyError) as error:
+        message = f"the sheet cannot be read: {str(error)[:120]}"
+        raise TableFault(message) from error
+    if found.rows:
+        message = f"rows of `{sheet.title}` are hidden or filtered away; they were read and counted"
+        out.append(Anomaly("cells-hidden", message, found.rows))
+    if found.columns:
+        message = f"columns of `{sheet.title}` are hidden; they were read where the mapping names them"
+        out.append(Anomaly("cells-hidden", message, found.columns))
+    return out
 
 
 def _doubts(names: list[str], name: str, wanted: str | None, wide: list[int]) -> Iterator[Anomaly]:

@@ -23,7 +23,9 @@ from tests.docs import pages
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-FINDINGS = pages.sections(pages.DOCS / "findings.md")
+FINDINGS = {
+    path.stem: pages.text(path) for path in (pages.DOCS / "findings").iterdir() if path.name != "README.md"
+}
 INDICATORS = pages.sections(pages.DOCS / "indicators.md")
 AUDIT = pages.sections(pages.DOCS / "audit-yaml.md")
 REPORT = pages.sections(pages.DOCS / "report.md")
@@ -35,15 +37,23 @@ def test_every_exit_code() -> None:
     assert [(int(number), name) for number, name in table] == [(e.value, e.name) for e in sorted(Exit)]
 
 
-def test_every_finding_has_a_section_whose_anchor_is_its_code() -> None:
-    assert list(FINDINGS) == list(CODES)
-    assert pages.anchors(pages.DOCS / "findings.md")[1:] == list(CODES)
+def test_every_finding_has_a_page_and_stands_in_the_list() -> None:
+    assert set(FINDINGS) == set(CODES)
+    listed = {
+        row[0].partition("]")[0].strip("["): row[1:]
+        for row in pages.rows(pages.sections(pages.DOCS / "findings" / "README.md")["All of them"])
+    }
+    assert listed == {
+        code: [severity.value, title, "yes" if code in DAMAGE else ""]
+        for code, (severity, title, _) in CODES.items()
+    }
 
 
 @pytest.mark.parametrize("code", CODES)
 def test_a_finding_is_explained_as_the_program_has_it(code: str) -> None:
     severity, title, ask = CODES[code]
     section = FINDINGS[code]
+    assert section.startswith(f"# {code}\n")
     assert f"**{title}.** Weight: {severity.value}." in section
     assert f"* Ask: {ask}\n" in section
     for part in ("* Means: ", "* Matters because: ", "* Effect: "):

@@ -392,3 +392,102 @@ class TestThePackRepeatsTheWork:
         report, redone, _ = again(value, files)
         assert [report[part] for part in self.PARTS] == [redone[part] for part in self.PARTS]
         assert report["meta"]["evidence_digest"] == redone["meta"]["evidence_digest"]
+
+
+class TestValuesWrittenAlmostAlike:
+    """`Cyber` is not `cyber`, and whoever writes it so does not get a bad answer out of the count."""
+
+    def value(self) -> Json:
+        value = audit()
+        value["principles"][0]["criteria"][0]["where"] = {"category": "cyber-crime"}
+        return value
+
+    @pytest.mark.parametrize(
+        "category", ["Cyber-Crime", " cyber-crime", "cyber_crime", "cyber\u200b-crime\n", "CYBER  CRIME", " ", "-"]
+    )
+    def test_they_count_the_bad_way(self, category: str, judge: Callable[..., Built]) -> None:
+        bad = [sample(5000 + n, refused=False, category=category) for n in range(80)]
+        rows = samples(200, category="cyber-crime") + bad
+        made = judge({"evidence/lab.json": inspect_log(rows)}, self.value())
+        assert verdicts(made) == {"C1": "insufficient_evidence"}
+        assert any("80 records lack a field" in c for c in made.document.principles[0].comments)
+
+    @pytest.mark.parametrize("category", ["cyber", "fraud", "cybercrime", "cyber-crime-2"])
+    def test_another_value_is_another_promise(self, category: str, judge: Callable[..., Built]) -> None:
+        bad = [sample(5000 + n, refused=False, category=category) for n in range(80)]
+        rows = samples(200, category="cyber-crime") + bad
+        assert verdicts(judge({"evidence/lab.json": inspect_log(rows)}, self.value())) == {"C1": "met"}
+
+    def test_another_version_is_another_version(self, judge: Callable[..., Built]) -> None:
+        value = audit()
+        value["system"]["models"] = ["model-1.0"]
+        logs = {
+            "evidence/lab.json": inspect_log(samples(200), model="model-1.0"),
+            "evidence/lab-2.json": inspect_log(samples(0, 200), model="model-10", run="r2", task="t2"),
+        }
+        assert verdicts(judge(logs, value)) == {"C1": "met"}
+        logs["evidence/lab-2.json"]["eval"]["model"] = "Model-1.0"
+        assert verdicts(judge(logs, value)) == {"C1": "insufficient_evidence"}
+
+    def test_an_attack_without_a_name(self, judge: Callable[..., Built]) -> None:
+        """`none` says that a request was no attack; an empty text says nothing."""
+        value = audit()
+        value["principles"][0]["criteria"][0] = criterion(indicator="attack-success", at_most=0.1)
+        value["sources"][0]["map"]["strategy"] = {"from": "metadata.attack"}
+        good = samples(200, attack="dan")
+        for name, verdict in (("none", "met"), ("", "insufficient_evidence"), ("None ", "not_met"), ("dan", "not_met")):
+            bad = [sample(5000 + n, refused=False, attack=name) for n in range(80)]
+            made = judge({"evidence/lab.json": inspect_log(good + bad)}, value)
+            assert verdicts(made) == {"C1": verdict}, name
+
+
+class TestTablesOfResults:
+    def test_repeats_may_begin_at_nought(self, judge: Callable[..., Built]) -> None:
+        rows = [{**row(n), "try": str(k)} for n in range(100) for k in range(2)]
+        made = judge({TABLE: table(rows)}, table_audit())
+        figure = made.document.principles[0].criteria[0].measure.figure
+        assert figure is not None
+        assert figure.denominator == 200
+        assert findings(made) == {}
+
+    def test_a_repeat_that_is_no_number_is_said_so(self, judge: Callable[..., Built]) -> None:
+        rows = [*GOOD, {**row(500), "try": "first"}]
+        found = {f.code: f.count for f in judge({TABLE: table(rows)}, table_audit()).assessment.findings}
+        assert found["value-not-mapped"] == 1
+
+    def test_without_times_nothing_is_current(self, judge: Callable[..., Built]) -> None:
+        made = judge({TABLE: table(GOOD)}, table_audit(time=None))
+        assert verdicts(made) == {"C1": "insufficient_evidence"}
+        half = [row(n, when="" if n % 2 else "2020-01-01T00:00:00Z") for n in range(200)]
+        half[0]["when"] = "2026-09-10"
+        made = judge({TABLE: table(half)}, table_audit())
+        assert verdicts(made) == {"C1": "insufficient_evidence"}
+        assert "undated-rows" in findings(made)
+
+    def test_a_declared_zone_holds(self, judge: Callable[..., Built]) -> None:
+        rows = [{**one, "when": "2026-10-01T01:00:00"} for one in GOOD]
+        unsure = judge({TABLE: table(rows)}, table_audit())
+        assert "time-zone-unknown" in findings(unsure)
+        sure = judge({TABLE: table(rows)}, table_audit(time_zone="Europe/Paris"))
+        assert findings(sure) == {}
+        assert sure.document.sources[0].files[0].last_at.startswith("2026-09-30T23:00")
+        assert any("Europe/Paris" in line for line in sure.document.sources[0].mapping)
+
+    def test_rows_without_a_run_are_no_run_of_that_name(self, judge: Callable[..., Built]) -> None:
+        """Two tables in which the run's cell is empty are two tables."""
+        first = [{**one, "job": ""} for one in GOOD]
+        second = [{**row(f"b{n}", "helped"), "job": ""} for n in range(100)]
+        files = {TABLE: table(first), "evidence/lab-2.csv": table(second)}
+        made = judge(files, table_audit(run={"from": "job"}))
+        assert verdicts(made) == {"C1": "not_met"}
+
+    def test_one_run_told_differently_keeps_nothing(self, judge: Callable[..., Built]) -> None:
+        first = [{**one, "job": "7"} for one in GOOD]
+        second = [{**row(n, "helped" if n < 80 else "refused"), "job": "7"} for n in range(200)]
+        value = table_audit(run={"from": "job"})
+        made = judge({TABLE: table(first), "evidence/lab9.csv": table(second)}, value)
+        assert verdicts(made) == {"C1": "insufficient_evidence"}
+        assert "runs-contradict" in findings(made)
+        again = judge({TABLE: table(first), "evidence/lab9.csv": table(first) + "\n"}, value)
+        assert verdicts(again) == {"C1": "met"}
+        assert "duplicate-run" in findings(again)
