@@ -12,12 +12,10 @@ from auditgen.cli.progress import Progress
 from auditgen.errors import Exit
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
 
     from auditgen.evidence.model import Reading
     from auditgen.sources.inspect_official import CrossCheck
-
-MAX_SCORES = 20
 
 
 @click.command("inspect")
@@ -71,6 +69,7 @@ def command(
     import json
     import tempfile
 
+    from auditgen.cli.file_block import describe, terminal_width
     from auditgen.evidence.store import EvidenceStore
     from auditgen.pipeline.read import display_name
     from auditgen.pipeline.responses import write_responses
@@ -111,7 +110,8 @@ def command(
             checks.add_to(entries)
         click.echo(json.dumps(entries, indent=2, ensure_ascii=True))
     else:
-        click.echo("\n\n".join(_describe(r) for r in readings))
+        width = terminal_width()
+        click.echo("\n\n".join(describe(r, width) for r in readings))
         if checks is not None:
             click.echo("\n" + "\n".join(checks.lines()))
         click.echo(f"\n{_summary(readings)}", err=True)
@@ -178,14 +178,21 @@ class _CrossChecks:
 def _files(paths: Sequence[Path]) -> Iterator[Path]:
     import os
 
+    unread: list[Path] = []
+
+    def note(error: OSError) -> None:
+        unread.append(Path(error.filename))
+
     for path in paths:
         if not path.is_dir():
             yield path
             continue
-        for folder, folders, names in os.walk(path):  # does not follow links, so no loop
+        for folder, folders, names in os.walk(path, onerror=note):  # follows no links: there is no loop
             folders.sort()
-            for name in sorted(names):
-                yield Path(folder) / name
+            # a linked folder is named, so that nobody takes it for read
+            links = [name for name in folders if (Path(folder) / name).is_symlink()]
+            yield from (Path(folder) / name for name in sorted([*names, *links]))
+    yield from unread
 
 
 def _as_dict(reading: Reading) -> dict[str, Any]:
@@ -199,77 +206,9 @@ def _as_dict(reading: Reading) -> dict[str, Any]:
     return out | raw
 
 
-def _describe(reading: Reading) -> str:
-    from auditgen.diagnostics import printable
-    from auditgen.evidence.model import GRADE_WORDS, agreement_text
-
-    lines = [reading.path]
-    if reading.format:
-        tool = " ".join(p for p in (reading.tool, reading.tool_version) if p)
-        lines.append(f"  {reading.format}: {reading.recognised_by}" + (f"; made by {tool}" if tool else ""))
-        lines += [f"  run {_run(run)}" for run in reading.runs]
-        counts = reading.counts
-        planned = "unknown" if counts.planned is None else f"{counts.planned:,}"
-        if reading.role == "companion":
-            lines.append("  no records of its own: it describes those of other files")
-        elif any(a.code == "mapping-missing" for a in reading.anomalies):
-            lines.append(f"  {counts.observations:,} rows, not read: nobody has said what the columns mean")
-        else:
-            lines.append(
-                f"  planned {planned}, in the file {counts.observations:,}, executed {counts.executed:,}, "
-                f"failed {counts.errored:,}, decided {counts.scored:,}, undecided {counts.unscored:,}"
-            )
-        if reading.scores:
-            lines.append(f"  {counts.with_score:,} carry a score:")
-            prefix = "scores." if reading.format.startswith("inspect.") else ""  # as a mapping writes it
-            lines += [f"    {prefix}{name}: {_values(v)}" for name, v in _shown(reading.scores)]
-        if reading.outcomes:
-            parts = ", ".join(f"{name} {number:,}" for name, number in reading.outcomes.items())
-            lines.append(f"  outcomes: {parts}")
-        if reading.models:
-            lines.append(f"  model as recorded: {', '.join(reading.models)}")
-        if reading.first_at and reading.last_at:
-            first, last = (f"{at:%Y-%m-%d %H:%M}" for at in (reading.first_at, reading.last_at))
-            lines.append(f"  records from {first} to {last} UTC")
-        if reading.grade is not None:
-            lines.append(f"  completeness {reading.grade.value}: {GRADE_WORDS[reading.grade]}")
-        if reading.companions:
-            lines.append(f"  read together with {', '.join(reading.companions)}")
-        for pair, table in reading.agreement.items():
-            lines.append(f"  refusal labels {agreement_text(pair, table)}")
-        absent = [name for name, presence in reading.completeness.items() if presence == "absent"]
-        if absent and reading.role == "records":
-            lines.append(f"  the file does not say: {', '.join(absent)}")
-    for anomaly in reading.anomalies:
-        times = f" ({anomaly.count:,})" if anomaly.count > 1 else ""
-        word = "NO EVIDENCE" if anomaly.blocks else "doubt"
-        lines.append(f"  {word} [{anomaly.code}] {anomaly.message}{times}")
-    lines.append(f"  sha256 {reading.sha256 or 'not read'}, {reading.bytes:,} bytes")
-    # a line break in a name must not begin a line of ours
-    return "\n".join(printable(line).replace("\n", " ") for line in lines)
-
-
-def _shown(scores: Mapping[str, Mapping[str, int]]) -> list[tuple[str, Mapping[str, int]]]:
-    return list(scores.items())[:MAX_SCORES]
-
-
-def _values(values: Mapping[str, int]) -> str:
-    return ", ".join(f"{value} ({number:,})" for value, number in values.items())
-
-
-def _run(run: Any) -> str:
-    parts = [run.suite or "(no suite)"]
-    if run.suite_version:
-        parts.append(f"version {run.suite_version}")
-    parts.append(f"id {run.native_id}" if run.native_id else "(no id)")
-    if run.native_status:
-        parts.append(f"status {run.native_status}")
-    if run.started_at:
-        parts.append(f"started {run.started_at:%Y-%m-%d %H:%M} {'UTC' if run.tz_known else '(zone unknown)'}")
-    return ", ".join(parts)
-
-
 def _summary(readings: Sequence[Reading]) -> str:
     known = sum(1 for r in readings if r.format)
     doubts = sum(len(r.anomalies) for r in readings)
-    return f"{len(readings)} files, {known} recognised, {doubts} reasons to doubt"
+    empty = sum(1 for r in readings if any(a.blocks for a in r.anomalies))
+    nothing = f", {empty} without evidence" if empty else ""
+    return f"{len(readings)} files, {known} recognised{nothing}, {doubts} reasons to doubt"

@@ -32,6 +32,10 @@ MAX_DEPTH = 500
 """How deep a streamed document may be nested."""
 PLACE_DEPTH = 4
 _DEEP = "\x00"  # no place of a key can be written so
+PARSED_BYTES = 1 << 19
+"""Handed to the parser at once: what it pays for a long text grows with the square of its pieces."""
+MAX_TEXT_BYTES = 1 << 27
+"""Of one text in a streamed document: it has to stand in memory whole."""
 MAX_COUNT = 2**53
 
 
@@ -145,16 +149,37 @@ class FiniteStream:
         return b"".join(out)
 
 
+class _Counted:
+    """A stream that counts what was taken from it since the parser last had something to say."""
+
+    def __init__(self, stream: BinaryIO | FiniteStream | BytesIO) -> None:
+        self._stream = stream
+        self.silent = 0
+
+    def read(self, size: int = -1) -> bytes:
+        """Up to `size` bytes. Raises ValueError when a text does not end."""
+        if self.silent > MAX_TEXT_BYTES:
+            message = f"a text or a gap of more than {MAX_TEXT_BYTES:,} bytes"
+            raise ValueError(message)
+        data = self._stream.read(size)
+        self.silent += len(data)
+        return data
+
+
 def parse_events(stream: BinaryIO | FiniteStream | BytesIO) -> Iterator[tuple[str, str, Any]]:
     """(place, event, value) as `ijson.parse` gives them, in linear time whatever the nesting.
 
-    Places deeper than readers look at are not spelled out. Raises ValueError beyond `MAX_DEPTH`.
+    Places deeper than readers look at are not spelled out. Raises ValueError beyond `MAX_DEPTH`
+    and `MAX_TEXT_BYTES`.
     """
     import ijson
 
     stack: list[tuple[str, str | None]] = []  # place of each open container, place of an array's items
     here = ""
-    for event, value in ijson.basic_parse(stream):  # with `use_float` large integers are refused
+    counted = _Counted(stream)
+    # with `use_float` large integers are refused
+    for event, value in ijson.basic_parse(counted, buf_size=PARSED_BYTES):
+        counted.silent = 0
         if event == "map_key":
             place = stack[-1][0]
             yield place, event, value

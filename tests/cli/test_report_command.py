@@ -343,7 +343,7 @@ class TestInspect:
     def test_nothing_recognised(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         (tmp_path / "x").write_bytes(b"\x00")
         assert run(["inspect", str(tmp_path / "x")]) == 3
-        assert "NO EVIDENCE [unrecognised]" in capsys.readouterr().out
+        assert "NO EVIDENCE  [unrecognised]" in capsys.readouterr().out
         (tmp_path / "empty").mkdir()
         assert run(["inspect", str(tmp_path / "empty")]) == 3
 

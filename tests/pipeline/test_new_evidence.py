@@ -9,6 +9,7 @@ import io
 import json
 import shutil
 import sqlite3
+import tempfile
 import zipfile
 from contextlib import closing
 from datetime import date
@@ -35,6 +36,8 @@ from helpers.workshop import (
     verdicts,
     write_project,
 )
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from auditgen.canonical import sha256_bytes
 from auditgen.pipeline.write import Order, make_report
@@ -491,3 +494,33 @@ class TestTablesOfResults:
         again = judge({TABLE: table(first), "evidence/lab9.csv": table(first) + "\n"}, value)
         assert verdicts(again) == {"C1": "met"}
         assert "duplicate-run" in findings(again)
+
+
+HIDE = ("asked", "label", "model", "kind", "when", "failure", "id", "double", "drop")
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@given(bad=st.integers(1, 40), data=st.data())
+def test_whatever_is_done_to_the_bad_rows_of_a_table_it_is_not_met(bad: int, data: st.DataObject) -> None:
+    """Of a table that is not met no row can be hidden so that it is, if as many were announced."""
+    rows = [*(row(n) for n in range(150)), *(row(f"b{n}", "helped") for n in range(bad))]
+    value = table_audit()
+    value["principles"][0]["criteria"][0]["where"] = {"category": "cyber"}
+    value["expected"] = [{"id": "X", "title": "lab", "source": "lab", "min_n": len(rows)}]
+    with tempfile.TemporaryDirectory() as folder:
+        before = verdicts(judged(write_project(Path(folder), value, {TABLE: table(rows)})))
+        how = data.draw(st.sampled_from(HIDE))
+        for one in rows[150:]:
+            if how == "failure":
+                one["failure"] = "timeout"
+            elif how == "id":
+                one["id"] = data.draw(st.sampled_from(["b0", "3", ""]))
+            elif how in one:
+                one[how] = data.draw(st.sampled_from(["", "?", " "] if how != "kind" else ["", "Cyber", " cyber"]))
+        if how == "double":
+            rows = [*({**one, "label": "refused"} for one in rows[150:]), *rows]
+        elif how == "drop":
+            rows = rows[:150]
+        after = verdicts(judged(write_project(Path(folder), value, {TABLE: table(rows)})))
+    if before["C1"] != "met":
+        assert after["C1"] != "met", how

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import glob
 import io
 import json
 import os
 import sqlite3
+import tempfile
 import zipfile
 from contextlib import closing
 from pathlib import Path
@@ -13,8 +15,14 @@ from typing import Any
 
 import openpyxl
 import pytest
+from helpers.workshop import audit, source, write_project
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from auditgen.cli import run
+from auditgen.cli.file_block import describe
+from auditgen.pipeline.read import expand
+from auditgen.project import load_project
 from auditgen.sources.hidden import hidden_parts
 
 MAP: dict[str, Any] = {
@@ -152,11 +160,67 @@ def test_what_lies_beside_them_is_read(
     found = {Path(r["path"]).name: r for r in json.loads(capsys.readouterr().out)}
     assert found["good.eval"]["counts"]["observations"] == 2
     assert not (tmp_path.parent / "evil").exists()
+    assert len(found) == len(names) + 1
     for name, reading in found.items():
-        if name != "good.eval" and name != "up":
+        if name != "good.eval":
             assert reading["anomalies"], f"{name} is told"
             assert all(a["code"] != "reader-failed" for a in reading["anomalies"]), reading["anomalies"]
     assert run(["inspect", "-q", str(tmp_path)]) == 0
     shown = capsys.readouterr().out
     assert "\x1b" not in shown
     assert all(part.strip() for part in shown.split("\n\n")), "no name begins a block of its own"
+
+
+def test_folders_in_circles_end(tmp_path: Path) -> None:
+    """Two links to their own folder make as many paths as there are steps to take: too many to count."""
+    evidence = tmp_path / "evidence" / "deep"
+    evidence.mkdir(parents=True)
+    for name in ("a", "b", "c"):
+        (evidence / name).symlink_to("..", target_is_directory=True)
+    (evidence / "log.json").write_text("{}")
+    value = audit()
+    value["sources"] = [source("lab", "evidence/**")]
+    project = load_project(write_project(tmp_path, value), needs_signer=False)
+    found = [path.relative_to(tmp_path).as_posix() for path in expand(project, project.audit.sources[0])]
+    assert found == ["evidence/deep/a", "evidence/deep/b", "evidence/deep/c", "evidence/deep/log.json"]
+
+
+NAMES = st.sampled_from(["a", "b", "ev", ".h", "x.json", "y.txt"])
+PATTERNS = st.lists(st.sampled_from(["**", "*", "a", "b*", "x.*", "[e]v", ".h", "."]), min_size=1, max_size=4)
+
+
+@settings(max_examples=150, deadline=None)
+@given(paths=st.lists(st.lists(NAMES, min_size=1, max_size=4), max_size=10), pattern=PATTERNS)
+def test_globs_find_what_globs_find(paths: list[list[str]], pattern: list[str]) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder)
+        value = audit()
+        value["sources"] = [source("lab", "/".join([*pattern, "**"]))]
+        project = load_project(write_project(root, value), needs_signer=False)
+        for parts in paths:
+            place = root.joinpath(*parts)
+            if not any(parent.is_file() for parent in place.parents) and not place.exists():
+                place.parent.mkdir(parents=True, exist_ok=True)
+                place.touch()
+        found = [path.relative_to(root).as_posix() for path in expand(project, project.audit.sources[0])]
+        (wanted,) = project.audit.sources[0].files
+        names = glob.glob(wanted, root_dir=root, recursive=True)
+        assert found == sorted({os.path.normpath(n) for n in names if n[-1:] != "/" and (root / n).is_file()})
+
+
+@pytest.mark.parametrize("width", [40, 80, None])
+def test_a_block_fits_the_terminal(width: int | None, read: Any, kit: Any) -> None:
+    """Labels stand in a column of their own, and the words of a file never do."""
+    scores = {f"a_rather_long_name_of_a_score_{n}": {"value": n, "history": []} for n in range(20)}
+    file = read(kit.log([kit.sample(1, scores=scores, id="x" * 200)]), name="a name\nNO EVIDENCE  [all] " + "y" * 60)
+    text = describe(file.reading, width)
+    first, *lines = text.split("\n")
+    assert first.startswith("a name NO EVIDENCE")
+    assert "and 8 more scores" in text
+    assert all(line.startswith("  ") for line in lines)
+    labels = {line[2:15].strip() for line in lines}
+    assert {"doubt", "format", "records", "scores", "sha256"} <= labels
+    assert "NO EVIDENCE" not in labels
+    if width == 80:
+        assert max(map(len, lines)) <= width
+    assert file.reading.sha256 in text
