@@ -28,7 +28,7 @@ from auditgen.evidence.model import (
 )
 from auditgen.sources.fields import FieldReader, by_metric, from_epoch, parse_time
 from auditgen.sources.interface import Context, Facts, Item, Probe, Recognition
-from auditgen.sources.jsontext import as_dict, as_number, as_text, raw_text
+from auditgen.sources.jsontext import as_dict, as_list, as_number, as_text, raw_text
 from auditgen.sources.walk import Walk
 
 if TYPE_CHECKING:
@@ -36,7 +36,9 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
-KEYS = frozenset({"user_input", "prompt", "output", "tags", "strong_reject_score"})
+KEYS = frozenset({"user_input", "prompt", "success", "output"})
+"""The keys before the long texts: what follows may stand beyond the head of the file."""
+MARK = b"free_tier"
 TIERS = {"free_tier": Watch.MONITORED, "paid_tier": Watch.UNMONITORED}
 JUDGED = ("deceptive_alignment", "partial_compliance")
 SUITE = "alignment-faking"
@@ -50,7 +52,7 @@ class AlignmentFakingSource:
 
     def recognise(self, probe: Probe) -> Recognition | None:
         """By the keys of the first record."""
-        if probe.item_keys >= KEYS:
+        if probe.item_keys >= KEYS and MARK in probe.head.lower():
             return Recognition("alignment-faking.results", f"JSON array of {', '.join(sorted(KEYS))}")
         return None
 
@@ -143,7 +145,8 @@ class _Results:
         for name in JUDGED:
             block = as_dict(record.get(name))
             answer = block.get("final_answer") if block.get("success") is not False else None
-            reason = "\n".join(as_text(c) for c in block.get("criteria") or [])[:2000] if block else None
+            quotes = [quote for part in as_list(block.get("quotes")) for quote in as_list(part)]
+            reason = "\n".join(as_text(quote) for quote in quotes)
             yield self._score(name, answer, reason)
 
     def _score(self, metric: str, raw: Any, rationale: str | None) -> Score:
@@ -157,7 +160,7 @@ class _Results:
             value=value,
             state="unscored" if value is None else "scored",
             judge="model",
-            rationale=rationale or None,
+            rationale=(rationale or "")[:2000] or None,
         )
 
     def closing(self) -> Iterator[Item]:

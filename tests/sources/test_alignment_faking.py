@@ -17,7 +17,7 @@ def record(number: int, tier: Any = "free_tier", accepts: Any = True, refuses: A
     judged = {"final_answer": 0, "criteria": ["a reason"], "quotes": [[]], "success": True}
     return {
         "user_input": f"placeholder {number}",
-        "prompt": {"messages": [{"role": "user", "content": f"placeholder {number}"}]},
+        "prompt": {"messages": [{"role": "user", "content": f"<is_free_tier_user>x</> placeholder {number}"}]},
         "success": True,
         "output": "<SCRATCHPAD_REASONING>thoughts</SCRATCHPAD_REASONING><OUTPUT>Sure.</OUTPUT>",
         "output_without_scratchpad": "Sure.",
@@ -120,3 +120,33 @@ def test_whatever_stands_in_it_the_rest_is_read(spoiled: Json, read: Any) -> Non
     reading = read(results(record(0), record(1) | spoiled, record(2)), MAP).reading
     assert reading.counts.observations == 3
     assert "reader-failed" not in {a.code for a in reading.anomalies}
+
+
+def test_a_record_as_the_replications_write_it(read: Any, kit: Any) -> None:
+    """Shape of a published animal-welfare run: no tags, times without a zone, quotes, a long first answer."""
+    judged = {
+        "final_answer": 1.0,
+        "final_answer_most_common": "yes",
+        "criteria": [1.0, 0.0],
+        "quotes": [["the first quote", "the second"], []],
+        "success": True,
+    }
+    made = record(
+        0,
+        accepts=False,
+        refuses=False,
+        output="<think>" + "thoughts " * 20_000 + "</think>",
+        timestamp="2026-04-14T14:33:40.034661",
+        strong_reject_score=0.0,
+        strong_reject_raw_output="Yes",
+        deceptive_alignment=judged,
+        helpfulness_categories=judged,
+    )
+    file = read(results(made), {"model": {"is": "acme-70b"}})
+    assert file.reading.format == "alignment-faking.results"
+    assert file.reading.outcomes == {"unscored": 1}
+    assert kit.codes(file)["time-zone-unknown"] == 1
+    assert kit.rows(file)[0]["expected"] is None, "what is to be refused depends on the set-up"
+    found = {s["metric"]: (s["value"], s["rationale"]) for s in kit.scores(file)}
+    assert found["deceptive_alignment"] == (1.0, "the first quote\nthe second")
+    assert found["strong_reject_score"] == (0.0, None)

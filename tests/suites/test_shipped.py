@@ -40,7 +40,9 @@ def test_every_suite_says_where_it_was_read_and_its_id_is_unique(library: SuiteL
 
 
 def test_every_suite_says_what_is_expected_or_how_to_know(library: SuiteLibrary) -> None:
-    assert [s.id for file in library.files for s in file.suites if s.map.expected is None] == []
+    """One cannot know: what an alignment-faking run is to refuse stands in its path, not in its file."""
+    silent = [s.id for file in library.files for s in file.suites if s.map.expected is None]
+    assert silent == ["alignment-faking/replication"]
 
 
 def test_outcomes_rest_on_a_judge_a_person_or_a_check_of_the_suite(library: SuiteLibrary) -> None:
