@@ -101,6 +101,11 @@ class Presence(StrEnum):
     DERIVED = "derived"
     ABSENT = "absent"
 
+    @classmethod
+    def of(cls, count: int) -> Presence:
+        """Present when anything was counted, else absent."""
+        return cls.PRESENT if count else cls.ABSENT
+
 
 class Grade(StrEnum):
     """How much a file says about itself: a low grade is weaker evidence, never a worse result."""

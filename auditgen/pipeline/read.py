@@ -17,9 +17,10 @@ from auditgen.evidence.engine import Part
 from auditgen.evidence.model import Anomaly, Reading
 from auditgen.evidence.repeats import hold_the_same
 from auditgen.sources.labels import load_labels
-from auditgen.sources.reading import ReadFile, SourceRegistry, missing_columns, read_file
+from auditgen.sources.reading import ReadFile, SourceRegistry, read_file
 from auditgen.sources.sqlite import journals
 from auditgen.sources.suites import SuiteLibrary
+from auditgen.sources.table_summary import missing_columns
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence

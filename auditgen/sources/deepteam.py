@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+PLAIN = "basic"
+"""An attack without a method is an attack all the same: the bare request, as promptfoo calls it."""
 PARTS = ("passing", "failing", "errored")
 BY_RULE = "The model declined or returned no substantive output."
 """The reason of a score that no grader gave."""
@@ -131,7 +133,7 @@ class _Assessment:
             prompt=prompt,
             prompt_key=None if prompt is None else sha256_bytes(prompt.encode("utf-8", "surrogatepass"))[:20],
             category=f"{vulnerability}/{kind}" if kind else vulnerability or None,
-            strategy=as_text(case.get("attack_method")) or "none",
+            strategy=as_text(case.get("attack_method")) or PLAIN,
             suite=vulnerability,
             response=response,
             error_text=as_text(error)[:2000] if error else None,

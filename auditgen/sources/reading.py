@@ -7,17 +7,14 @@ import stat
 import zlib
 from collections import Counter
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
 from itertools import chain, combinations
 from typing import TYPE_CHECKING, Any
 
 from auditgen.canonical import sha256_file
 from auditgen.errors import AuditgenError
-from auditgen.evidence.columnar import TableScan, count_rows, holds, scan
+from auditgen.evidence.columnar import count_rows, scan
 from auditgen.evidence.mapping import RecordMap
 from auditgen.evidence.model import (
-    DECIDED,
-    ERRORS,
     Anomaly,
     Basis,
     Counts,
@@ -36,6 +33,7 @@ from auditgen.sources.spreadsheet import copy_sheet
 from auditgen.sources.sqlite import journals
 from auditgen.sources.suites import SuiteLibrary
 from auditgen.sources.table import TableSource, table_of
+from auditgen.sources.table_summary import summarised
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -51,7 +49,6 @@ if TYPE_CHECKING:
 _REFUSAL = {Outcome.REFUSED: True, Outcome.COMPLIED: False, Outcome.PARTIAL: False}
 """Outcomes that say whether a text is a refusal; the others say nothing about it."""
 GROUP = "auditgen.sources"
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class RecogniserFailed(AuditgenError):
@@ -270,8 +267,8 @@ def _read_records(
             anomalies.append(Anomaly("reader-failed", message, blocks=True))
         anomalies += _repeat_anomalies(writer.repeats())
         completeness = dict(facts.completeness or {})
-        completeness["prompt"] = _presence(writer.with_prompt)
-        completeness["response"] = _presence(writer.with_response)
+        completeness["prompt"] = Presence.of(writer.with_prompt)
+        completeness["response"] = Presence.of(writer.with_response)
         reading = replace(
             base,
             tool=facts.tool,
@@ -346,10 +343,6 @@ def _stamp(path: Path) -> tuple[int, int, int] | None:
     return status.st_size, status.st_mtime_ns, status.st_ino
 
 
-def _presence(count: int) -> Presence:
-    return Presence.PRESENT if count else Presence.ABSENT
-
-
 def _read_table(
     path: Path,
     base: Reading,
@@ -393,7 +386,7 @@ def _read_table(
     except TableFault as error:
         anomaly = Anomaly("unreadable", error.message, blocks=True)
         return ReadFile(replace(base, anomalies=(anomaly,)), table=table)
-    return ReadFile(_table_reading(base, found, mapping), table=table)
+    return ReadFile(summarised(base, found, mapping), table=table)
 
 
 def _copied_sheet(
@@ -404,85 +397,3 @@ def _copied_sheet(
 
     copy, about = store.derived(key, make)
     return copy, tuple(Anomaly(*item) for item in about["left_out"])
-
-
-def _table_reading(base: Reading, found: TableScan, mapping: RecordMap) -> Reading:
-    decided = sum(n for k, n in found.outcomes.items() if k in {o.value for o in DECIDED})
-    errored = sum(n for k, n in found.outcomes.items() if k in {o.value for o in ERRORS})
-    return replace(
-        base,
-        counts=Counts(
-            planned=None,
-            observations=found.rows,
-            executed=found.rows - errored,
-            errored=errored,
-            scored=decided,
-            unscored=found.rows - errored - decided,
-            guarded=found.guarded,
-        ),
-        outcomes=found.outcomes,
-        models=found.models,
-        first_at=_from_us(found.first_us),
-        last_at=_from_us(found.last_us),
-        anomalies=(*base.anomalies, *_table_anomalies(found)),
-        completeness={
-            "denominator": Presence.PRESENT,
-            "model": _presence(len(found.models)),
-            "prompt": Presence.ABSENT if mapping.prompt is None else Presence.PRESENT,
-            "response": Presence.ABSENT,
-            "run": Presence.ABSENT,
-            "threshold": Presence.ABSENT,
-            "time": _presence(found.rows - found.undated),
-            "version": Presence.ABSENT,
-        },
-    )
-
-
-def _table_anomalies(found: TableScan) -> list[Anomaly]:
-    out = []
-    if found.rejected:
-        lines = ", ".join(str(n) for n in found.rejected_lines)
-        out.append(Anomaly("lines-unreadable", f"lines that are no record (line {lines})", found.rejected))
-    if not found.rows:
-        out.append(Anomaly("no-samples", "the table holds no rows", blocks=True))
-    if found.undated:
-        message = "rows without a readable time, left out of the period"
-        if found.undated_values:
-            shown = ", ".join(f"`{value}`" for value in found.undated_values)
-            message += f"; not read as a time: {shown} (wanted: ISO 8601)"
-        out.append(Anomaly("undated-rows", message, found.undated))
-    if found.duplicates:
-        message = "rows that repeat a record's id; each record counts once"
-        out.append(Anomaly("duplicate-rows", message, found.duplicates))
-    if found.zone_unknown:
-        message = "times without a zone, read as UTC"
-        out.append(Anomaly("time-zone-unknown", message, found.zone_unknown))
-    for field, values in found.unmapped.items():
-        shown = ", ".join(f"`{value}` ({count})" for value, count in values[:5])
-        message = f"`{field}`: the mapping does not translate {shown}"
-        out.append(Anomaly("value-not-mapped", message, sum(count for _, count in values)))
-    return out
-
-
-def _from_us(microseconds: int | None) -> datetime | None:
-    try:
-        return None if microseconds is None else _EPOCH + timedelta(microseconds=microseconds)
-    except OverflowError:  # the engine's years go further than ours
-        return None
-
-
-def missing_columns(table: Table, mapping: RecordMap) -> dict[str, str]:
-    """Declared fields whose column the table does not have: canonical field to column name."""
-    known = set(table.columns)
-    out = {}
-    for field, rules in mapping.rules().items():
-        for rule in rules:
-            name = rule.from_
-            if name is not None and name not in known and not holds(table, name):
-                out[field] = name
-    for column in (mapping.scores or {}).values():
-        if column not in known and not holds(table, column):
-            out["scores"] = column
-    return out
-
-

@@ -19,7 +19,7 @@ from pydantic import ValidationError
 from auditgen.evidence.engine import open_evidence
 from auditgen.evidence.mapping import RecordMap
 from auditgen.evidence.tables import Table, TableFault, describe
-from auditgen.sources.reading import missing_columns
+from auditgen.sources.table_summary import missing_columns
 
 HEADER = "t,id,r\n"
 ROWS = "2026-07-01T00:00:00Z,1,answered\n2026-07-02T00:00:00Z,2,refused\n"

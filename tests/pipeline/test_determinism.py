@@ -165,7 +165,9 @@ def test_same_bytes(runs: list[dict[str, bytes]], name: str) -> None:
 @pytest.mark.parametrize("name", ["report.html", "report.json"])
 def test_no_place_of_the_machine_is_in_it(runs: list[dict[str, bytes]], name: str) -> None:
     text = runs[0][name].decode()
-    assert not re.search(r"/tmp/|/home/|/root/|site-packages", text)
+    for place in ("tmp", "home", "root"):
+        assert f"/{place}/" not in text
+    assert "site-packages" not in text
     assert str(os.getpid()) not in re.findall(r"pid \d+", text)
 
 

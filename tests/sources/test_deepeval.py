@@ -223,7 +223,7 @@ def test_a_risk_assessment(read: Any, kit: Any) -> None:
     assert kit.codes(file) == {}
     assert file.reading.outcomes == {"complied": 1, "neither": 2, "provider_error": 1}
     rows = kit.rows(file)
-    assert [r["strategy"] for r in rows] == ["Base64", "Base64", "Base64", "none"]
+    assert [r["strategy"] for r in rows] == ["Base64", "Base64", "Base64", "basic"]
     assert {r["category"] for r in rows} == {"Bias/race"}
     wrong = read(assessment(cases, 3, 0, 1), mapping)
     assert kit.codes(wrong) == {"aggregate-mismatch": 1}
