@@ -90,6 +90,21 @@ CODES: dict[str, tuple[Severity, str, str]] = {
     "suite-undescribed": (M, "A suite nobody described", "What do the scores of this suite mean, and who says so?"),
     "tool-finding": (H, "The tool itself reports a weakness", "Was it repaired, and where is the run that shows it?"),
     "repeated-times": (M, "Runs that began at the same moment", "Is one of these runs a copy of the other, with other results?"),
+    "aggregates-only": (L, "Totals, not records", "Where are the records behind these numbers?"),
+    "alerts-truncated": (M, "Alerts were left out", "Which alerts did the notification leave out?"),
+    "annotations-orphaned": (M, "Labels without their record", "Where are the records that these labels are about?"),
+    "blocks-disagree": (H, "Two accounts of what was blocked", "Which requests does one account know and the other not?"),
+    "clock-suspect": (M, "Times that cannot be right", "Which clock wrote these times?"),
+    "content-not-captured": (L, "Answers were not logged", "Who can say what was answered, and how often is it checked?"),
+    "counter-disagrees": (H, "An independent counter disagrees", "Where are the requests that the log does not hold?"),
+    "export-unfinished": (H, "An export that did not finish", "Can the export be run again to its end?"),
+    "guardrail-errors": (M, "Guardrails that crashed", "What went through while the guardrail was down?"),
+    "late-rows": (L, "Records that came late", "Why did they come late, and which earlier report left them out?"),
+    "sampled-log": (M, "Only a share of requests was logged", "Who chose the share, and was it chosen at random?"),
+    "secrets-in-log": (M, "Credentials in the log", "Were these credentials withdrawn?"),
+    "units-uncertain": (L, "A unit that the file does not name", "In which unit was this measured?"),
+    "value-unknown": (H, "Words the reader does not know", "What does the tool mean by these words, and since which version?"),
+    "zone-at-edge": (M, "Records that may belong to another period", "In which zone were these times written?"),
 }  # fmt: skip
 """Code to (severity, title, what to ask)."""
 

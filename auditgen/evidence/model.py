@@ -53,6 +53,11 @@ GUARDRAIL_ACTIONS = ("pass", "block", "modify", "escalate")
 """What can then have been done. A verdict is not an action: detected is not blocked."""
 
 
+TRANSPORT = ("served", "blocked", "failed")
+"""What the transport says by itself, whatever a guardrail's record says: by status code, finish reason or
+error class. Where the two disagree, one of them does not tell all blocks."""
+
+
 NO_STRATEGY = "none"
 """The declared strategy of a request that is no attack. Not known is another thing: that is absent."""
 
@@ -217,8 +222,18 @@ class Observation:
     response: str | None = None
     error_text: str | None = None
     observed_at: datetime | None = None
+    received_at: datetime | None = None
+    """Monitoring: when the log got it; much later than it happened, it is a late row."""
+    zone_written: bool = True
+    """Whether the zone of `observed_at` was written beside it."""
     guardrail_verdict: str | None = None
     guardrail_action: str | None = None
+    endpoint: str | None = None
+    """Monitoring: the route or operation that was called."""
+    transport: str | None = None
+    """Monitoring: one of `TRANSPORT`, None where nothing says so."""
+    sampling_rate: float | None = None
+    """Monitoring: the share of requests that the log kept, above 0 and up to 1; None: not said."""
     refusal_native: bool | None = None
     """Whether the tool itself marked the response as a refusal."""
     refusal_detected: bool | None = None
@@ -226,6 +241,71 @@ class Observation:
     refusal_judged: bool | None = None
     """A label handed in separately, by a judge or a human."""
     scores: tuple[Score, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class MetricPoint:
+    """One number that somebody else counted. It can never prove anything about a single request."""
+
+    series: str
+    """Name of the metric, as the tool has it."""
+    locator: str
+    value: float | None
+    """As written; None where the tool could not compute it."""
+    raw: str = ""
+    """The number as its text, where the file has one."""
+    labels: Mapping[str, str] = field(default_factory=dict)
+    window_start: datetime | None = None
+    window_end: datetime | None = None
+    """End of the window, or the moment of a momentary value."""
+    n: int | None = None
+    """Records behind it, where the file says so."""
+    threshold_low: float | None = None
+    threshold_high: float | None = None
+    verdict: str | None = None
+    """pass, fail or error as the tool itself judged it; None where it did not."""
+    kind: str = "gauge"
+    """gauge, counter (only grows until it is reset), count (of its window) or test."""
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """One state of one alert; its fingerprint and its start identify it, and it can occur in several states."""
+
+    fingerprint: str
+    rule: str
+    state: str
+    """firing, pending, resolved, silenced or unknown."""
+    locator: str
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+    """Resolved means that the condition went away, not that anybody mended the cause."""
+    severity: str | None = None
+    summary: str | None = None
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Incident:
+    """One reported incident. Whether a legal deadline runs is for a person to decide."""
+
+    incident_id: str
+    title: str
+    locator: str
+    occurred_at: datetime | None = None
+    """When it happened; a day is its first moment, UTC."""
+    aware_at: datetime | None = None
+    """When the organisation learned of it: most legal clocks start here."""
+    reported_at: datetime | None = None
+    closed_at: datetime | None = None
+    severity: str | None = None
+    status: str | None = None
+    description: str | None = None
+    deployer: str | None = None
+    developer: str | None = None
+    harmed: str | None = None
+    authority: str | None = None
+    """To whom it was reported."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -298,6 +378,8 @@ class Reading:
     """Suite as recorded to the description it was read by: an id, `audit.yaml`, or empty."""
     agreement: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     """Refusal labels compared, such as `detected/native`: how often both, one or none said refused."""
+    beside: Mapping[str, int] = field(default_factory=dict)
+    """Records that are no responses, by their table: `metric_points`, `alerts`, `incidents`."""
 
     @property
     def is_vacuous(self) -> bool:

@@ -11,6 +11,7 @@ import hashlib
 import shutil
 import tempfile
 from array import array
+from collections.abc import Mapping
 from dataclasses import fields
 from datetime import UTC, datetime
 from operator import attrgetter
@@ -34,14 +35,25 @@ from auditgen.evidence.model import (
     Score,
 )
 from auditgen.evidence.repeats import Repeats, counted, sample_repeats_sql
+from auditgen.evidence.schemas import (
+    OBSERVATION_COLUMNS,
+    SIDE_TABLES,
+    observation_schema,
+    run_schema,
+    score_schema,
+    side_schemas,
+    source_file_schema,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-STORE_VERSION = "6"
+    from auditgen.evidence.model import Alert, Incident, MetricPoint
+
+STORE_VERSION = "7"
 ENTRY_FILES = (
     "observations.parquet", "reading.json", "runs.parquet", "scores.parquet", "source_file.parquet",
 )  # fmt: skip
@@ -53,101 +65,11 @@ MAX_METRICS, MAX_VALUES = 200, 8
 _DECIDED = frozenset(DECIDED)
 _ERRORS = frozenset(ERRORS)
 
-OBSERVATION_COLUMNS = (
-    "obs_id",
-    "run_key",
-    "sample_id",
-    "prompt_key",
-    "epoch",
-    "suite",
-    "model",
-    "outcome",
-    "basis",
-    "expected",
-    "watch",
-    "watch_basis",
-    "cohort",
-    "category",
-    "strategy",
-    "language",
-    "observed_at",
-    "guardrail_verdict",
-    "guardrail_action",
-    "locator",
-    "prompt",
-    "prompt_sha256",
-    "prompt_state",
-    "response",
-    "error_text",
-    "refusal_native",
-    "refusal_detected",
-    "refusal_judged",
-)
-
-
 _COMPUTED = ("obs_id", "prompt_sha256")
 _ROW_COLUMNS = (*_COMPUTED, *(name for name in OBSERVATION_COLUMNS if name not in _COMPUTED))
 _OBSERVED = attrgetter(*_ROW_COLUMNS[len(_COMPUTED) :])
 _SCORE_COLUMNS = ("obs_id", *(f.name for f in fields(Score)))
 _SCORED = attrgetter(*_SCORE_COLUMNS[1:])
-
-
-def observation_schema() -> pa.Schema:
-    """The Arrow schema of the observation table; times are UTC microseconds."""
-    import pyarrow as pa
-
-    special = {"epoch": pa.int32(), "observed_at": pa.timestamp("us", tz="UTC")}
-    special |= dict.fromkeys(("refusal_native", "refusal_detected", "refusal_judged"), pa.bool_())
-    return pa.schema([(name, special.get(name, pa.string())) for name in OBSERVATION_COLUMNS])
-
-
-def score_schema() -> pa.Schema:
-    """The Arrow schema of the score table."""
-    import pyarrow as pa
-
-    text = (
-        "obs_id", "scorer", "metric", "raw", "state", "verdict", "threshold_origin", "direction",
-        "judge", "rationale", "history",
-    )  # fmt: skip
-    return pa.schema(
-        [(name, pa.string()) for name in text]
-        + [("value", pa.float64()), ("threshold", pa.float64())]
-    )
-
-
-def source_file_schema() -> pa.Schema:
-    """The Arrow schema of the source-file table: one row per entry."""
-    import pyarrow as pa
-
-    text = ("path", "sha256", "format", "tool", "tool_version", "reader", "reader_version")
-    anomaly = pa.struct(
-        [("code", pa.string()), ("message", pa.string()), ("count", pa.int64()), ("blocks", pa.bool_())]
-    )
-    return pa.schema(
-        [(name, pa.string()) for name in text]
-        + [
-            ("bytes", pa.int64()),
-            ("anomalies", pa.list_(anomaly)),
-            ("completeness", pa.map_(pa.string(), pa.string())),
-        ]
-    )
-
-
-def run_schema() -> pa.Schema:
-    """The Arrow schema of the run table: the tool's own totals stand beside our counts of the file."""
-    import pyarrow as pa
-
-    text = (
-        "run_key", "native_id", "suite", "suite_version", "model", "model_origin", "native_status",
-    )  # fmt: skip
-    moment = pa.timestamp("us", tz="UTC")
-    counts = ("planned", "file_observations", "file_executed", "file_errored", "file_scored")
-    return pa.schema(
-        [(name, pa.string()) for name in text]
-        + [("started_at", moment), ("ended_at", moment), ("tz_known", pa.bool_())]
-        + [(name, pa.int64()) for name in counts]
-        + [("native_aggregates", pa.map_(pa.string(), pa.float64()))]
-    )
 
 
 class EvidenceStore:
@@ -165,7 +87,7 @@ class EvidenceStore:
         try:
             entry = self.directory / key
             digests = orjson.loads((entry / "digests.json").read_bytes())
-            if any(sha256_file(entry / name) != digests[name] for name in ENTRY_FILES):
+            if any(sha256_file(entry / name) != digests[name] for name in {*ENTRY_FILES, *digests}):
                 return None
             return _reading_from(orjson.loads((entry / "reading.json").read_bytes()))
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
@@ -174,6 +96,11 @@ class EvidenceStore:
     def observations(self, key: str) -> Path:
         """The entry's observation table."""
         return self.directory / key / "observations.parquet"
+
+    def side(self, key: str, table: str) -> Path | None:
+        """The entry's table of metric points, alerts or incidents, None where it has none."""
+        path = self.directory / key / f"{table}.parquet"
+        return path if path.exists() else None
 
     def derived(self, key: str, make: Callable[[Path], dict[str, Any]]) -> tuple[Path, dict[str, Any]]:
         """A table copied out of a file, made once: its place and what `make` said of it.
@@ -232,6 +159,17 @@ class EntryWriter:
         self.with_response = 0
         self.with_score = 0
         self.scores: dict[str, dict[str, int]] = {}
+        self._side: dict[str, list[Any]] = {}
+        self.beside: dict[str, int] = {}
+
+    def add_beside(self, record: MetricPoint | Alert | Incident) -> None:
+        """Keep one record that is no response."""
+        name = next(name for name, kind in SIDE_TABLES.items() if type(record) is kind)
+        self.beside[name] = self.beside.get(name, 0) + 1
+        rows = self._side.setdefault(name, [])
+        rows.append(record)
+        if len(rows) >= BATCH_ROWS:
+            self._flush_side(name)
 
     def add(self, observation: Observation) -> None:
         """Keep one observation and its scores."""
@@ -318,7 +256,8 @@ class EntryWriter:
         (self._work / "reading.json").write_bytes(
             orjson.dumps(reading, option=orjson.OPT_SORT_KEYS | orjson.OPT_NAIVE_UTC)
         )
-        digests = {name: sha256_file(self._work / name) for name in ENTRY_FILES}
+        names = [*ENTRY_FILES, *(f"{name}.parquet" for name in self.beside)]
+        digests = {name: sha256_file(self._work / name) for name in names}
         (self._work / "digests.json").write_bytes(orjson.dumps(digests))
         if self._final.exists():  # damaged, or another process was faster: the content is the same
             shutil.rmtree(self._final, ignore_errors=True)
@@ -353,6 +292,8 @@ class EntryWriter:
 
     def _note_identity(self, observation: Observation) -> None:
         """Eight bytes a record: among ten million, two that are different are confused once in 370,000."""
+        if not observation.sample_id:  # an event without an id of its own repeats nothing
+            return
         parts = (observation.run_key, observation.sample_id, str(observation.epoch))
         text = "\0".join(part.replace("\0", "\0\0") for part in parts)
         digest = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest()
@@ -362,6 +303,15 @@ class EntryWriter:
         self._write("observations", _columns(_ROW_COLUMNS, self._rows), observation_schema())
         self._write("scores", _columns(_SCORE_COLUMNS, self._scores), score_schema())
         self._rows, self._scores, self._pending = [], [], 0
+        for name in self._side:
+            self._flush_side(name)
+
+    def _flush_side(self, name: str) -> None:
+        rows = self._side.get(name, [])
+        columns = [f.name for f in fields(SIDE_TABLES[name])]
+        values: dict[str, Sequence[Any]] = {c: [_cell(getattr(row, c)) for row in rows] for c in columns}
+        self._write(name, values, side_schemas()[name])
+        self._side[name] = []
 
     def _write(self, name: str, values: dict[str, Sequence[Any]], schema: pa.Schema) -> None:
         import pyarrow as pa
@@ -394,6 +344,13 @@ def _columns(names: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> dict[str,
         name: [_storable(value) if isinstance(value, str) else value for value in values]
         for name, values in zip(names, found, strict=True)
     }
+
+
+def _cell(value: Any) -> Any:
+    """A field of a record beside the responses, fit for Parquet; labels as sorted pairs."""
+    if isinstance(value, Mapping):
+        return [(_storable(k), _storable(v)) for k, v in sorted(value.items())]
+    return _storable(value) if isinstance(value, str) else value
 
 
 def _storable(text: str) -> str:

@@ -13,9 +13,18 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 import ijson
 
 from auditgen.evidence.mapping import RecordMap
-from auditgen.evidence.model import Anomaly, Observation, Presence, Run
+from auditgen.evidence.model import (
+    Alert,
+    Anomaly,
+    Incident,
+    MetricPoint,
+    Observation,
+    Presence,
+    Run,
+)
 from auditgen.sources.jsontext import FiniteStream, is_irregular, loads, parse_events
 from auditgen.sources.labels import RefusalLabels
+from auditgen.sources.lines import DAMAGED, open_unpacked, packing
 from auditgen.sources.suites import SuiteLibrary
 
 if TYPE_CHECKING:
@@ -57,6 +66,8 @@ class Facts:
     """Suite as recorded to what it was read by: `FieldReader.suites`."""
     role: str = "records"
     """`companion` for a file that holds no records of its own and describes those of others."""
+    kind: str = "evaluation"
+    """`monitoring` for exports of production: gateways, tracers, guardrails, monitors."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +81,7 @@ class Context:
     """Files that the reader asked for with `companions`, in that order."""
 
 
-Item = Run | Observation | Anomaly | Facts
+Item = Run | Observation | MetricPoint | Alert | Incident | Anomaly | Facts
 """What a reader yields, in any order."""
 
 
@@ -95,11 +106,31 @@ class Source(Protocol):
 class Probe:
     """The beginning of a file, parsed in the few ways recognisers need, each at most once."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, head: bytes | None = None) -> None:
         self.path = path
         self.size = os.stat(path).st_size
+        if head is not None:  # of a packed file: how long the whole is, nobody knows yet
+            self.head = head
+            self.size = len(head) if len(head) < HEAD_BYTES else max(self.size, len(head) + 1)
+            return
         with path.open("rb") as stream:
             self.head = stream.read(HEAD_BYTES)
+
+    @cached_property
+    def packed(self) -> str:
+        """`gzip` or `zstd` where the file is a packed one, else nothing."""
+        return packing(self.head)
+
+    @cached_property
+    def unpacked(self) -> Probe:
+        """The beginning of what a gzip or zstd file holds; of any other file, this."""
+        if not self.packed:
+            return self
+        try:
+            with open_unpacked(self.path) as stream:
+                return Probe(self.path, stream.read(HEAD_BYTES))
+        except DAMAGED:
+            return self
 
     @cached_property
     def first_line(self) -> Any:

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import gzip
+import io
+import zlib
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
+
+import zstandard
 
 from auditgen.evidence.model import Anomaly
 from auditgen.sources.jsontext import loads
@@ -11,10 +16,33 @@ from auditgen.sources.jsontext import loads
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
-    from typing import BinaryIO
 
 MAX_LINE_BYTES = 64 * 1024 * 1024
 SHOWN_LINES = 5
+
+
+GZIP_MAGIC, ZSTD_MAGIC = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
+DAMAGED = (OSError, EOFError, zlib.error, zstandard.ZstdError)
+"""What reading on raises where a packed file is damaged or cut off."""
+
+
+def packing(head: bytes) -> str:
+    """`gzip`, `zstd` or nothing, by the magic number."""
+    if head.startswith(GZIP_MAGIC):
+        return "gzip"
+    return "zstd" if head.startswith(ZSTD_MAGIC) else ""
+
+
+def open_unpacked(path: Path) -> BinaryIO:
+    """The file's text as a stream, unpacked where it is gzip or zstd. Reading may raise `DAMAGED`."""
+    with path.open("rb") as stream:
+        packed = packing(stream.read(4))
+    if packed == "gzip":
+        return cast("BinaryIO", gzip.open(path))
+    if packed == "zstd":
+        reader = zstandard.ZstdDecompressor().stream_reader(path.open("rb"), read_across_frames=True)
+        return cast("BinaryIO", io.BufferedReader(cast("io.RawIOBase", reader), 1 << 20))
+    return path.open("rb")
 
 
 @dataclass(slots=True)
@@ -22,13 +50,23 @@ class Lines:
     """What was met while a file's lines went by."""
 
     bad: int = 0
+    cut: str = ""
+    """Why reading stopped before the end, where it did."""
+    partial: int = 0
+    """The number of a last line that has no end and is no JSON: it was still being written."""
     shown: list[int] = field(default_factory=list)
     nonfinite: int = 0
 
     def objects(self, path: Path) -> Iterator[tuple[int, int, dict[str, Any]]]:
-        """Line number, byte offset and value of every line that holds a JSON object."""
-        with path.open("rb") as stream:
-            yield from self.of(stream)
+        """Line number, byte offset and value of every line that holds a JSON object.
+
+        Packed files are unpacked; the offsets are those of the unpacked text. Damage ends the reading.
+        """
+        with open_unpacked(path) as stream:
+            try:
+                yield from self.of(stream)
+            except DAMAGED as error:
+                self.cut = str(error)[:100] or type(error).__name__
 
     def of(
         self, stream: BinaryIO, offset: int = 0, number: int = 0
@@ -47,15 +85,20 @@ class Lines:
             if isinstance(value, dict):
                 yield number, here, value
                 continue
+            if not line.endswith(b"\n") and value is None and len(line) < MAX_LINE_BYTES:
+                self.partial = number
             self.bad += 1
             if len(self.shown) < SHOWN_LINES:
                 self.shown.append(number)
 
     def anomalies(self) -> Iterator[Anomaly]:
-        """Lines that were no object, numbers that were none."""
+        """Lines that were no object, numbers that were none, an end that is missing."""
+        if self.cut:
+            yield Anomaly("truncated", f"the file is damaged or cut off: {self.cut}", blocks=True)
         if self.bad:
             shown = ", ".join(str(number) for number in self.shown)
             more = ", ..." if self.bad > len(self.shown) else ""
+            more += f"; line {self.partial}, the last one, was not finished" if self.partial else ""
             yield Anomaly(
                 "lines-unreadable", f"lines that are not a JSON object: {shown}{more}", self.bad
             )

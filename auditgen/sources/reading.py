@@ -15,9 +15,12 @@ from auditgen.errors import AuditgenError
 from auditgen.evidence.columnar import count_rows, scan
 from auditgen.evidence.mapping import RecordMap
 from auditgen.evidence.model import (
+    Alert,
     Anomaly,
     Basis,
     Counts,
+    Incident,
+    MetricPoint,
     Observation,
     Outcome,
     Presence,
@@ -253,6 +256,8 @@ def _read_records(
                         writer.add(labelled)
                     case Run():
                         runs.append(item)
+                    case MetricPoint() | Alert() | Incident():
+                        writer.add_beside(item)
                     case Anomaly():
                         anomalies.append(item)
                     case Facts():
@@ -265,7 +270,10 @@ def _read_records(
         if _stamp(path) != before:
             message = "the file changed while it was read: its digest is not that of these records"
             anomalies.append(Anomaly("reader-failed", message, blocks=True))
-        anomalies += _repeat_anomalies(writer.repeats())
+        is_monitoring = facts.kind == "monitoring"
+        if not is_monitoring:  # rows of monitoring are compared across all files of their source
+            anomalies += _repeat_anomalies(writer.repeats())
+        counts = writer.counts(facts.planned)
         completeness = dict(facts.completeness or {})
         completeness["prompt"] = Presence.of(writer.with_prompt)
         completeness["response"] = Presence.of(writer.with_response)
@@ -274,7 +282,8 @@ def _read_records(
             tool=facts.tool,
             tool_version=facts.tool_version,
             runs=tuple(runs),
-            counts=writer.counts(facts.planned),
+            kind=facts.kind,
+            counts=replace(counts, duplicates=0) if is_monitoring else counts,
             outcomes=dict(sorted((str(k), v) for k, v in writer.outcomes.items())),
             models=tuple(sorted(writer.models)),
             first_at=writer.first_at,
@@ -282,6 +291,7 @@ def _read_records(
             anomalies=tuple(anomalies),
             completeness=dict(sorted(completeness.items())),
             role=facts.role,
+            beside=dict(sorted(writer.beside.items())),
             suites=dict(facts.suites or {}),
             agreement={pair: dict(sorted(table.items())) for pair, table in sorted(agreement.items())},
             scores={metric: dict(sorted(v.items())) for metric, v in sorted(writer.scores.items())},
