@@ -270,7 +270,7 @@ class MetricPoint:
 
 @dataclass(frozen=True, slots=True)
 class Alert:
-    """One state of one alert; its fingerprint and its start identify it, and it can occur in several states."""
+    """One state of one alert; fingerprint and start identify it, and it can occur in several states."""
 
     fingerprint: str
     rule: str
