@@ -7,6 +7,7 @@ and a suggestion. Text from outside is stripped of control characters before it 
 from __future__ import annotations
 
 import difflib
+import re
 import unicodedata
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -51,6 +52,23 @@ def printable(text: str) -> str:
     override could make a file name read as another one.
     """
     return "".join("\N{REPLACEMENT CHARACTER}" if _is_unsafe(char) else char for char in text)
+
+
+MAX_SHOWN_CHARS, MAX_SHOWN_WORDS = 40, 3
+_PRIVATE = re.compile(r"@|[0-9]{7}|(?=[A-Za-z_+/=-]*[0-9])[A-Za-z0-9_+/=-]{20}|Bearer |://", re.IGNORECASE)
+"""What a word of a vocabulary has not, and an address, a telephone number or a credential has."""
+
+
+def shown_value(raw: str) -> str:
+    """A raw value of somebody's log as a message may quote it: a short word, or how long it was.
+
+    Values come from columns that hold prompts, addresses or tokens when a mapping names the wrong one.
+    """
+    text = printable(raw)
+    is_word = len(text) <= MAX_SHOWN_CHARS and len(text.split()) <= MAX_SHOWN_WORDS
+    if is_word and not _PRIVATE.search(text):
+        return f"`{text}`"
+    return f"a text of {len(raw):,} characters"
 
 
 def _is_unsafe(char: str) -> bool:

@@ -19,6 +19,14 @@ MAX_SCORES = 12
 MAX_RUNS = 8
 LABEL_WIDTH = 13
 MIN_WIDTH = 40
+BESIDE = {
+    "metric_points": ("metric point", "metric points", "counted by somebody else"),
+    "alerts": ("alert", "alerts", "each time it changed its state"),
+    "incidents": ("incident", "incidents", "as reported"),
+}
+"""Tables of records that are no requests: one, many, and what they are."""
+OF_REQUESTS = frozenset({"prompt", "response", "model", "run", "denominator"})
+"""What only a record of a request could say."""
 Line = tuple[str, str]
 """A label, empty where the line continues the one above, and what it says."""
 
@@ -81,7 +89,9 @@ def _content(reading: Reading) -> Iterator[Line]:
         yield "" if number else "run", _run(run)
     if len(reading.runs) > MAX_RUNS:
         yield "", f"and {len(reading.runs) - MAX_RUNS:,} more runs"
-    yield from _counts(reading)
+    if not _is_beside_only(reading):
+        yield from _counts(reading)
+    yield from _beside(reading)
     if reading.outcomes:
         yield "outcomes", ", ".join(f"{name} {number:,}" for name, number in reading.outcomes.items())
     yield from _scores(reading)
@@ -93,12 +103,24 @@ def _content(reading: Reading) -> Iterator[Line]:
     if reading.grade is not None:
         yield "completeness", f"{reading.grade.value}: {GRADE_WORDS[reading.grade]}"
     absent = [name for name, presence in reading.completeness.items() if presence == "absent"]
+    if _is_beside_only(reading):
+        absent = [name for name in absent if name not in OF_REQUESTS]
     if absent and reading.role == "records":
         yield "does not say", ", ".join(absent)
     if reading.companions:
         yield "read with", ", ".join(reading.companions)
     for number, (pair, table) in enumerate(reading.agreement.items()):
         yield "" if number else "labels", agreement_text(pair, table)
+
+
+def _is_beside_only(reading: Reading) -> bool:
+    return bool(reading.beside) and not reading.counts.observations
+
+
+def _beside(reading: Reading) -> Iterator[Line]:
+    for number, (name, count) in enumerate(reading.beside.items()):
+        one, many, what = BESIDE.get(name, (name, name, "beside the requests"))
+        yield "" if number else "holds", f"{count:,} {one if count == 1 else many}, {what}"
 
 
 def _counts(reading: Reading) -> Iterator[Line]:

@@ -6,89 +6,111 @@ means and a value nobody declared is found instead of being coerced.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from auditgen.evidence.mapping import NUMBER
+from auditgen.evidence.mapping import GUARDED, NUMBER
 from auditgen.evidence.model import Basis, Outcome, Watch
-from auditgen.evidence.repeats import counted, row_repeats_sql
 from auditgen.evidence.tables import (
+    PART,
     ROW,
     Columns,
     TableFault,
-    check_text,
     connect,
     numbered_lines,
     reject_table,
+    sql_file,
     sql_name,
     sql_text,
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+    from pathlib import Path
+
     import duckdb
 
-    from auditgen.evidence.mapping import RecordMap, Rule
+    from auditgen.evidence.mapping import RecordMap, Rule, TimeRule
     from auditgen.evidence.tables import Table
 
 CANONICAL = (
-    "row", "record", "observed_at", "zone_written", "model", "outcome", "basis", "expected", "watch",
-    "watch_basis", "cohort", "category", "strategy", "language", "guardrail_verdict",
-    "guardrail_action", "prompt_key",
+    "row", "record", "observed_at", "zone_written", "received_at", "model", "outcome", "basis", "expected",
+    "watch", "watch_basis", "cohort", "category", "strategy", "language", "guardrail_verdict",
+    "guardrail_action", "endpoint", "transport", "sampling_rate", "prompt_key", "part",
 )  # fmt: skip
-"""Columns of every table view; `observed_at` is TIMESTAMP in UTC, `row` counts records from 1."""
-@dataclass(frozen=True, slots=True)
-class TableScan:
-    """What one pass over a mapped table found."""
-
-    rows: int
-    rejected: int
-    rejected_lines: tuple[int, ...]
-    undated: int
-    undated_values: tuple[str, ...]
-    """The first few texts that are no time."""
-    duplicates: int
-    """Rows that agree with an earlier one of the same record in everything that is mapped."""
-    zone_unknown: int
-    first_us: int | None
-    """Microseconds since 1970, UTC."""
-    last_us: int | None
-    outcomes: dict[str, int]
-    models: tuple[str, ...]
-    unmapped: dict[str, tuple[tuple[str, int], ...]]
-    guarded: int
-    """Rows with a guardrail's verdict."""
+"""Columns of every table view; times are TIMESTAMP in UTC, `row` counts the records of one table from 1,
+`part` the tables from 0."""
+UNKNOWN_WORD = "\x01"
+"""Stands, on demand, where a mapping does not translate what was written; no text of a record is it."""
+WORDS = (
+    "expected", "cohort", "category", "strategy", "language", "guardrail_verdict", "guardrail_action",
+    "endpoint", "transport",
+)  # fmt: skip
+"""Canonical columns that hold one word each."""
+_TO_MICROS = {"s": "1000000", "ms": "1000", "us": "1", "ns": "0.001"}
+COPIED_TIME, COPIED_ZONE, COPIED_RECEIVED = "auditgen_time", "auditgen_zone", "auditgen_received"
+"""Columns of a copy: its times were read when it was made."""
 
 
-def canonical_sql(table: Table, mapping: RecordMap) -> str:
-    """A SELECT that yields `CANONICAL` columns, one row per readable record, duplicates included."""
-    reader = Columns(table)
-    time_sql, zone_sql = _time(reader, mapping)
-    outcome, basis = _outcome(reader, mapping)
+def canonical_sql(
+    table: Table, mapping: RecordMap, *, also: Sequence[Table] = (), mark: bool = False
+) -> str:
+    """A SELECT that yields `CANONICAL` columns, one row per readable record, duplicates included.
+
+    `also`: tables of the same types to be read behind it. With `mark`, a value that the mapping does not
+    translate is `UNKNOWN_WORD` instead of NULL.
+    """
+    reader = Columns(table, also)
+    time_sql, zone_sql = time_columns(reader, table, mapping)
+    received, _ = clock_sql(reader, table, mapping.received, mapping.time_zone)
+    if table.format == "copy" and mapping.received is not None:
+        received = sql_name(COPIED_RECEIVED)
+    outcome, basis = _outcome(reader, mapping, mark=mark)
     watch = mapping.watch
-    watch_value = _value(reader, watch) if watch else "NULL"
+    watch_value = _value(reader, watch, mark=mark) if watch else "NULL"
     selected = {
         "row": ROW,
+        "part": PART if table.format in {"parquet", "copy"} else "0",
         "record": _value(reader, mapping.record),
         "observed_at": time_sql,
         "zone_written": zone_sql,
-        "model": _value(reader, mapping.model),
+        "received_at": received,
+        "model": _value(reader, mapping.model, mark=mark),
         "outcome": outcome,
         "basis": basis,
-        "expected": _value(reader, mapping.expected),
         "watch": f"coalesce({watch_value}, {sql_text(Watch.UNKNOWN)})",
         "watch_basis": f"CASE WHEN {watch_value} IS NOT NULL THEN {sql_text(watch.basis)} END"
         if watch
         else "NULL::VARCHAR",
-        "cohort": _value(reader, mapping.cohort),
-        "category": _value(reader, mapping.category),
-        "strategy": _value(reader, mapping.strategy),
-        "language": _value(reader, mapping.language),
-        "guardrail_verdict": _value(reader, mapping.guardrail("guardrail_verdict")),
-        "guardrail_action": _value(reader, mapping.guardrail("guardrail_action")),
-        "prompt_key": _value(reader, mapping.prompt),
+        "sampling_rate": _rate(reader, mapping),
+        "prompt_key": _value(reader, mapping.prompt, mark=mark),
     }
+    for name in WORDS:
+        rule = mapping.guardrail(name) if name in GUARDED else getattr(mapping, name)
+        selected[name] = _value(reader, rule, mark=mark)
     columns = ",\n  ".join(f"{selected[name]} AS {sql_name(name)}" for name in CANONICAL)
     return f"SELECT {columns}\nFROM ({reader.relation()})"
+
+
+def stored_rows_sql(files: Sequence[Path]) -> str:
+    """The same columns of monitoring records that a reader wrote into the store, and their texts.
+
+    A prompt's key that is only the record's own id is none: such a record stands alone.
+    """
+    listed = ", ".join(sql_file(path) for path in files)
+    own = {
+        "row": "file_row_number + 1",
+        "part": "CAST(file_index AS BIGINT)",
+        "record": "nullif(sample_id, '')",
+        "observed_at": "timezone('UTC', observed_at)",
+        "received_at": "timezone('UTC', received_at)",
+        "prompt_key": "CASE WHEN prompt_key NOT IN (sample_id, locator) THEN prompt_key END",
+    }
+    texts = ("locator", "prompt", "prompt_sha256", "prompt_state", "response")
+    columns = ", ".join(f"{own.get(name, name)} AS {name}" for name in (*CANONICAL, *texts))
+    return (
+        f"SELECT {columns} FROM (SELECT *, file_index FROM read_parquet([{listed}],"
+        " hive_partitioning = false, file_row_number = true))"
+    )
 
 
 def count_rows(connection: duckdb.DuckDBPyConnection, table: Table) -> int:
@@ -101,64 +123,6 @@ def count_rows(connection: duckdb.DuckDBPyConnection, table: Table) -> int:
         message = f"the engine cannot read it: {str(error).splitlines()[0][:200]}"
         raise TableFault(message) from error
     return int(row[0]) if row else 0
-
-
-def scan(connection: duckdb.DuckDBPyConnection, table: Table, mapping: RecordMap) -> TableScan:
-    """Read the table once for its identity: counts, faults, times, what the mapping did not know.
-
-    `connection` is used for this table alone. Raises TableFault when the engine cannot read it.
-    """
-    import duckdb
-
-    check_text(table)
-    sql = canonical_sql(table, mapping)
-    try:
-        # text is parsed once and only what is counted is kept; Parquet gives single columns cheaply
-        kept = f"SELECT record, observed_at, zone_written, outcome, model, guardrail_verdict FROM ({sql})"
-        kind = "VIEW" if table.format == "parquet" else "TABLE"
-        connection.execute(f"CREATE OR REPLACE TEMP {kind} scanned AS {kept}")
-        row = connection.execute(
-            "SELECT count(*), count(*) FILTER (WHERE observed_at IS NULL),"
-            " count(record) > count(DISTINCT record),"
-            " count(*) FILTER (WHERE NOT zone_written AND observed_at IS NOT NULL),"
-            " epoch_us(min(observed_at)), epoch_us(max(observed_at)), count(guardrail_verdict) FROM scanned"
-        ).fetchone()
-        assert row is not None
-        outcomes = dict(
-            connection.execute("SELECT outcome, count(*) FROM scanned GROUP BY 1 ORDER BY 1").fetchall()
-        )
-        models = connection.execute(
-            "SELECT DISTINCT model FROM scanned WHERE model IS NOT NULL ORDER BY 1 LIMIT 50"
-        ).fetchall()
-        rejected, lines = rejected_lines(connection, table)
-        unmapped = _unmapped(connection, table, mapping)
-        undated = _undated(connection, table, mapping) if row[1] else ()
-        copies = 0
-        if row[2]:
-            known = "record IS NOT NULL AND observed_at IS NOT NULL"
-            with_id = f"SELECT *, row AS place FROM ({sql}) WHERE {known}"
-            copies = counted(connection, row_repeats_sql(with_id, ("record",))).copies
-    except duckdb.Error as error:
-        message = f"the engine cannot read it: {str(error).splitlines()[0][:200]}"
-        raise TableFault(message) from error
-    except (RuntimeError, UnicodeError) as error:  # a file name that is no Unicode text
-        message = f"the engine cannot take it: {str(error)[:100]}; is its name plain text?"
-        raise TableFault(message) from error
-    return TableScan(
-        rows=row[0],
-        rejected=rejected,
-        rejected_lines=lines,
-        undated=row[1],
-        undated_values=undated,
-        duplicates=copies,
-        zone_unknown=row[3],
-        first_us=row[4],
-        last_us=row[5],
-        outcomes=outcomes,
-        models=tuple(m[0] for m in models),
-        unmapped=unmapped,
-        guarded=row[6],
-    )
 
 
 def holds(table: Table, name: str) -> bool:
@@ -175,14 +139,14 @@ def holds(table: Table, name: str) -> bool:
         return False
 
 
-def _undated(
+def undated_values(
     connection: duckdb.DuckDBPyConnection, table: Table, mapping: RecordMap
 ) -> tuple[str, ...]:
     """A few of the texts that were found where a time should be."""
-    if mapping.time is None or mapping.time.from_ is None:
+    if mapping.time is None or mapping.time.from_ is None or mapping.time.from_ in table.clocks:
         return ()
     reader = Columns(table)
-    text, (time_sql, _) = reader.text(mapping.time.from_), _time(reader, mapping)
+    text, (time_sql, _) = reader.text(mapping.time.from_), time_columns(reader, table, mapping)
     query = (
         f"SELECT DISTINCT {text} FROM ({reader.relation()})"
         f" WHERE {text} IS NOT NULL AND {time_sql} IS NULL ORDER BY 1 LIMIT 3"
@@ -197,7 +161,7 @@ def rejected_lines(
 
     `connection` must have read the table to its end. Raises duckdb.Error when it cannot be read.
     """
-    if table.format == "parquet":
+    if table.format in {"parquet", "copy"}:
         return 0, ()
     if table.format == "csv":
         query = f"SELECT DISTINCT line FROM {reject_table(table)} ORDER BY 1"
@@ -211,13 +175,15 @@ def rejected_lines(
     return len(lines), tuple(lines[:10])
 
 
-def _unmapped(
-    connection: duckdb.DuckDBPyConnection, table: Table, mapping: RecordMap
+def unmapped_values(
+    connection: duckdb.DuckDBPyConnection, table: Table, mapping: RecordMap, fields: Collection[str]
 ) -> dict[str, tuple[tuple[str, int], ...]]:
-    """Values that no rule translates, by field, most frequent first."""
+    """Of some fields, values that no rule translates, most frequent first."""
     reader = Columns(table)
     out = {}
     for field, rules in mapping.rules().items():
+        if field not in fields:
+            continue
         translated = [rule for rule in rules if rule.translates]
         if not translated:
             continue
@@ -232,7 +198,7 @@ def _unmapped(
     return out
 
 
-def _value(reader: Columns, rule: Rule | None) -> str:
+def _value(reader: Columns, rule: Rule | None, *, mark: bool = False) -> str:
     if rule is None:
         return "NULL::VARCHAR"
     if rule.is_ is not None:
@@ -241,9 +207,10 @@ def _value(reader: Columns, rule: Rule | None) -> str:
     if not rule.translates:
         return raw
     named = {sql_text(k): sql_text(v) for k, v in (rule.values or {}).items()}
+    otherwise = f"CASE WHEN {raw} IS NOT NULL THEN {sql_text(UNKNOWN_WORD)} END" if mark else "NULL::VARCHAR"
     if rule.bands is None:
         cases = " ".join(f"WHEN {k} THEN {v}" for k, v in named.items())
-        return f"CASE {raw} {cases} END" if cases else "NULL::VARCHAR"
+        return f"CASE {raw} {cases} ELSE {otherwise} END" if cases else otherwise
     is_number = f"regexp_full_match({raw}, {sql_text(NUMBER.pattern)})"
     number = f"CASE WHEN {is_number} THEN TRY_CAST({raw} AS DOUBLE) END"
     branches = [f"WHEN {raw} = {k} THEN {v}" for k, v in named.items()]
@@ -252,35 +219,72 @@ def _value(reader: Columns, rule: Rule | None) -> str:
         inside = [f"{number} {sign} {bound!r}::DOUBLE" for sign, bound in bounds.items() if bound is not None]
         inside.append(f"isfinite({number})")
         branches.append(f"WHEN {' AND '.join(inside)} THEN {sql_text(band.is_)}")
-    return f"CASE {' '.join(branches)} END"
+    return f"CASE {' '.join(branches)} ELSE {otherwise} END"
 
 
-def _outcome(reader: Columns, mapping: RecordMap) -> tuple[str, str]:
+def _rate(reader: Columns, mapping: RecordMap) -> str:
+    """The share of requests that the log kept; -1 where what is written is no such share."""
+    rule = mapping.sampling_rate
+    if rule is None:
+        return "NULL::DOUBLE"
+    text = _value(reader, rule)
+    number = f"TRY_CAST({text} AS DOUBLE)"
+    is_share = f"{number} > 0 AND {number} <= 1"
+    return f"CASE WHEN {is_share} THEN {number} WHEN {text} IS NOT NULL THEN -1.0::DOUBLE END"
+
+
+def _outcome(reader: Columns, mapping: RecordMap, *, mark: bool = False) -> tuple[str, str]:
     values = [(_value(reader, rule), rule.basis) for rule in mapping.outcomes]
     if not values:
         return sql_text(Outcome.UNSCORED), sql_text(Basis.NONE)
-    outcome = f"coalesce({', '.join(v for v, _ in values)}, {sql_text(Outcome.UNSCORED)})"
     cases = " ".join(f"WHEN {value} IS NOT NULL THEN {sql_text(basis)}" for value, basis in values)
+    translated = [rule for rule in mapping.outcomes if rule.translates]
+    found = [value for value, _ in values]
+    if mark and translated:  # the first rule's column tells whether there was anything to translate
+        raw = reader.text(translated[0].from_ or "")
+        found.append(f"CASE WHEN {raw} IS NOT NULL THEN {sql_text(UNKNOWN_WORD)} END")
+    outcome = f"coalesce({', '.join(found)}, {sql_text(Outcome.UNSCORED)})"
     return outcome, f"CASE {cases} ELSE {sql_text(Basis.NONE)} END"
 
 
-def _time(reader: Columns, mapping: RecordMap) -> tuple[str, str]:
-    """The time as a UTC TIMESTAMP, and whether its zone was written beside it."""
-    if mapping.time is None:
+def time_columns(reader: Columns, table: Table, mapping: RecordMap) -> tuple[str, str]:
+    """When it happened as a UTC TIMESTAMP, and whether its zone was written beside it."""
+    if table.format == "copy":
+        return sql_name(COPIED_TIME), sql_name(COPIED_ZONE)
+    return clock_sql(reader, table, mapping.time, mapping.time_zone)
+
+
+def clock_sql(reader: Columns, table: Table, rule: TimeRule | None, zone_name: str | None) -> tuple[str, str]:
+    """A declared time as a UTC TIMESTAMP, and whether its zone is known."""
+    if rule is None:
         return "NULL::TIMESTAMP", "true"
-    text = reader.text(mapping.time.from_ or "")
-    if mapping.time.is_ is not None:
-        text = sql_text(mapping.time.is_)
-    text = f"upper({text})"  # RFC 3339 allows `t` and `z`
+    zone = sql_text(zone_name or "UTC")
+    if rule.from_ is not None and rule.from_ in table.clocks:
+        column = reader.column(rule.from_)
+        if table.clocks[rule.from_]:
+            return f"CAST(timezone('UTC', CAST({column} AS TIMESTAMPTZ)) AS TIMESTAMP)", "true"
+        bare_time = f"CAST({column} AS TIMESTAMP)"
+        is_known = "true" if zone_name is not None else "false"
+        if zone_name in {None, "UTC"}:
+            return bare_time, is_known
+        return f"timezone('UTC', timezone({zone}, {bare_time}))", is_known
+    text = reader.text(rule.from_ or "") if rule.is_ is None else sql_text(rule.is_)
+    if rule.unit is not None:
+        number = f"TRY_CAST({text} AS DECIMAL(38, 9))"
+        micros = f"TRY_CAST({number} * {_TO_MICROS[rule.unit]} AS BIGINT)"
+        return f"TRY(make_timestamp({micros}))", "true"
+    # most logs write one of these; whether the digits are digits, the cast decides
+    usual = " OR ".join(f"{text} LIKE '____-__-__T__:__:__{rest}Z'" for rest in ("", ".___", ".______"))
+    upper = f"upper({text})"  # RFC 3339 allows `t` and `z`
     # the engine ignores what it does not know after a time (`10:00 PM`, `10:00 Europe/Paris`)
     day, time = "[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}", "[0-9]{1,2}:[0-9]{2}(:[0-9]{2}([.][0-9]+)?)?"
-    offset = f"regexp_full_match({text}, '{day}[T ]{time} ?(Z|UTC|GMT|[+-][0-9]{{2}}(:?[0-9]{{2}})?)')"
-    bare = f"regexp_full_match({text}, '{day}([T ]{time})?')"
-    zone = sql_text(mapping.time_zone or "UTC")
-    with_offset = f"timezone('UTC', TRY_CAST({text} AS TIMESTAMPTZ))"
-    without = f"timezone('UTC', timezone({zone}, TRY_CAST({text} AS TIMESTAMP)))"
-    known = offset if mapping.time_zone is None else "true"
+    offset = f"regexp_full_match({upper}, '{day}[T ]{time} ?(Z|UTC|GMT|[+-][0-9]{{2}}(:?[0-9]{{2}})?)')"
+    bare = f"regexp_full_match({upper}, '{day}([T ]{time})?')"
+    with_offset = f"timezone('UTC', TRY_CAST({upper} AS TIMESTAMPTZ))"
+    without = f"timezone('UTC', timezone({zone}, TRY_CAST({upper} AS TIMESTAMP)))"
+    known = f"({usual}) OR {offset}" if zone_name is None else "true"
     return (
-        f"CASE WHEN {offset} THEN {with_offset} WHEN {bare} THEN {without} END",
+        f"CASE WHEN {usual} THEN TRY_CAST({text} AS TIMESTAMP)"
+        f" WHEN {offset} THEN {with_offset} WHEN {bare} THEN {without} END",
         f"coalesce({known}, true)",
     )

@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 from auditgen.evidence.model import (
     GUARDRAIL_ACTIONS,
     GUARDRAIL_VERDICTS,
+    TRANSPORT,
     Basis,
     Expected,
     Outcome,
@@ -139,6 +140,20 @@ class OutcomeRule(Rule):
     basis: Basis = Basis.NATIVE_FIELD
 
 
+class TimeRule(Rule):
+    """A rule for a time: ISO 8601 text, a typed column, or a number of units since 1970."""
+
+    unit: Literal["s", "ms", "us", "ns"] | None = None
+    """Of numbers since 1970-01-01 UTC. Without it a number is no time."""
+
+    @model_validator(mode="after")
+    def _not_translated(self) -> Self:
+        if self.translates:
+            message = "a time is read, not translated: it has no `values` and no `bands`"
+            raise ValueError(message)
+        return self
+
+
 class WatchRule(Rule):
     """A rule for the watch condition; the basis has no default, because everything hangs on it."""
 
@@ -151,7 +166,9 @@ EVALUATION_FIELDS = (
 NUMBER = re.compile(r"[+-]?([0-9]{1,300}([.][0-9]{0,300})?|[.][0-9]{1,300})([eE][+-]?[0-9]{1,4})?")
 """What is a number in a band, here and in the query engine."""
 _VOCABULARY: dict[str, type[StrEnum]] = {"outcome": Outcome, "expected": Expected, "watch": Watch}
-_GUARDRAIL = {"guardrail_verdict": GUARDRAIL_VERDICTS, "guardrail_action": GUARDRAIL_ACTIONS}
+GUARDED = {
+    "guardrail_verdict": GUARDRAIL_VERDICTS, "guardrail_action": GUARDRAIL_ACTIONS, "transport": TRANSPORT,
+}  # fmt: skip
 """Fields whose raw words may be the canonical ones; any other word is counted and named."""
 
 
@@ -163,8 +180,12 @@ class RecordMap(BaseModel):
     """What the rows of a table are: events of production, or answers given in a test."""
     sheet: Annotated[str, Field(min_length=1, max_length=31)] | None = None
     """Which sheet of a workbook; the first one when absent."""
-    time: Rule | None = None
+    table: Annotated[str, Field(min_length=1, max_length=200)] | None = None
+    """Which table of a DuckDB or SQLite file."""
+    time: TimeRule | None = None
     """When it happened. Required for tables of monitoring."""
+    received: TimeRule | None = None
+    """When the log got it; what came more than a day later is a late row."""
     time_zone: str | None = None
     """IANA name, for times written without an offset. Without it such times count as UTC, flagged."""
     prompt: Rule | None = None
@@ -184,6 +205,12 @@ class RecordMap(BaseModel):
     """allow, deny, modify, warn, flag, escalate or error: what the guardrail said."""
     guardrail_action: Rule | None = None
     """pass, block, modify or escalate: what was then done."""
+    endpoint: Rule | None = None
+    """The route or operation that was called."""
+    transport: Rule | None = None
+    """served, blocked or failed: what status code, finish reason or error class say without a guardrail."""
+    sampling_rate: Rule | None = None
+    """Share of requests that the log kept, above 0 and up to 1: a column or a constant."""
     run: Rule | None = None
     """Tables of evaluations: which run a row belongs to."""
     suite: Rule | None = None
@@ -229,7 +256,11 @@ class RecordMap(BaseModel):
                 if unknown:
                     message = f"`{name}`: {_list(unknown)} is not one of {_list(words)}"
                     raise ValueError(message)
-        for name, words_ in _GUARDRAIL.items():
+        constant = None if self.sampling_rate is None else self.sampling_rate.is_
+        if constant is not None and not 0 < (number_of(constant) or 0) <= 1:
+            message = f"`sampling_rate`: `{constant}` is no share above 0 and up to 1"
+            raise ValueError(message)
+        for name, words_ in GUARDED.items():
             rule = getattr(self, name)
             unknown = sorted(rule.words - set(words_)) if rule is not None else []
             if unknown:
@@ -242,7 +273,7 @@ class RecordMap(BaseModel):
         rule: Rule | None = getattr(self, name)
         if rule is None or rule.is_ is not None or rule.translates:
             return rule
-        return rule.model_copy(update={"values": {word: word for word in _GUARDRAIL[name]}})
+        return rule.model_copy(update={"values": {word: word for word in GUARDED[name]}})
 
     @model_validator(mode="after")
     def _fits_the_records(self) -> Self:
@@ -257,7 +288,7 @@ class RecordMap(BaseModel):
         """Every declared rule by canonical field."""
         out: dict[str, tuple[Rule, ...]] = {}
         for name in type(self).model_fields:
-            value = self.guardrail(name) if name in _GUARDRAIL else getattr(self, name)
+            value = self.guardrail(name) if name in GUARDED else getattr(self, name)
             if isinstance(value, Rule):
                 out[name] = (value,)
             elif isinstance(value, tuple) and value:

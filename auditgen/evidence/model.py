@@ -136,6 +136,7 @@ GRADE_WORDS = {
 }
 _CORE = ("model", "denominator")
 _IDENTITY = ("run", "time")
+_TOLD = frozenset({"alerts", "incidents"})
 _NOT_OF_MONITORING = ("run", "threshold", "response")
 """Gateway logs have no run and no pass mark, and need not keep answers."""
 
@@ -383,17 +384,17 @@ class Reading:
 
     @property
     def is_vacuous(self) -> bool:
-        """Whether the file says nothing about any behaviour."""
-        counts = self.counts
-        return counts.scored + counts.guarded == 0 or any(a.blocks for a in self.anomalies)
+        """Whether the file says nothing about any behaviour; points, alerts and incidents do."""
+        said = self.counts.scored + self.counts.guarded + sum(self.beside.values())
+        return said == 0 or any(a.blocks for a in self.anomalies)
 
     @property
     def grade(self) -> Grade | None:
         """How much the file says about itself; None for what is not read as evidence of its own."""
         if not self.format or self.role != "records":
             return None
-        if not self.counts.observations:
-            return Grade.BARE
+        if not self.counts.observations:  # of an alert or an incident nobody asks for a denominator
+            return None if _TOLD.intersection(self.beside) else Grade.BARE
         needless = _NOT_OF_MONITORING if self.kind == "monitoring" else ()
         needed = {name: p for name, p in self.completeness.items() if name not in needless}
         lacking = {name for name, presence in needed.items() if presence == Presence.ABSENT}

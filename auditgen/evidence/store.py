@@ -155,6 +155,7 @@ class EntryWriter:
         self.last_at: datetime | None = None
         self.count = 0
         self._identities = array("Q")
+        self.guarded = 0
         self.with_prompt = 0
         self.with_response = 0
         self.with_score = 0
@@ -178,6 +179,7 @@ class EntryWriter:
         self.outcomes[observation.outcome] = self.outcomes.get(observation.outcome, 0) + 1
         if observation.model:
             self.models.add(observation.model)
+        self.guarded += observation.guardrail_verdict is not None
         self.with_prompt += observation.prompt is not None
         self.with_response += observation.response is not None
         self._note_time(observation.observed_at)
@@ -221,6 +223,7 @@ class EntryWriter:
             scored=scored,
             unscored=self.count - errored - scored,
             with_score=self.with_score,
+            guarded=self.guarded,
             duplicates=self.duplicates,
         )
 

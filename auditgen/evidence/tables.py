@@ -10,6 +10,9 @@ import codecs
 import csv
 import gzip
 import io
+import shutil
+import tempfile
+import weakref
 import zlib
 from dataclasses import dataclass
 from dataclasses import field as default
@@ -20,17 +23,18 @@ from auditgen.canonical import sha256_bytes
 from auditgen.errors import AuditgenError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     import duckdb
 
+MEMORY = "640MiB"
 MAX_LINE_BYTES = 64 * 1024 * 1024
 SAMPLED_LINES = 200
 MAX_KEY_PARTS = 5
 FETCHED_ROWS = 1000
-ROW = "auditgen_row"
-"""The row number inside a relation: a name that no column of the file should have."""
+ROW, PART = "auditgen_row", "auditgen_part"
+"""The row number and the table's number inside a relation: names that no column of a file should have."""
 
 
 class TableFault(AuditgenError):
@@ -43,22 +47,41 @@ class Table:
 
     path: Path
     format: str
-    """csv, jsonl or parquet."""
+    """csv, jsonl, parquet, or copy for the columns that were copied out of one of the others."""
     is_gzip: bool = False
     delimiter: str = ","
     columns: tuple[str, ...] = ()
     """Names in file order; for JSONL the keys (dotted) of its first lines."""
     steps: Mapping[str, tuple[str, ...]] = default(default_factory=dict)
     """Parquet: the way into a struct behind a dotted name."""
+    clocks: Mapping[str, bool] = default(default_factory=dict)
+    """Parquet: columns that are typed times, and whether their type says that they are UTC."""
+    types: str = ""
+    """Parquet: digest of names and types; tables that share it can be read as one."""
+    hive: tuple[str, ...] = ()
+    """Parquet: keys of the partition in the names of its folders (`day=2026-07-01`), that are no columns."""
+
+    @property
+    def is_numbered(self) -> bool:
+        """Whether the engine can say of several such tables which one a row is from."""
+        return not any(name.lower() == "file_index" for name in self.columns)
 
 
 def connect() -> duckdb.DuckDBPyConnection:
-    """An in-memory engine that fetches nothing: no extension downloads, times in UTC."""
+    """An engine that fetches nothing, keeps to `MEMORY` and spills the rest to disk; times in UTC."""
     import duckdb
 
     connection = duckdb.connect(
-        config={"autoinstall_known_extensions": "false", "allow_community_extensions": "false"}
+        config={
+            "autoinstall_known_extensions": "false",
+            "allow_community_extensions": "false",
+            "memory_limit": MEMORY,
+        }
     )
+    # a folder of our own, made at once: a name that others could guess would be theirs to lay
+    spill = tempfile.mkdtemp(prefix="auditgen-spill-")
+    weakref.finalize(connection, shutil.rmtree, spill, ignore_errors=True)
+    connection.execute(f"SET temp_directory = {sql_text(spill)}")
     connection.execute("SET TimeZone = 'UTC'")
     connection.execute("SET preserve_insertion_order = true")
     return connection
@@ -68,10 +91,16 @@ def describe(path: Path, table_format: str, *, is_gzip: bool, delimiter: str = "
     """The table with its column names. Raises TableFault when it cannot be read as that format."""
     columns: tuple[str, ...]
     steps: dict[str, tuple[str, ...]] = {}
+    clocks: dict[str, bool] = {}
+    types = ""
+    hive: tuple[str, ...] = ()
     try:
         if table_format == "parquet":
-            steps = _parquet_columns(path)
-            columns = tuple(steps)
+            schema = _parquet_schema(path)
+            types = sha256_bytes(str(schema.remove_metadata()).encode("utf-8", "replace"))
+            steps, clocks = _parquet_columns(schema)
+            hive = tuple(key for key in hive_keys(path) if key not in steps)
+            columns = (*steps, *hive)
         else:
             with (gzip.open(path) if is_gzip else path.open("rb")) as stream:
                 text = io.TextIOWrapper(stream, "utf-8-sig", "replace", newline="")
@@ -88,33 +117,48 @@ def describe(path: Path, table_format: str, *, is_gzip: bool, delimiter: str = "
     if table_format != "jsonl" and len({name.lower() for name in columns}) < len(columns):
         message = "two columns differ only in upper and lower case, or not at all"
         raise TableFault(message)  # the engine could not tell them apart
-    return Table(path, table_format, is_gzip, delimiter, columns, steps)
+    return Table(path, table_format, is_gzip, delimiter, columns, steps, clocks, types, hive)
 
 
-def _parquet_columns(path: Path) -> dict[str, tuple[str, ...]]:
-    """Every column, and every field of a struct by its dotted name, with the way to it."""
+def hive_keys(path: Path) -> tuple[str, ...]:
+    """Keys that the names of a file's folders carry, `day` of `day=2026-07-01`."""
+    parts = [part.partition("=") for part in path.parent.parts if "=" in part]
+    return tuple(dict.fromkeys(key for key, _, value in parts if key.isidentifier() and value))
+
+
+def _parquet_schema(path: Path) -> Any:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
+    try:
+        return pq.read_schema(path)
+    except (pa.ArrowException, RuntimeError) as error:
+        message = f"not readable as parquet: {str(error)[:200]}"
+        raise TableFault(message) from error
+
+
+def _parquet_columns(schema: Any) -> tuple[dict[str, tuple[str, ...]], dict[str, bool]]:
+    """Every column, and every field of a struct by its dotted name, with the way to it; typed times."""
+    import pyarrow as pa
+
     out: dict[str, tuple[str, ...]] = {}
+    clocks: dict[str, bool] = {}
 
     def collect(column: Any, above: tuple[str, ...]) -> None:
         steps = (*above, column.name)
-        out.setdefault(".".join(steps), steps)
+        name = ".".join(steps)
+        out.setdefault(name, steps)
+        if out[name] == steps and pa.types.is_timestamp(column.type):
+            clocks[name] = column.type.tz is not None
         if pa.types.is_struct(column.type):
             for child in column.type:
                 collect(child, steps)
 
-    try:
-        schema = pq.read_schema(path)
-    except (pa.ArrowException, RuntimeError) as error:
-        message = f"not readable as parquet: {str(error)[:200]}"
-        raise TableFault(message) from error
     for column in schema:
         out.setdefault(column.name, (column.name,))
     for column in schema:
         collect(column, ())
-    return out
+    return out, clocks
 
 
 def _json_keys(text: io.TextIOWrapper) -> tuple[str, ...]:
@@ -168,7 +212,7 @@ def check_text(table: Table) -> None:
     It does not compare the checksums of gzip, so damage would become data; and it looks for bytes that
     are no text only in the columns that a query needs, so two queries would count different rows.
     """
-    if table.format == "parquet":
+    if table.format in {"parquet", "copy"}:
         return
     decoder = codecs.getincrementaldecoder("utf-8")()
     line = 1
@@ -190,17 +234,22 @@ def check_text(table: Table) -> None:
 class Columns:
     """How a field of a record is written in SQL, for each table format."""
 
-    def __init__(self, table: Table) -> None:
+    def __init__(self, table: Table, also: Sequence[Table] = ()) -> None:
         self._table = table
+        self._also = also
 
     def relation(self) -> str:
-        """One row per readable record, with `row` and whatever `text` refers to."""
+        """One row per readable record, with its number, its table's number and whatever `text` refers to."""
         table = self._table
         path = sql_file(table.path)
-        if table.format == "parquet":
+        if table.format in {"parquet", "copy"}:
+            files = ", ".join([path, *(sql_file(other.path) for other in self._also)])
+            row = f"file_row_number + 1 AS {ROW}, " if table.format == "parquet" else ""
+            part = "CAST(file_index AS BIGINT)" if table.is_numbered else "0"
+            partitioned = "true, hive_types_autocast = false" if table.hive else "false"
             return (
-                f"SELECT file_row_number + 1 AS {ROW}, * "
-                f"FROM read_parquet({path}, file_row_number = true, hive_partitioning = false)"
+                f"SELECT {row}{part} AS {PART}, * FROM read_parquet([{files}],"
+                f" file_row_number = true, hive_partitioning = {partitioned})"
             )
         if table.format == "csv":
             columns = ", ".join(f"{sql_text(name)}: 'VARCHAR'" for name in table.columns)
@@ -210,8 +259,9 @@ class Columns:
                 f" columns = {{{columns}}}, auto_detect = false, hive_partitioning = false,"
                 f" delim = {sql_text(table.delimiter)},"
                 f" quote = '\"', escape = '\"', compression = '{_compression(table)}',"
-                f" max_line_size = {MAX_LINE_BYTES}, store_rejects = true,"
-                f" rejects_table = {sql_text(rejects)}, rejects_scan = {sql_text(rejects + '_scan')})"
+                f" max_line_size = {MAX_LINE_BYTES}, buffer_size = {2 * MAX_LINE_BYTES},"
+                f" store_rejects = true, rejects_table = {sql_text(rejects)},"
+                f" rejects_scan = {sql_text(rejects + '_scan')})"
             )
         return (
             f"SELECT row AS {ROW}, line FROM ({numbered_lines(table)})"
@@ -221,7 +271,7 @@ class Columns:
     def text(self, field: str) -> str:
         """The field as VARCHAR, NULL where absent."""
         if self._table.format == "jsonl":
-            paths = _pointers(field)
+            paths = pointers(field)
             # TRY: the planner may look into a broken line before the filter has dropped it
             values = ", ".join(f"TRY(json_extract_string(line, {sql_text(p)}))" for p in paths)
             return f"coalesce({values})" if len(paths) > 1 else values
@@ -232,7 +282,7 @@ class Columns:
         return ".".join(sql_name(step) for step in self._table.steps.get(field, (field,)))
 
 
-def _pointers(field: str) -> list[str]:
+def pointers(field: str) -> list[str]:
     """Every way a dotted name can lead into an object, as JSON Pointers; keys may hold dots themselves.
 
     The undivided name comes first and then longer heads before shorter ones, so that the key as
@@ -267,7 +317,8 @@ def numbered_lines(table: Table) -> str:
         f"{sql_file(table.path)}, columns = {{'line': 'VARCHAR'}}, header = false,"
         f" auto_detect = false, hive_partitioning = false, delim = '\x01', quote = '', escape = '',"
         f" null_padding = true,"
-        f" compression = '{_compression(table)}', max_line_size = {MAX_LINE_BYTES})"
+        f" compression = '{_compression(table)}', max_line_size = {MAX_LINE_BYTES},"
+        f" buffer_size = {2 * MAX_LINE_BYTES})"  # by itself the engine takes sixteen lines of room
     )
 
 

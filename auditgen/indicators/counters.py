@@ -22,9 +22,14 @@ if TYPE_CHECKING:
 class Counters:
     """Everything counted for one arm of one request."""
 
+    seen: tuple[int, int]
+    """(numerator, denominator) as they were counted."""
     sums: ClusterSums
+    """The same with weights, where the log kept a changing share of the requests."""
     shapes: tuple[ClusterShape, ...]
     """The clusters behind `sums`, and those of which nothing was decided."""
+    rates: dict[float, int]
+    """Decided records by the share that their log kept, where it says so."""
     undecided: int
     errors: int
     outcomes: dict[str, int]
@@ -87,11 +92,17 @@ def count(evidence: Evidence, request: Request, watch: str | None = None) -> Cou
     unsure, unsure_parameters = _undetermined(indicator.denominator)
     # a prompt's repeats share a cluster whichever run they stand in: a new seed is no new prompt
     rows = evidence.count(
-        "SELECT h, n, u, count(*) FROM ("
-        f"SELECT count(*) FILTER (WHERE {inside} AND {hit}) AS h,"
-        f" count(*) FILTER (WHERE {inside}) AS n, count(*) FILTER (WHERE {unsure}) AS u {base}"
-        " GROUP BY source_id, suite, prompt_key) WHERE n + u > 0 GROUP BY 1, 2, 3 ORDER BY 1, 2, 3",
-        [
+        "SELECT rate, h, n, u, sum(m) FROM ("
+        "SELECT coalesce(sampling_rate, 1) AS rate,"
+        f" sum(CASE WHEN {inside} AND {hit} THEN n ELSE 0 END) AS h,"
+        f" sum(CASE WHEN {inside} THEN n ELSE 0 END) AS n, sum(CASE WHEN {unsure} THEN n ELSE 0 END) AS u,"
+        f" 1 AS m {base} AND prompt_key IS NOT NULL GROUP BY source_id, suite, prompt_key, 1"
+        f" UNION ALL SELECT coalesce(sampling_rate, 1), CASE WHEN {inside} AND {hit} THEN 1 ELSE 0 END,"
+        f" CASE WHEN {inside} THEN 1 ELSE 0 END, CASE WHEN {unsure} THEN 1 ELSE 0 END,"
+        f" n {base} AND prompt_key IS NULL"
+        ") WHERE n + u > 0 GROUP BY ALL HAVING sum(m) <> 0 ORDER BY ALL",
+        2
+        * [
             *inside_parameters,
             *hit_parameters,
             *inside_parameters,
@@ -99,18 +110,23 @@ def count(evidence: Evidence, request: Request, watch: str | None = None) -> Cou
             *parameters,
         ],
     )
-    shapes = tuple(ClusterShape(*(int(str(value)) for value in row)) for row in rows)
+    counted = [
+        (_rate(rate), int(str(h)), int(str(n)), int(str(u)), int(str(m))) for rate, h, n, u, m in rows
+    ]
+    shapes = _weighted(counted)
     outcomes = _tally(evidence, "outcome", base, parameters)
     decided = f"{base} AND {inside}"
     with_inside = [*parameters, *inside_parameters]
-    times = evidence.count(f"SELECT min(observed_at), max(observed_at) {base}", parameters)[0]
+    times = evidence.count(f"SELECT min(first_at), max(last_at) {base} AND n > 0", parameters)[0]
     counts_outcomes = indicator.counts_outcomes
     return Counters(
+        seen=(sum(h * m for _, h, _, _, m in counted), sum(n * m for _, _, n, _, m in counted)),
         sums=ClusterSums.of(shapes),
         shapes=shapes,
+        rates=_rates(evidence, decided, with_inside),
         undecided=sum(outcomes.get(o, 0) for o in UNDECIDED)
         if counts_outcomes
-        else sum(shape.undetermined * shape.clusters for shape in shapes),
+        else sum(u * m for _, _, _, u, m in counted),
         errors=sum(outcomes.get(o, 0) for o in ERRORS) if counts_outcomes else 0,
         outcomes=outcomes,
         models=_tally(evidence, "coalesce(model, '')", decided, with_inside),
@@ -123,40 +139,80 @@ def count(evidence: Evidence, request: Request, watch: str | None = None) -> Cou
     )
 
 
+def _rate(rate: object) -> float:
+    """The share a log kept; what is no share counts as all, and the reading says so."""
+    number = float(str(rate))
+    return number if number > 0 else 1.0
+
+
+def _weighted(counted: Sequence[tuple[float, int, int, int, int]]) -> tuple[ClusterShape, ...]:
+    """Cluster shapes from (rate, hits, decided, undetermined, clusters): a record stands for 1/rate.
+
+    In units of the mean weight, so that the total is the number of records; with one rate nothing changes.
+    """
+    if len({rate for rate, *_ in counted}) < 2:
+        return tuple(ClusterShape(*row) for _, *row in counted)
+    total = sum((n + u) * m for _, _, n, u, m in counted)
+    scale = total / sum((n + u) * m / rate for rate, _, n, u, m in counted)
+    return tuple(
+        ClusterShape(h * scale / rate, n * scale / rate, u * scale / rate, m) for rate, h, n, u, m in counted
+    )
+
+
+def _rates(evidence: Evidence, base: str, parameters: list[Any]) -> dict[float, int]:
+    rows = evidence.count(
+        f"SELECT sampling_rate, sum(n) {base} AND sampling_rate > 0 GROUP BY 1 ORDER BY 1", parameters
+    )
+    return {float(str(rate)): int(str(number)) for rate, number in rows}
+
+
 def hours_with_records(evidence: Evidence, request: Request) -> Counters:
     """Hours of the period in which a record was logged, by any of the request's sources."""
     query = population(request)
-    base = f"FROM observation WHERE {query.sql}"
-    row = evidence.count(
-        "SELECT count(DISTINCT date_trunc('hour', observed_at)), count(*),"
-        f" min(observed_at), max(observed_at) {base}",
-        query.parameters,
-    )[0]
-    hours, total = int(str(row[0])), evidence.period.hours
+    if request.where:  # the hours are counted without regard to what a criterion selects
+        base = f"FROM record WHERE {query.sql}"
+        hours, records, first, last = evidence.count(
+            "SELECT count(DISTINCT date_trunc('hour', observed_at)), count(*),"
+            f" min(observed_at), max(observed_at) {base}",
+            query.parameters,
+        )[0]
+    else:
+        marks = ", ".join("?" for _ in request.sources)
+        hours = evidence.count(
+            f"SELECT count(DISTINCT hour) FROM hours WHERE source_id IN ({marks}) AND n > 0",
+            list(request.sources),
+        )[0][0]
+        records, first, last = evidence.count(
+            f"SELECT coalesce(sum(n), 0), min(first_at), max(last_at) FROM observation WHERE {query.sql}",
+            query.parameters,
+        )[0]
+    known, total = int(str(hours)), evidence.period.hours
+    counted = f"FROM observation WHERE {query.sql}"
     return Counters(
-        sums=ClusterSums(hours, total, total, hours, hours, total),
+        seen=(known, total),
+        sums=ClusterSums(known, total, total, known, known, total),
         shapes=(),
+        rates={},
         undecided=0,
         errors=0,
-        outcomes={"records": int(str(row[1]))},
-        models=_tally(evidence, "coalesce(model, '')", base, query.parameters),
+        outcomes={"records": int(str(records))},
+        models=_tally(evidence, "coalesce(model, '')", counted, query.parameters),
         bases={},
-        sources=_tally(evidence, "source_id", base, query.parameters),
+        sources=_tally(evidence, "source_id", counted, query.parameters),
         suites=(),
         watch_bases=(),
-        first_at=utc(row[2]),
-        last_at=utc(row[3]),
+        first_at=utc(first),
+        last_at=utc(last),
     )
 
 
 def hourly_counts(evidence: Evidence, sources: Sequence[str]) -> dict[tuple[str, datetime], int]:
     """Records by source and hour."""
-    query = _Query()
-    query.within("source_id", sources)
+    marks = ", ".join("?" for _ in sources)
     rows = evidence.count(
-        "SELECT source_id, date_trunc('hour', observed_at), count(*) FROM observation"
-        f" WHERE {query.sql} AND observed_at IS NOT NULL GROUP BY 1, 2 ORDER BY 1, 2",
-        query.parameters,
+        f"SELECT source_id, hour, sum(n) FROM hours WHERE source_id IN ({marks})"
+        " GROUP BY 1, 2 HAVING sum(n) > 0 ORDER BY 1, 2",
+        list(sources),
     )
     out = {}
     for source, hour, number in rows:
@@ -185,8 +241,8 @@ def sliced(
     inside, inside_parameters = _selected(indicator.denominator)
     hit, hit_parameters = _selected(indicator.numerator)
     rows = evidence.count(
-        f"SELECT coalesce({column}, ''), count(*) FILTER (WHERE {hit}), count(*) FROM observation"
-        f" WHERE {query.sql} AND {inside} GROUP BY 1 ORDER BY 1",
+        f"SELECT coalesce({column}, ''), sum(CASE WHEN {hit} THEN n ELSE 0 END), sum(n) FROM observation"
+        f" WHERE {query.sql} AND {inside} GROUP BY 1 HAVING sum(n) > 0 ORDER BY 1",
         [*hit_parameters, *query.parameters, *inside_parameters],
     )
     return {str(name): (int(str(k)), int(str(n))) for name, k, n in rows}
@@ -222,7 +278,7 @@ def adverse_records(evidence: Evidence, request: Request, limit: int) -> list[Ad
     adverse = f"NOT {hit}" if request.indicator.better == "higher" else hit
     rows = evidence.count(
         "SELECT source_id, file_sha256, locator, sample_id, epoch, coalesce(category, ''), watch,"
-        " outcome, prompt, prompt_sha256, prompt_state, response FROM observation"
+        " outcome, prompt, prompt_sha256, prompt_state, response FROM record"
         f" WHERE {query.sql} AND {inside} AND {adverse}"
         f" ORDER BY sha256(file_sha256 || locator) LIMIT {int(limit)}",
         [*query.parameters, *inside_parameters, *hit_parameters],
@@ -231,7 +287,9 @@ def adverse_records(evidence: Evidence, request: Request, limit: int) -> list[Ad
 
 
 def _tally(evidence: Evidence, column: str, base: str, parameters: list[Any]) -> dict[str, int]:
-    rows = evidence.count(f"SELECT {column}, count(*) {base} GROUP BY 1 ORDER BY 1", parameters)
+    rows = evidence.count(
+        f"SELECT {column}, sum(n) {base} GROUP BY 1 HAVING sum(n) > 0 ORDER BY 1", parameters
+    )
     return {str(name): int(str(number)) for name, number in rows if name is not None}
 
 

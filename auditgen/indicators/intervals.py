@@ -31,11 +31,15 @@ class Interval:
 
 @dataclass(frozen=True, slots=True)
 class ClusterShape:
-    """Clusters (all repeats of one prompt) that look alike."""
+    """Clusters (all repeats of one prompt) that look alike.
 
-    hits: int
-    decided: int
-    undetermined: int
+    The numbers are whole, unless the log kept a share of the requests that was not always the same: then
+    they are multiplied by what a record stands for, in units of the mean.
+    """
+
+    hits: float
+    decided: float
+    undetermined: float
     """Undecided and failed ones: hit or miss, nobody knows."""
     clusters: int = 1
     """How many look so."""
@@ -43,23 +47,28 @@ class ClusterShape:
 
 @dataclass(frozen=True, slots=True)
 class ClusterSums:
-    """Exact integers that describe 0/1 results in clusters (repeats of one prompt).
+    """What describes 0/1 results in clusters (repeats of one prompt): exact integers, but for weights.
 
     With k_c successes among n_c results of cluster c: sums of k, n, k^2, k*n, n^2 and the number of
     clusters. They add across files and engines, so no rounding happens before this point.
     """
 
-    successes: int
-    total: int
+    successes: float
+    total: float
     clusters: int
-    sum_kk: int
-    sum_kn: int
-    sum_nn: int
+    sum_kk: float
+    sum_kn: float
+    sum_nn: float
 
     @classmethod
     def of(cls, shapes: Iterable[ClusterShape]) -> ClusterSums:
         """The sums over what was decided."""
-        k = n = g = kk = kn = nn = 0
+        g = 0
+        k: float = 0
+        n: float = 0
+        kk: float = 0
+        kn: float = 0
+        nn: float = 0
         for shape in shapes:
             if not shape.decided:
                 continue
@@ -129,7 +138,7 @@ def effective_size(sums: ClusterSums) -> float:
     n, g = sums.total, sums.clusters
     if n == 0:
         return 0.0
-    if g == n:
+    if sums.sum_nn == n:  # every cluster is one record that stands for one
         return float(n)
     largest = sums.sum_nn / n
     p = sums.successes / n

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from auditgen.evidence.model import Watch
 from auditgen.indicators.counters import count, hours_with_records
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from auditgen.evidence.engine import Evidence
     from auditgen.indicators.counters import Counters
     from auditgen.indicators.model import Request
+
+Key = TypeVar("Key", str, float)
 
 
 def measure(
@@ -97,7 +99,7 @@ def _coverage(evidence: Evidence, request: Request) -> Measured:
             "no record of these sources lies in the period",
             "monitoring records dated within the period",
         )
-    k, n = counters.sums.successes, counters.sums.total
+    k, n = counters.seen
     exact = Interval(k / n, k / n, 1.0, "complete count")
     arm = Arm("all", k, n, n, float(n), exact, 0, 0)
     return _quantity(request, (arm,), k / n, None, exact, exact, [counters], 0)
@@ -106,10 +108,13 @@ def _coverage(evidence: Evidence, request: Request) -> Measured:
 def _arm(name: str, request: Request, counters: Counters) -> Arm:
     sums = counters.sums
     size = effective_size(sums)
+    k, n = counters.seen
+    is_weighted = len(counters.rates) > 1 or (counters.rates and sum(counters.rates.values()) < n)
     return Arm(
         name=name,
-        numerator=sums.successes,
-        denominator=sums.total,
+        numerator=k,
+        denominator=n,
+        weighted=sums.successes / sums.total if is_weighted else None,
         clusters=sums.clusters,
         effective_size=size,
         interval=_interval(request, sums.successes / sums.total * size, size),
@@ -168,11 +173,12 @@ def _quantity(
         first_at=min(firsts, default=None),
         last_at=max(lasts, default=None),
         watch_bases=tuple(sorted({basis for c in counters for basis in c.watch_bases})),
+        rates=_added(c.rates for c in counters),
     )
 
 
-def _added(tallies: Iterable[Mapping[str, int]]) -> dict[str, int]:
-    out: dict[str, int] = {}
+def _added(tallies: Iterable[Mapping[Key, int]]) -> dict[Key, int]:
+    out: dict[Key, int] = {}
     for tally in tallies:
         for name, number in tally.items():
             out[name] = out.get(name, 0) + number

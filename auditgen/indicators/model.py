@@ -112,11 +112,14 @@ class Arm:
     """Executed, but what happened is unknown."""
     errors: int
     """Not executed as intended."""
+    weighted: float | None = None
+    """The fraction of all requests, where the log kept a changing share of them (Horvitz and Thompson 1952;
+    as a ratio, Hajek 1971)."""
 
     @property
     def estimate(self) -> float:
-        """The observed fraction."""
-        return self.numerator / self.denominator
+        """The observed fraction, weighted where the log is a sample."""
+        return self.numerator / self.denominator if self.weighted is None else self.weighted
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +148,8 @@ class Quantity:
     first_at: datetime | None
     last_at: datetime | None
     watch_bases: tuple[str, ...] = ()
+    rates: Mapping[float, int] = field(default_factory=dict)
+    """Decided records by the share of requests that their log kept, where it says so."""
 
     @property
     def numerator(self) -> int:

@@ -84,7 +84,7 @@ def build(
             hint="name a later day with --as-of, or correct `period` in audit.yaml",
         )
     period = Period(start, min(end, as_of))  # hours that have not happened yet are not silent
-    evidence = open_evidence(inputs.parts, period)
+    evidence = open_evidence(inputs.parts, period, inputs.logged)
     requests = {request.id: request for request in _requests(project)}
     open_records = {name: unplaced(evidence, request) for name, request in requests.items()}
     measured = {
@@ -140,11 +140,10 @@ def _with_repeats(reading: Reading, shared: Repeats | None) -> Reading:
     """What shows only when all files of a source lie side by side: what their rows share an id with."""
     if shared is None or reading.kind != "monitoring" or not reading.counts.observations:
         return reading
-    inside = sum(a.count for a in reading.anomalies if a.code == "duplicate-rows")
     found = []
-    if shared.copies > inside:
-        message = "rows that repeat a record of another file; each record counts once"
-        found.append(Anomaly("duplicate-rows", message, shared.copies - inside))
+    if shared.copies:
+        message = "rows that repeat a record, in this file or in another one; each record counts once"
+        found.append(Anomaly("duplicate-rows", message, shared.copies))
     if shared.reused:
         message = "rows that share a record's id but not its time or text; each counts"
         found.append(Anomaly("ids-reused", message, shared.reused))
@@ -199,7 +198,7 @@ def _evaluated(evidence: Evidence) -> dict[str, int]:
     """Decided evaluation records by model version: a run in which all failed evaluates nothing."""
     marks = ", ".join("?" for _ in DECIDED)
     rows = evidence.count(
-        "SELECT coalesce(model, ''), count(*) FROM observation WHERE kind = 'evaluation'"
+        "SELECT coalesce(model, ''), sum(n) FROM observation WHERE kind = 'evaluation'"
         f" AND outcome IN ({marks}) GROUP BY 1 ORDER BY 1",
         [outcome.value for outcome in DECIDED],
     )
@@ -261,9 +260,9 @@ def _records(evidence: Evidence) -> tuple[Rows, TableRef]:
     import hashlib
 
     columns = ", ".join(RECORD_COLUMNS)
-    total = int(str(evidence.count("SELECT count(*) FROM observation WHERE kind = 'evaluation'")[0][0]))
+    total = int(str(evidence.count("SELECT count(*) FROM evaluated")[0][0]))
     found = evidence.count(
-        f"SELECT {columns} FROM observation WHERE kind = 'evaluation'"
+        f"SELECT {columns} FROM record WHERE kind = 'evaluation'"
         f" ORDER BY source_id, file_sha256, locator LIMIT {MAX_TABLE_ROWS}"
     )
     rows = tuple(tuple("" if cell is None else cell for cell in row) for row in found)

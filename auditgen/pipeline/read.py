@@ -13,11 +13,13 @@ from auditgen.assessment import DocumentRecord
 from auditgen.canonical import digest_of, sha256_file
 from auditgen.diagnostics import Diagnostic, did_you_mean, printable
 from auditgen.errors import InputRefused
-from auditgen.evidence.engine import Part
+from auditgen.evidence.engine import Logged, Part
 from auditgen.evidence.model import Anomaly, Reading
 from auditgen.evidence.repeats import hold_the_same
+from auditgen.sources.counting import count_logged
+from auditgen.sources.interface import ReadFile
 from auditgen.sources.labels import load_labels
-from auditgen.sources.reading import ReadFile, SourceRegistry, read_file
+from auditgen.sources.reading import SourceRegistry, read_file
 from auditgen.sources.sqlite import journals
 from auditgen.sources.suites import SuiteLibrary
 from auditgen.sources.table_summary import missing_columns
@@ -53,6 +55,8 @@ class Inputs:
 
     readings: tuple[Reading, ...]
     parts: tuple[Part, ...]
+    logged: tuple[Logged, ...]
+    """Groups of files of monitoring, counted."""
     documents: tuple[DocumentRecord, ...]
     empty_sources: tuple[str, ...]
     paths: dict[str, Path]
@@ -115,6 +119,7 @@ def read_inputs(
             available=[other for owner, other in found if owner is source],
             labels=labels[source.id],
             suites=project.suites,
+            is_alone=False,
         )
         file = replace(file, reading=_overruled(project, _placeless(file.reading, path)))
         sha256 = file.reading.sha256
@@ -144,17 +149,14 @@ def read_inputs(
                 beside.append(journal)
         diagnostics += _mapping_faults(project, source, file)
         read.append(file)
-        if (file.records or file.table) and not any(
-            a.code in {"mapping-missing", "unreadable"} for a in file.reading.anomalies
-        ):
+        is_usable = not any(a.code in {"mapping-missing", "unreadable"} for a in file.reading.anomalies)
+        if file.records and is_usable and file.reading.kind != "monitoring":
             parts.append(
                 Part(
                     source_id=source.id,
                     file_sha256=sha256,
                     records=file.records,
-                    table=file.table,
-                    mapping=source.map,
-                    aliases={alias.recorded: alias.is_ for alias in source.aliases},
+                    aliases=_aliases(source),
                     has_repeats=file.reading.counts.duplicates > 0,
                 )
             )
@@ -164,6 +166,7 @@ def read_inputs(
             f"{count} fault{'s' if count != 1 else ''} in mappings or labels; nothing was written",
             diagnostics=diagnostics,
         )
+    read, logged = _count(project, read, paths, store, progress)
     documents = tuple(_documents(project))
     for document in documents:
         if document.sha256 is not None:
@@ -172,6 +175,7 @@ def read_inputs(
     return Inputs(
         readings=tuple(file.reading for file in read),
         parts=tuple(parts),
+        logged=logged,
         documents=documents,
         empty_sources=tuple(s.id for s in project.audit.sources if s.id not in with_files),
         paths=paths,
@@ -182,6 +186,38 @@ def read_inputs(
             f"{p.distribution} {p.version}: {p.name}" for p in registry.plugins if p.is_third_party
         ),
     )
+
+
+def _aliases(source: SourceBlock) -> dict[str, str]:
+    return {alias.recorded: alias.is_ for alias in source.aliases}
+
+
+def _count(
+    project: Project,
+    read: Sequence[ReadFile],
+    paths: Mapping[str, Path],
+    store: EvidenceStore,
+    progress: Callable[[str, int, int], None],
+) -> tuple[list[ReadFile], tuple[Logged, ...]]:
+    """Count what was logged, source by source; the files stay in their order."""
+    out = list(read)
+    logged: list[Logged] = []
+    for source in project.audit.sources:
+        numbers = [n for n, file in enumerate(read) if file.reading.source_id == source.id and file.is_logged]
+        if not numbers:
+            continue
+        progress(f"counting {source.id}", len(read), len(read))
+        counted = count_logged(
+            [read[number] for number in numbers],
+            source_id=source.id,
+            mapping=source.map,
+            store=store,
+            aliases=_aliases(source),
+        )
+        for number, file in zip(numbers, counted.files, strict=True):
+            out[number] = replace(file, reading=_placeless(file.reading, paths[file.reading.path]))
+        logged += counted.logged
+    return out, tuple(logged)
 
 
 def _mapping_digest(source: SourceBlock, labels: RefusalLabels | None, beside: Sequence[Beside]) -> str:
@@ -351,12 +387,13 @@ def _set_aside(file: ReadFile, code: str, message: str) -> ReadFile:
 
 def _mapping_faults(project: Project, source: SourceBlock, file: ReadFile) -> Iterator[Diagnostic]:
     """A column that the table does not have is the user's mistake, answered at its place."""
-    if file.table is None or (source.map.time is None and source.map.records != "evaluation"):
+    table = file.mapped or file.table
+    if table is None or (source.map.time is None and source.map.records != "evaluation"):
         return
     index = project.audit.sources.index(source)
-    for field, column in missing_columns(file.table, source.map).items():
-        helps = did_you_mean(column, file.table.columns)
-        shown = ", ".join(file.table.columns[:20])
+    for field, column in missing_columns(table, source.map).items():
+        helps = did_you_mean(column, table.columns)
+        shown = ", ".join(table.columns[:20])
         yield project.document.fault(
             "unknown-column",
             f"`{column}` is no column of `{file.reading.path}`",

@@ -54,7 +54,7 @@ def unplaced(evidence: Evidence, request: Request) -> dict[str, int]:
         conditions.append(f"({name} IN ({listed}) OR {is_unknown})")
     conditions.append(f"({' OR '.join(unknown) or 'false'})")
     rows = evidence.count(
-        f"SELECT source_id, count(*) FROM observation WHERE {' AND '.join(conditions)} GROUP BY 1 ORDER BY 1",
+        f"SELECT source_id, sum(n) FROM observation WHERE {' AND '.join(conditions)} GROUP BY 1 ORDER BY 1",
         parameters,
     )
     return {str(source): int(str(number)) for source, number in rows}
@@ -66,7 +66,8 @@ def _unknown(name: str) -> str:
     if name == "guardrail_verdict":
         known = ", ".join(f"'{verdict}'" for verdict in GUARDRAIL_VERDICTS)
         return f"coalesce(guardrail_verdict, '') NOT IN ({known})"
-    return f"coalesce({_plain(name)}, '') = ''"
+    # a value without a letter or a digit (`?`, `-`) says as little as an empty one
+    return f"regexp_replace(coalesce({name}, ''), '[^\\pL\\pN]+', '', 'g') = ''"
 
 
 def _plain(text: str) -> str:

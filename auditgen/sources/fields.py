@@ -94,6 +94,9 @@ class Mapped:
         )
 
 
+_NOTHING = Mapped(None, None, Watch.UNKNOWN, None, None, None, None, None, None, None, ())
+
+
 class FieldReader:
     """Reads canonical fields out of native records: `audit.yaml` first, then the suite's description."""
 
@@ -102,6 +105,7 @@ class FieldReader:
         self._suites: SuiteLibrary = context.suites
         self._labels = context.labels
         self._tool = tool
+        self._has_rules = bool(context.mapping.rules())
         self._maps: dict[int, RecordMap] = {}
         self._untranslated: dict[str, Counter[str]] = {}
         self._missed: Counter[str] = Counter()
@@ -126,6 +130,8 @@ class FieldReader:
         self._asked += 1
         known = self._suites.find(self._tool, suite, version)
         self._note(suite, known)
+        if known is None and not self._has_rules and not scores:
+            return _NOTHING  # millions of records may pass of which nothing is declared
         mapping = self._merged(known)
         watch = self._field("watch", mapping, record, response)
         expected = self._field("expected", mapping, record, response)

@@ -20,6 +20,7 @@ from auditgen.evidence.model import (
     MetricPoint,
     Observation,
     Presence,
+    Reading,
     Run,
 )
 from auditgen.sources.jsontext import FiniteStream, is_irregular, loads, parse_events
@@ -30,6 +31,8 @@ from auditgen.sources.suites import SuiteLibrary
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
+
+    from auditgen.evidence.tables import Table
 
 HEAD_BYTES = 1 << 16
 ZIP_FAULTS = (
@@ -68,6 +71,31 @@ class Facts:
     """`companion` for a file that holds no records of its own and describes those of others."""
     kind: str = "evaluation"
     """`monitoring` for exports of production: gateways, tracers, guardrails, monitors."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReadFile:
+    """One file after reading: what is known, and where its records are."""
+
+    reading: Reading
+    records: Path | None = None
+    """Parquet of observations, for formats that a reader streams."""
+    table: Table | None = None
+    """The table itself; of monitoring it is read in place, or out of the copy of its columns."""
+    mapped: Table | None = None
+    """Of a text table of monitoring, the file as it was handed in."""
+
+    @property
+    def is_logged(self) -> bool:
+        """Whether it holds rows of monitoring that can be counted."""
+        if self.reading.kind != "monitoring" or any(a.code in _UNCOUNTED for a in self.reading.anomalies):
+            return False
+        if self.table is not None:
+            return True
+        return self.records is not None and self.reading.counts.observations > 0
+
+
+_UNCOUNTED = frozenset({"mapping-missing", "unreadable"})
 
 
 @dataclass(frozen=True, slots=True)

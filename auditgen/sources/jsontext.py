@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from decimal import Decimal
+from decimal import Decimal, DecimalException
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -172,13 +172,11 @@ def parse_events(stream: BinaryIO | FiniteStream | BytesIO) -> Iterator[tuple[st
     Places deeper than readers look at are not spelled out. Raises ValueError beyond `MAX_DEPTH`
     and `MAX_TEXT_BYTES`.
     """
-    import ijson
-
     stack: list[tuple[str, str | None]] = []  # place of each open container, place of an array's items
     here = ""
     counted = _Counted(stream)
     # with `use_float` large integers are refused
-    for event, value in ijson.basic_parse(counted, buf_size=PARSED_BYTES):
+    for event, value in _basic(counted):
         counted.silent = 0
         if event == "map_key":
             place = stack[-1][0]
@@ -198,6 +196,17 @@ def parse_events(stream: BinaryIO | FiniteStream | BytesIO) -> Iterator[tuple[st
                 here = stack[-1][1]
         else:
             yield here, event, float(value) if isinstance(value, Decimal) else value
+
+
+def _basic(stream: _Counted) -> Iterator[tuple[str, Any]]:
+    """What ijson says; a number with an exponent beyond all reason is a fault of the file like any other."""
+    import ijson
+
+    try:
+        yield from ijson.basic_parse(stream, buf_size=PARSED_BYTES)
+    except DecimalException as error:
+        message = "a number that nothing can hold"
+        raise ValueError(message) from error
 
 
 def _inside(place: str, name: str, depth: int) -> str:

@@ -33,6 +33,12 @@ def packing(head: bytes) -> str:
     return "zstd" if head.startswith(ZSTD_MAGIC) else ""
 
 
+def is_packed(path: Path) -> bool:
+    """Whether the file is a gzip or zstd one."""
+    with path.open("rb") as stream:
+        return bool(packing(stream.read(4)))
+
+
 def open_unpacked(path: Path) -> BinaryIO:
     """The file's text as a stream, unpacked where it is gzip or zstd. Reading may raise `DAMAGED`."""
     with path.open("rb") as stream:

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from auditgen.canonical import sha256_file
 from auditgen.errors import AuditgenError
-from auditgen.evidence.columnar import count_rows, scan
+from auditgen.evidence.columnar import count_rows
+from auditgen.evidence.copying import COPY_VERSION, copy_key, copy_table, table_of_copy
 from auditgen.evidence.mapping import RecordMap
 from auditgen.evidence.model import (
     Alert,
@@ -30,13 +31,13 @@ from auditgen.evidence.model import (
 from auditgen.evidence.tables import TableFault, connect
 from auditgen.plugins import load_plugins
 from auditgen.sources import refusal
-from auditgen.sources.interface import Context, Facts, Probe, Recognition
+from auditgen.sources.counting import count_alone
+from auditgen.sources.interface import Context, Facts, Probe, ReadFile, Recognition
 from auditgen.sources.rows import read_rows
 from auditgen.sources.spreadsheet import copy_sheet
 from auditgen.sources.sqlite import journals
 from auditgen.sources.suites import SuiteLibrary
 from auditgen.sources.table import TableSource, table_of
-from auditgen.sources.table_summary import summarised
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -44,7 +45,6 @@ if TYPE_CHECKING:
 
     from auditgen.evidence.repeats import Repeats
     from auditgen.evidence.store import EvidenceStore
-    from auditgen.evidence.tables import Table
     from auditgen.plugins import Plugin
     from auditgen.sources.interface import Item, Source
     from auditgen.sources.labels import RefusalLabels
@@ -56,17 +56,6 @@ GROUP = "auditgen.sources"
 
 class RecogniserFailed(AuditgenError):
     """A reader raised while it looked at a file, and no other one claimed it."""
-
-
-@dataclass(frozen=True, slots=True)
-class ReadFile:
-    """One file after reading: what is known, and where its records are."""
-
-    reading: Reading
-    records: Path | None = None
-    """Parquet of observations, for evaluation formats."""
-    table: Table | None = None
-    """The table itself; of monitoring it is read in place."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,8 +111,12 @@ def read_file(
     suites: SuiteLibrary | None = None,
     available: Sequence[Path] = (),
     labels: RefusalLabels | None = None,
+    is_alone: bool = True,
 ) -> ReadFile:
     """Read one file. A fault in it becomes an anomaly of its reading, never an exception.
+
+    Rows of monitoring are counted at once when it `is_alone`, else by `counting.count_logged` together
+    with those of its source.
 
     `name` is the path as the user gave it, made printable. Without a mapping, tables are described
     and not scanned. `available` are the files that were handed in with it, for exports of several files.
@@ -163,7 +156,8 @@ def read_file(
     )
     if isinstance(source, TableSource):
         context = Context(mapping or RecordMap(), suites or SuiteLibrary(), labels)
-        return _read_table(path, base, mapping, store, context)
+        read = _read_table(path, base, mapping, store, context)
+        return count_alone(read, mapping=mapping, store=store) if is_alone and read.is_logged else read
     companions = _companions(source, path, available)
     if isinstance(companions, Anomaly):
         return ReadFile(replace(base, anomalies=(companions,)))
@@ -171,7 +165,8 @@ def read_file(
         mapping or RecordMap(), suites or SuiteLibrary(), labels, tuple(companions)
     )
     base = replace(base, companions={_beside(p, path): digest for p, digest in companions.items()})
-    return _read_records(path, base, lambda: source.read(path, context), context, store)
+    read = _read_records(path, base, lambda: source.read(path, context), context, store)
+    return count_alone(read, mapping=mapping, store=store) if is_alone and read.is_logged else read
 
 
 def _beside(companion: Path, path: Path) -> str:
@@ -391,12 +386,19 @@ def _read_table(
             return ReadFile(replace(base, anomalies=(anomaly,)), table=table)
         counts = Counts(observations=rows)
         return ReadFile(replace(base, counts=counts, anomalies=(*left_out, anomaly)), table=table)
+    if table.format == "parquet":
+        return ReadFile(base, table=table)
+    key = store.key(base.sha256, f"copy {COPY_VERSION}", base.format, copy_key(mapping))
     try:
-        found = scan(connect(), table, mapping)
+        copy, about = store.derived(key, lambda out: copy_table(table, mapping, out))
     except TableFault as error:
         anomaly = Anomaly("unreadable", error.message, blocks=True)
-        return ReadFile(replace(base, anomalies=(anomaly,)), table=table)
-    return ReadFile(summarised(base, found, mapping), table=table)
+        return ReadFile(replace(base, anomalies=(*left_out, anomaly)), table=table)
+    if about["rejected"]:
+        shown = ", ".join(str(number) for number in about["lines"])
+        rejected = Anomaly("lines-unreadable", f"lines that are no record (line {shown})", about["rejected"])
+        base = replace(base, anomalies=(*left_out, rejected))
+    return ReadFile(base, table=table_of_copy(copy, mapping), mapped=table)
 
 
 def _copied_sheet(

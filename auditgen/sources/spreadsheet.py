@@ -86,6 +86,37 @@ def copy_sheet(path: Path, wanted: str | None, out: Path) -> list[Anomaly]:
     return [*hidden, *_doubts(names, sheet.title, wanted, wide)]
 
 
+def column_names(path: Path, wanted: frozenset[str]) -> list[str]:
+    """The first row of the first sheet, where the workbook holds these words; else nothing.
+
+    Workbooks of other columns are not opened: their texts are looked through, and only the beginning of them.
+    """
+    from openpyxl import load_workbook
+
+    try:
+        _measure(path)
+        with zipfile.ZipFile(path) as archive:
+            beginning = b""
+            for name in archive.namelist():
+                if name == "xl/sharedStrings.xml" or name.startswith("xl/worksheets/sheet"):
+                    with archive.open(name) as part:
+                        beginning += part.read(1 << 16)
+                if len(beginning) > 1 << 20:
+                    break
+        if not all(word.encode() in beginning for word in wanted):
+            return []
+        with path.open("rb") as stream:
+            workbook = load_workbook(stream, read_only=True, data_only=True, keep_links=False)
+            try:
+                sheet = workbook.worksheets[0]
+                sheet.reset_dimensions()
+                return _header(next(sheet.iter_rows(values_only=True), ()))
+            finally:
+                workbook.close()
+    except Exception:  # openpyxl raises whatever its XML makes it raise; reading says what is wrong
+        return []
+
+
 def _hidden(path: Path, sheet: Any, is_only: bool) -> list[Anomaly]:
     """What of the sheet is not shown when the workbook is opened."""
     out = []

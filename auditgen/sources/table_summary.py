@@ -2,23 +2,34 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from auditgen.diagnostics import shown_value
 from auditgen.evidence.columnar import holds
+from auditgen.evidence.cube import FileTotals
 from auditgen.evidence.model import DECIDED, ERRORS, Anomaly, Counts, Presence, Reading
 
 if TYPE_CHECKING:
-    from auditgen.evidence.columnar import TableScan
+    from collections.abc import Mapping
+
     from auditgen.evidence.mapping import RecordMap
     from auditgen.evidence.tables import Table
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+_CLOCK = frozenset("0123456789-:.,+TZtz/ ")
+NOTHING = FileTotals(0, 0, 0, 0, 0, 0, 0, None, None, {}, ())
 
 
-def summarised(base: Reading, found: TableScan, mapping: RecordMap) -> Reading:
-    """The reading of a scanned table: counts, times, doubts, and what the table does not say."""
+def summarised(
+    base: Reading, total: FileTotals | None, left_open: Mapping[str, Any], mapping: RecordMap
+) -> Reading:
+    """The reading of a counted table: counts, times, doubts, and what the table does not say.
+
+    `left_open`: values that the mapping does not translate (`unmapped`) and texts that are no time.
+    """
+    found = total or NOTHING
     decided = sum(n for k, n in found.outcomes.items() if k in {o.value for o in DECIDED})
     errored = sum(n for k, n in found.outcomes.items() if k in {o.value for o in ERRORS})
     return replace(
@@ -34,9 +45,9 @@ def summarised(base: Reading, found: TableScan, mapping: RecordMap) -> Reading:
         ),
         outcomes=found.outcomes,
         models=found.models,
-        first_at=_from_us(found.first_us),
-        last_at=_from_us(found.last_us),
-        anomalies=(*base.anomalies, *_anomalies(found)),
+        first_at=found.first_at,
+        last_at=found.last_at,
+        anomalies=(*base.anomalies, *_anomalies(found, left_open)),
         completeness={
             "denominator": Presence.PRESENT,
             "model": Presence.of(len(found.models)),
@@ -50,37 +61,39 @@ def summarised(base: Reading, found: TableScan, mapping: RecordMap) -> Reading:
     )
 
 
-def _anomalies(found: TableScan) -> list[Anomaly]:
+def _anomalies(found: FileTotals, left_open: Mapping[str, Any]) -> list[Anomaly]:
     out = []
-    if found.rejected:
-        lines = ", ".join(str(n) for n in found.rejected_lines)
-        out.append(Anomaly("lines-unreadable", f"lines that are no record (line {lines})", found.rejected))
     if not found.rows:
         out.append(Anomaly("no-samples", "the table holds no rows", blocks=True))
     if found.undated:
         message = "rows without a readable time, left out of the period"
-        if found.undated_values:
-            shown = ", ".join(f"`{value}`" for value in found.undated_values)
+        if left_open.get("undated"):
+            # a long number may be a person's; of a time only its form matters
+            forms = dict.fromkeys(
+                re.sub("[0-9]{7,}", lambda m: "9" * len(m[0]), value) for value in left_open["undated"]
+            )
+            shown = ", ".join(
+                f"`{form[:40]}`" if set(form[:40]) <= _CLOCK else shown_value(form) for form in forms
+            )
             message += f"; not read as a time: {shown} (wanted: ISO 8601)"
         out.append(Anomaly("undated-rows", message, found.undated))
-    if found.duplicates:
-        message = "rows that repeat a record's id; each record counts once"
-        out.append(Anomaly("duplicate-rows", message, found.duplicates))
-    if found.zone_unknown:
+    if found.zoneless:
         message = "times without a zone, read as UTC"
-        out.append(Anomaly("time-zone-unknown", message, found.zone_unknown))
-    for field, values in found.unmapped.items():
-        shown = ", ".join(f"`{value}` ({count})" for value, count in values[:5])
+        out.append(Anomaly("time-zone-unknown", message, found.zoneless))
+    if found.late:
+        message = "rows that the log got more than a day after they happened"
+        out.append(Anomaly("late-rows", message, found.late))
+    if found.sampled:
+        message = "rows stand for others: the log kept a declared share of the requests"
+        out.append(Anomaly("sampled-log", message, found.sampled))
+    if found.bad_rates:
+        message = "`sampling_rate`: not a share above 0 and up to 1"
+        out.append(Anomaly("value-not-mapped", message, found.bad_rates))
+    for field, values in left_open.get("unmapped", {}).items():
+        shown = ", ".join(f"{shown_value(value)} ({count})" for value, count in values[:5])
         message = f"`{field}`: the mapping does not translate {shown}"
         out.append(Anomaly("value-not-mapped", message, sum(count for _, count in values)))
     return out
-
-
-def _from_us(microseconds: int | None) -> datetime | None:
-    try:
-        return None if microseconds is None else _EPOCH + timedelta(microseconds=microseconds)
-    except OverflowError:  # the engine's years go further than ours
-        return None
 
 
 def missing_columns(table: Table, mapping: RecordMap) -> dict[str, str]:

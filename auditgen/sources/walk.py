@@ -8,6 +8,7 @@ import ijson
 
 from auditgen.evidence.model import Anomaly
 from auditgen.sources.jsontext import FiniteStream, build_object, is_irregular_file, parse_events
+from auditgen.sources.lines import DAMAGED, is_packed, open_unpacked
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,7 +18,7 @@ PLACE_ITEM = "item"
 
 
 class Walk:
-    """A pass over a file. Damage ends it and is remembered."""
+    """A pass over a file, unpacked where it is packed. Damage ends it and is remembered."""
 
     def __init__(self, path: Path, *places: str) -> None:
         self._path = path
@@ -30,8 +31,9 @@ class Walk:
 
         An array at a place that is not itself an item list comes as nothing: name its `.item`.
         """
-        with self._path.open("rb") as raw:
-            finite = FiniteStream(raw) if is_irregular_file(self._path) else None
+        with open_unpacked(self._path) as raw:
+            is_strict = not is_packed(self._path) and not is_irregular_file(self._path)
+            finite = None if is_strict else FiniteStream(raw)
             events = parse_events(finite or raw)
             try:
                 for place, event, value in events:
@@ -43,7 +45,7 @@ class Walk:
                         yield place, value
                     elif place.endswith(PLACE_ITEM):
                         yield place, []  # an array where an object should be
-            except (ijson.JSONError, ValueError, RecursionError) as error:
+            except (ijson.JSONError, ValueError, RecursionError, *DAMAGED) as error:
                 self.fault = str(error)[:120]
             self.nonfinite = finite.count if finite is not None else 0
 

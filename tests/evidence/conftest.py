@@ -5,17 +5,19 @@ from __future__ import annotations
 import gzip
 import json
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from auditgen.evidence.engine import Evidence, Part, Period, open_evidence
+from auditgen.evidence.engine import COUNTED_COLUMNS, Evidence, Logged, Period, open_evidence
 from auditgen.evidence.mapping import RecordMap
 from auditgen.evidence.store import EvidenceStore
-from auditgen.sources.reading import ReadFile, SourceRegistry, read_file
+from auditgen.sources.counting import count_logged
+from auditgen.sources.interface import ReadFile
+from auditgen.sources.reading import SourceRegistry, read_file
 
 PERIOD = Period(date(2026, 7, 1), date(2026, 9, 30))
 MAPPING = {
@@ -63,14 +65,35 @@ class Kit:
             out[anomaly.code] = out.get(anomaly.code, 0) + anomaly.count
         return out
 
-    def part(self, file: ReadFile, mapping: Mapping[str, Any] = MAPPING, source: str = "s") -> Part:
-        """The file's contribution to the view."""
+    def logged(
+        self, *files: ReadFile, mapping: Mapping[str, Any] = MAPPING, source: str = "s"
+    ) -> tuple[Logged, ...]:
+        """The files of one source, counted."""
         record_map = RecordMap.model_validate_json(json.dumps(mapping))
-        return Part(source, file.reading.sha256, table=file.table, mapping=record_map)
+        store = EvidenceStore(Path(tempfile.mkdtemp(dir=self.directory)))
+        return count_logged(files, source_id=source, mapping=record_map, store=store).logged
 
     def view(self, *files: ReadFile, mapping: Mapping[str, Any] = MAPPING) -> Evidence:
-        """The view over files of one source."""
-        return open_evidence([self.part(file, mapping) for file in files], PERIOD)
+        """The views over files of one source; what is counted is what is there."""
+        return self.open(self.logged(*files, mapping=mapping))
+
+    def open(self, logged: Sequence[Logged]) -> Evidence:
+        """The views over counted files."""
+        evidence = open_evidence([], PERIOD, logged)
+        listed = ", ".join(name for name in COUNTED_COLUMNS if name not in {"n", "first_at", "last_at"})
+        for name in ("outcome", "cohort", "category", "guardrail_verdict", "model", "source_id, file_sha256"):
+            assert name in listed
+            one = evidence.count(f"SELECT {name}, count(*) FROM record GROUP BY ALL ORDER BY ALL")
+            counted = f"SELECT {name}, sum(n) FROM observation GROUP BY ALL HAVING sum(n) <> 0 ORDER BY ALL"
+            assert evidence.count(counted) == one
+        assert evidence.count("SELECT coalesce(sum(n), 0) FROM hours") == evidence.count(
+            "SELECT count(*) FROM record"
+        )
+        return evidence
+
+    def copies(self, evidence: Evidence) -> int:
+        """Rows left out because their record was logged before."""
+        return sum(found.copies for found in evidence.shared.values())
 
 
 @pytest.fixture

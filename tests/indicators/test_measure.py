@@ -178,19 +178,24 @@ def test_repeats_share_a_cluster_across_runs(kit: Any) -> None:
 
 
 def test_hours_with_records(kit: Any) -> None:
-    from auditgen.evidence.engine import Part
     from auditgen.evidence.mapping import RecordMap
-    from auditgen.evidence.tables import describe
+    from auditgen.evidence.store import EvidenceStore
+    from auditgen.sources.counting import count_logged
+    from auditgen.sources.reading import SourceRegistry, read_file
 
-    path = kit.part([])
-    table = path.records.parent / "t.csv"
+    folder = kit.part([]).records.parent
+    table = folder / "t.csv"
     start = datetime(2026, 7, 1, tzinfo=UTC)
     times = [start + timedelta(minutes=20 * n) for n in range(30)]
     times += [start - timedelta(microseconds=1), start + timedelta(days=31)]
     table.write_text("t,x\n" + "".join(f"{t.isoformat()},1\n" for t in times))
     mapping = RecordMap.model_validate({"time": {"from": "t"}})
-    part = Part("s", "0" * 64, table=describe(table, "csv", is_gzip=False), mapping=mapping)
-    evidence = open_evidence([part], kit.period)
+    store = EvidenceStore(folder / "store")
+    file = read_file(
+        table, name="t.csv", source_id="s", mapping=mapping, store=store, registry=SourceRegistry.load()
+    )
+    counted = count_logged([file], source_id="s", mapping=mapping, store=store)
+    evidence = open_evidence([], kit.period, counted.logged)
     request = Request("q", core_indicators()["monitoring-coverage"], ("s",))
     (found,) = measure(evidence, [request]).values()
     assert isinstance(found, Quantity)

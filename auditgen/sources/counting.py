@@ -1,0 +1,155 @@
+"""Counting rows of monitoring: alike files of one source in one pass, remembered by what they hold."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from auditgen.canonical import digest_of
+from auditgen.evidence.columnar import undated_values, unmapped_values
+from auditgen.evidence.cube import CUBE_VERSION, file_totals, unknown_words, write_cube
+from auditgen.evidence.engine import Logged, has_repeats, repeats_within
+from auditgen.evidence.model import Anomaly
+from auditgen.evidence.tables import TableFault, connect
+from auditgen.sources.interface import ReadFile
+from auditgen.sources.table_summary import summarised
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from auditgen.evidence.mapping import RecordMap
+    from auditgen.evidence.store import EvidenceStore
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """The files of one source with what was counted, in their order, and where the counts are."""
+
+    files: tuple[ReadFile, ...]
+    logged: tuple[Logged, ...]
+
+
+def count_logged(
+    files: Sequence[ReadFile],
+    *,
+    source_id: str,
+    mapping: RecordMap | None,
+    store: EvidenceStore,
+    aliases: Mapping[str, str] | None = None,
+) -> Counted:
+    """Count what was logged. A table that cannot be counted is unreadable, and only that one."""
+    groups: dict[tuple[str, ...], list[int]] = {}
+    for number, file in enumerate(files):
+        kind = _alike(file)
+        if kind is not None:
+            groups.setdefault(kind, []).append(number)
+    out, logged = list(files), []
+    for numbers in groups.values():
+        for some in _countable(files, numbers, source_id, mapping, store, aliases or {}):
+            if isinstance(some, Logged):
+                logged.append(some)
+                continue
+            number, file = some
+            out[number] = file
+    return Counted(tuple(out), tuple(logged))
+
+
+def _alike(file: ReadFile) -> tuple[str, ...] | None:
+    """What files have in common that can be counted in one pass; None for what is not counted so."""
+    if not file.is_logged:
+        return None
+    if file.table is None:
+        return ("records",)
+    if not file.table.is_numbered:
+        return ("alone", str(file.table.path))
+    return (file.table.format, file.table.types, *file.table.hive)
+
+
+def _countable(
+    files: Sequence[ReadFile],
+    numbers: Sequence[int],
+    source_id: str,
+    mapping: RecordMap | None,
+    store: EvidenceStore,
+    aliases: Mapping[str, str],
+) -> list[Logged | tuple[int, ReadFile]]:
+    chosen = [files[number] for number in numbers]
+    group = Logged(
+        source_id=source_id,
+        cube=store.directory,  # known once it is made
+        digests=tuple(file.reading.sha256 for file in chosen),
+        tables=tuple(file.table for file in chosen if file.table),
+        mapping=mapping,
+        records=tuple(file.records for file in chosen if file.records),
+        aliases=aliases,
+    )
+    try:
+        cube, about = store.derived(_key(group), lambda out: _count(group, out))
+    except TableFault as error:
+        if len(numbers) > 1:  # one of them is at fault; the others are counted without it
+            return [
+                found
+                for number in numbers
+                for found in _countable(files, [number], source_id, mapping, store, aliases)
+            ]
+        anomaly = Anomaly("unreadable", error.message, blocks=True)
+        reading = chosen[0].reading
+        anomalies = (*reading.anomalies, anomaly)
+        return [(numbers[0], replace(chosen[0], reading=replace(reading, anomalies=anomalies)))]
+    group = replace(group, cube=cube, is_unique=about["unique"])
+    out: list[Logged | tuple[int, ReadFile]] = [group]
+    if group.tables and mapping is not None:
+        totals = file_totals(connect(), cube)
+        for place, (number, file) in enumerate(zip(numbers, chosen, strict=True)):
+            total = totals.get(place)
+            known = about["open"].get(str(place), {})
+            reading = summarised(file.reading, total, known, mapping)
+            out.append((number, replace(file, reading=reading)))
+    return out
+
+
+def _key(group: Logged) -> str:
+    mapping = None if group.mapping is None else group.mapping.model_dump(mode="json", by_alias=True)
+    read = [table.format for table in group.tables] or [path.parent.name for path in group.records]
+    return digest_of(["cube", CUBE_VERSION, list(group.digests), mapping, read])[:40]
+
+
+def _count(group: Logged, out: Path) -> dict[str, Any]:
+    """Write the cube; by file number, the values and times that the mapping left open."""
+    import duckdb
+
+    connection = connect()
+    left_open: dict[str, Any] = {}
+    try:
+        has_prompts = bool(group.records) or (group.mapping is not None and group.mapping.prompt is not None)
+        write_cube(connection, group.marked_rows, out, has_prompts=has_prompts)
+        is_unique = not (group.has_ids and has_repeats(connection, group))
+        if group.mapping is not None and group.tables:
+            for part, (fields, has_undated) in unknown_words(connection, out).items():
+                table = group.tables[part]
+                found = unmapped_values(connection, table, group.mapping, fields)
+                undated = undated_values(connection, table, group.mapping) if has_undated else ()
+                if found or undated:
+                    left_open[str(part)] = {"unmapped": found, "undated": undated}
+    except duckdb.Error as error:
+        message = f"the engine cannot read it: {(str(error).splitlines() or [''])[0][:200]}"
+        raise TableFault(message) from error
+    except (RuntimeError, UnicodeError) as error:  # a file name that is no Unicode text
+        message = f"the engine cannot take it: {str(error)[:100]}; is its name plain text?"
+        raise TableFault(message) from error
+    return {"open": left_open, "unique": is_unique}
+
+
+def count_alone(file: ReadFile, *, mapping: RecordMap | None, store: EvidenceStore) -> ReadFile:
+    """One file by itself, with what repeats inside it."""
+    counted = count_logged([file], source_id=file.reading.source_id, mapping=mapping, store=store)
+    [file] = counted.files
+    for group in counted.logged:
+        found = repeats_within(group)
+        if found.copies:
+            message = "rows that repeat a record's id; each record counts once"
+            anomaly = Anomaly("duplicate-rows", message, found.copies)
+            reading = replace(file.reading, anomalies=(*file.reading.anomalies, anomaly))
+            file = replace(file, reading=reading)
+    return file

@@ -1,0 +1,113 @@
+"""Credentials in logs: found so that they can be withdrawn, taken out so that nobody keeps them twice.
+
+Gateways write down the headers of a request, and error messages quote them. What is found is counted; no
+text that is stored and no message that is shown contains it.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from auditgen.evidence.model import Observation, Score
+
+REMOVED = "[credential removed]"
+MAX_REMEMBERED = 1000
+"""Credentials of one file that are looked for in its other texts, too."""
+_MIN_CHARS = 8
+_TOKEN = r"[A-Za-z0-9._~+/-]"
+_QUOTE = r"\\*[\"']"
+_FORMS = (
+    rf"(?i:\bbearer)\s+(?P<bearer>(?=[^\s\"']*(?:[0-9_+=]|[a-z][A-Z])){_TOKEN}{{8,}}=*|{_TOKEN}{{20,}}=*)",
+    rf"(?i:\bauthorization)\s*:\s*(?i:basic|token|apikey)\s+(?P<scheme>{_TOKEN}{{8,}}=*)",
+    rf"(?i:{_QUOTE}(?:proxy-)?authorization{_QUOTE}\s*:\s*{_QUOTE}(?:basic|bearer|token|apikey)?\s*)"
+    r"(?P<header>[^\s\"'\\*\[<]{8,})",
+    rf"(?i:{_QUOTE}(?:x-|x-goog-|ocp-apim-subscription-)?(?:api-key|key){_QUOTE}\s*:\s*{_QUOTE})"
+    r"(?P<key>[^\s\"'\\*\[<]{16,})",
+    r"(?P<openai>\b[sp]k-(?=[A-Za-z_-]*[0-9])[A-Za-z0-9_-]{16,})",
+    r"(?P<aws>\b(?:AKIA|ASIA)[0-9A-Z]{16}\b)",
+    r"(?P<github>\bgh[pousr]_[A-Za-z0-9]{30,}|\bgithub_pat_[A-Za-z0-9_]{40,})",
+    r"(?P<slack>\bxox[abprs]-[A-Za-z0-9-]{10,})",
+    r"(?P<google>\bAIza[0-9A-Za-z_-]{35})",
+    r"(?P<jwt>\beyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,})",
+    r"(?P<pem>-----BEGIN [A-Z ]{0,30}PRIVATE KEY-----)",
+)
+_SECRET = re.compile("|".join(_FORMS))
+_NEEDLES = (
+    b"earer ", b"EARER ", b"uthorization", b"sk-", b"pk-", b"api-key", b"Api-Key", b"API-KEY", b"iption-key",
+    b"iption-Key", b"AKIA", b"ASIA", b"ghp_", b"gho_", b"ghu_", b"ghs_", b"ghr_", b"github_pat_", b"xox",
+    b"AIza", b"eyJ", b"PRIVATE KEY",
+)  # fmt: skip
+"""One of these stands in every text that holds a credential: most texts hold none, and need no more."""
+
+
+def tokens(text: str) -> set[str]:
+    """The credentials in a text, without what announces them."""
+    found = set()
+    for match in _SECRET.finditer(text):
+        token = match[match.lastgroup or 0]
+        if len(token) >= _MIN_CHARS:
+            found.add(token)
+    return found
+
+
+def tokens_of(record: Any) -> set[str] | None:
+    """The credentials anywhere in a record; None where it cannot be written as JSON to be searched."""
+    try:
+        data = orjson.dumps(record, default=str)
+    except (TypeError, RecursionError):  # numbers beyond 64 bits, nesting beyond the writer's
+        return None
+    if not any(needle in data for needle in _NEEDLES):
+        return set()
+    return tokens(data.decode("utf-8"))
+
+
+def without(text: str, known: Collection[str] = ()) -> str:
+    """The text with every credential replaced, those that look like one and those that are known."""
+    if _may_hold(text):
+        text = _SECRET.sub(_blanked, text)
+    for token in known:
+        if token in text:
+            text = text.replace(token, REMOVED)
+    return text
+
+
+def clean(observation: Observation, known: Collection[str]) -> Observation:
+    """The observation without credentials in any of its texts."""
+    changed: dict[str, Any] = {}
+    for name in observation.__slots__:
+        value = getattr(observation, name)
+        if type(value) is str:
+            cleaned = without(value, known)
+            if cleaned != value:
+                changed[name] = cleaned
+    scores = tuple(clean_score(score, known) for score in observation.scores)
+    return replace(observation, scores=scores, **changed)
+
+
+def clean_score(score: Score, known: Collection[str] = ()) -> Score:
+    """The score without credentials in any of its texts."""
+    return replace(
+        score,
+        scorer=without(score.scorer, known),
+        metric=without(score.metric, known),
+        raw=without(score.raw, known),
+        judge=None if score.judge is None else without(score.judge, known),
+        rationale=None if score.rationale is None else without(score.rationale, known),
+    )
+
+
+def _may_hold(text: str) -> bool:
+    data = text.encode("utf-8", "surrogatepass")
+    return any(needle in data for needle in _NEEDLES)
+
+
+def _blanked(match: re.Match[str]) -> str:
+    token = match[match.lastgroup or 0]
+    return match[0].replace(token, REMOVED)

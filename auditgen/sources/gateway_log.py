@@ -1,0 +1,281 @@
+"""What the readers of gateways and tracers have in common: times, outcomes, credentials, counts."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
+
+from auditgen.evidence.mapping import lookup, number_of, text_of
+from auditgen.evidence.model import (
+    GUARDRAIL_ACTIONS,
+    GUARDRAIL_VERDICTS,
+    Anomaly,
+    Basis,
+    MetricPoint,
+    Observation,
+    Outcome,
+    Presence,
+)
+from auditgen.sources import credentials
+from auditgen.sources.fields import FieldReader, from_epoch, parse_time
+from auditgen.sources.interface import Facts
+from auditgen.sources.outcomes import Guard, Normaliser, Signals, resolve
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from auditgen.evidence.model import Score
+    from auditgen.sources.interface import Context, Item
+
+PRODUCTION = "production"
+"""Run and suite of every record that comes from use and not from a test."""
+_WORDS = {
+    "guardrail_verdict": {word: word for word in GUARDRAIL_VERDICTS},
+    "guardrail_action": {word: word for word in GUARDRAIL_ACTIONS},
+}
+_CERTAIN = (Outcome.BLOCKED_INPUT, Outcome.BLOCKED_OUTPUT, Outcome.GUARDRAIL_ERROR)
+_SHORT_ZONE = " UTC"
+_FIRST_DAY = datetime(1970, 1, 2, tzinfo=UTC)
+"""A time before it is a zero that stands for none."""
+MAX_SKIPPED = 50
+
+
+class GatewayLog:
+    """What is known of a log while its records stream by."""
+
+    def __init__(self, context: Context, tool: str, title: str) -> None:
+        self.normaliser = Normaliser()
+        self.fields = FieldReader(context, tool)
+        self._map = context.mapping
+        self._title = title
+        self._zone = None if context.mapping.time_zone is None else ZoneInfo(context.mapping.time_zone)
+        self.count = 0
+        self.points = 0
+        self.notes: Counter[tuple[str, str]] = Counter()
+        """Anomalies that are counted by the reader: (code, message) to number."""
+        self.skipped: Counter[str] = Counter()
+        """Rows that are no call of a model, by what they are."""
+        self._undecided = self._undated = self._zoneless = self._bare = self._crashed = 0
+        self._with_model = 0
+        self._exposed = 0
+        self._secrets: set[str] = set()
+        self._found: set[str] = set()
+        self._is_unsearched = False
+
+    def note(self, code: str, message: str, number: int = 1) -> None:
+        """Count one more of these; each becomes one anomaly at the end."""
+        self.notes[code, message] += number
+
+    def skip(self, kind: str) -> None:
+        """Count a row that is no call of a model."""
+        if kind not in self.skipped and len(self.skipped) >= MAX_SKIPPED:
+            kind = "others"
+        self.skipped[credentials.without(kind[:60])] += 1
+
+    def screen(self, raw: Any) -> None:
+        """Look for credentials in one native record, before anything of it is kept."""
+        found = credentials.tokens_of(raw)
+        self._is_unsearched = found is None
+        self._found = found or set()
+        self._exposed += bool(found)
+        if len(self._secrets) < credentials.MAX_REMEMBERED:
+            self._secrets |= self._found
+
+    def cleaned(self, text: str) -> str:
+        """A text of the record that was screened last, without any credential."""
+        return credentials.without(text, self._found)
+
+    def when(self, raw: Any, *, is_utc: bool = False) -> tuple[datetime | None, bool]:
+        """A time as UTC, and whether its zone was written or is documented (`is_utc`).
+
+        Numbers are seconds since 1970. A declared `time_zone` comes before what the tool's documents say.
+        """
+        at, is_known = self._read_time(raw)
+        if at is None:
+            return None, True
+        try:
+            if is_known:
+                at = at.astimezone(UTC)
+            elif self._zone is not None:
+                at, is_known = at.replace(tzinfo=self._zone).astimezone(UTC), True
+            else:
+                at, is_known = at.replace(tzinfo=UTC), is_utc
+        except (OverflowError, ValueError):  # the first and the last day there is
+            return None, True
+        return (None, True) if at < _FIRST_DAY else (at, is_known)
+
+    def _read_time(self, raw: Any) -> tuple[datetime | None, bool]:
+        if isinstance(raw, datetime):
+            return raw, raw.tzinfo is not None
+        if not isinstance(raw, str):
+            return from_epoch(raw), True
+        text = raw.strip()
+        number = number_of(text)
+        if number is not None:
+            return from_epoch(number), True
+        return parse_time(f"{text.removesuffix(_SHORT_ZONE)}Z" if text.endswith(_SHORT_ZONE) else text)
+
+    def observation(
+        self,
+        record: dict[str, Any],
+        *,
+        locator: str,
+        sample_id: str,
+        signals: Signals,
+        time: Any,
+        is_doubtful: bool = False,
+        is_call: bool = True,
+        is_utc: bool = False,
+        received: Any = None,
+        model: str = "",
+        endpoint: str | None = None,
+        prompt: str | None = None,
+        response: str | None = None,
+        error_text: str | None = None,
+        category: str | None = None,
+        sampling_rate: float | None = None,
+        scores: Sequence[Score] = (),
+    ) -> Observation:
+        """One call of a model. `record` is what declared rules look into; see `screen`.
+
+        `is_doubtful`: a word that nobody knows may have decided it, so that nothing else does.
+        `is_call`: whether an answer could be there; a judgement of a text alone has none.
+        """
+        self.count += 1
+        mapped = self.fields.read(record, suite=PRODUCTION, response=response, scores=scores)
+        declared = self._declared_guard(record)
+        if declared is not None:
+            signals = replace(signals, guards=(*signals.guards, declared))
+        if self._map.record is not None:
+            sample_id = self.fields.text("record", record) or sample_id
+        if self._map.time is not None:
+            time, is_utc = self.fields.text("time", record), False
+        at, is_zoned = self.when(time, is_utc=is_utc)
+        native = self.normaliser.normalise(signals)
+        if is_doubtful and native.outcome not in _CERTAIN:
+            native = replace(native, outcome=Outcome.UNSCORED, basis=Basis.NONE)
+        outcome, basis = resolve(native, mapped.outcome)
+        self._undated += at is None
+        self._zoneless += at is not None and not is_zoned
+        self._with_model += bool(mapped.model or model)
+        self._crashed += outcome is Outcome.GUARDRAIL_ERROR
+        if outcome is Outcome.UNSCORED:
+            self._undecided += 1
+            is_served = is_call and native.transport in {"served", None}
+            self._bare += response is None and not signals.has_response and is_served
+        is_refusal = bool(signals.refusal and signals.refusal.strip())
+        observation = mapped.observation(
+            run_key=PRODUCTION,
+            suite=PRODUCTION,
+            sample_id=sample_id,
+            prompt_key=sample_id or locator,
+            locator=locator,
+            outcome=(outcome, basis),
+            model=model,
+            category=category,
+            prompt=prompt,
+            response=response,
+            error_text=error_text,
+            observed_at=at,
+            zone_written=is_zoned,
+            received_at=None if received is None else self.when(received, is_utc=is_utc)[0],
+            endpoint=endpoint,
+            transport=native.transport,
+            guardrail_verdict=native.verdict,
+            guardrail_action=native.action,
+            sampling_rate=sampling_rate,
+            refusal_native=True if is_refusal else None,
+        )
+        if self._found or self._is_unsearched:
+            return credentials.clean(observation, self._found)
+        return observation
+
+    def _declared_guard(self, record: dict[str, Any]) -> Guard | None:
+        """What `audit.yaml` says of a guardrail; its words are checked as everybody's are."""
+        found: dict[str, str | None] = {}
+        for name, words in _WORDS.items():
+            rule = self._map.guardrail(name)
+            if rule is None:
+                continue
+            raw = self.fields.text(name, record)
+            if raw is None and rule.from_ is not None:
+                raw = text_of(lookup(record, rule.from_))
+            found[name] = self.normaliser.word(name, raw, words)
+        if not any(found.values()):
+            return None
+        return Guard("audit.yaml", found.get("guardrail_verdict"), found.get("guardrail_action"))
+
+    def point(self, point: MetricPoint) -> MetricPoint:
+        """Count one number that somebody else counted."""
+        self.points += 1
+        return point
+
+    def closing(
+        self,
+        *,
+        calls: str = "records",
+        tool_version: str = "",
+        role: str = "records",
+        denominator: Presence = Presence.DERIVED,
+    ) -> Iterator[Item]:
+        """The anomalies, without any credential, and the facts. `calls` names what was counted."""
+        for anomaly in self._anomalies(calls, role):
+            yield replace(anomaly, message=credentials.without(anomaly.message, self._secrets))
+        completeness = {
+            "run": Presence.ABSENT,
+            "time": self._share(self.count - self._undated),
+            "model": self._share(self._with_model),
+            "version": Presence.PRESENT if tool_version else Presence.ABSENT,
+            "denominator": denominator,
+            "threshold": Presence.ABSENT,
+        }
+        yield Facts(
+            tool=self._title,
+            tool_version=credentials.without(tool_version, self._secrets),
+            kind="monitoring",
+            role=role,
+            suites=self.fields.suites,
+            completeness=completeness if role == "records" else None,
+        )
+
+    def _share(self, number: int) -> Presence:
+        """Present where every record says it, derived where some do."""
+        if not number:
+            return Presence.ABSENT
+        return Presence.PRESENT if number >= self.count else Presence.DERIVED
+
+    def _anomalies(self, calls: str, role: str) -> Iterator[Anomaly]:
+        for anomaly in self.fields.anomalies():
+            if anomaly.code != "suite-undescribed":  # production is no suite
+                yield anomaly
+        yield from self.normaliser.anomalies()
+        for (code, message), number in self.notes.items():
+            yield Anomaly(code, message, number)
+        if self._undecided:
+            message = f"{calls} of which neither the log nor a declared rule says what was answered"
+            yield Anomaly("outcome-undecided", message, self._undecided)
+        if self._undated:
+            yield Anomaly("undated-rows", f"{calls} without a readable time", self._undated)
+        if self._zoneless:
+            yield Anomaly("time-zone-unknown", "times without a zone, read as UTC", self._zoneless)
+        if self._bare:
+            yield Anomaly("content-not-captured", f"{calls} whose answer is not in the log", self._bare)
+        if self._crashed:
+            message = f"{calls} at which a guardrail crashed; they count neither as blocked nor as answered"
+            yield Anomaly("guardrail-errors", message, self._crashed)
+        if self._exposed:
+            message = "records that hold what looks like a credential (key, token, header); not stored"
+            yield Anomaly("secrets-in-log", message, self._exposed)
+        if self.count or role != "records":
+            return
+        if self.points:
+            yield Anomaly("aggregates-only", "totals without the requests behind them", self.points)
+            return
+        rest = ", ".join(f"{number:,} {kind}" for kind, number in self.skipped.most_common(5))
+        message = "the file holds no records"
+        if rest:
+            message = f"no call of a model in the file; other rows: {rest}"
+        yield Anomaly("no-samples", message, blocks=True)
