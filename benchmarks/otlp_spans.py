@@ -2,8 +2,9 @@
 
 `plain_flatten` is what anybody would write: `json.loads` for each line, then a loop that makes a dict of
 each span's attributes, and nothing else. The other sides: `parse_alone` (orjson over the same lines),
-`digest_alone` (SHA-256 over the same bytes), `reader` (observations out of the reader), `reader_and_store`
-(the same into the evidence store, as a report has it: digest, reading, Parquet). Each side is a fresh
+`digest_alone` (SHA-256 over the same bytes), `records_alone` (as many observations made of constants),
+`store_alone` (as many put into the evidence store), `reader` (observations out of the reader) and
+`reader_and_store` (the same into the store, as a report has it: digest, reading, Parquet). Each side is a fresh
 process; user plus system seconds beyond those of a file of one span, median of `ROUNDS`, sides interleaved.
 Only ratios carry over.
 """
@@ -44,6 +45,39 @@ with open(sys.argv[1], "rb") as stream:
 import sys, hashlib
 with open(sys.argv[1], "rb") as stream:
     hashlib.file_digest(stream, "sha256").hexdigest()
+""",
+    "records_alone": """
+import sys
+from datetime import UTC, datetime, timedelta
+from auditgen.evidence.model import Basis, Observation, Outcome
+at = datetime(2026, 9, 1, tzinfo=UTC)
+with open(sys.argv[1], "rb") as stream:
+    for line in stream:
+        for number in range(line.count(b'"traceId"')):
+            Observation(
+                run_key="production", sample_id="s", prompt_key="s", epoch=1, outcome=Outcome.UNSCORED,
+                basis=Basis.NONE, locator=f"l{number}", suite="production", model="m", response="r",
+                observed_at=at + timedelta(microseconds=number), endpoint="chat", transport="served",
+            )
+""",
+    "store_alone": """
+import sys, tempfile
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from auditgen.evidence.model import Basis, Observation, Outcome
+from auditgen.evidence.store import EvidenceStore
+at = datetime(2026, 9, 1, tzinfo=UTC)
+one = Observation(
+    run_key="production", sample_id="s", prompt_key="s", epoch=1, outcome=Outcome.UNSCORED,
+    basis=Basis.NONE, locator="l", suite="production", model="m", response="r",
+    observed_at=at, endpoint="chat", transport="served",
+)
+with open(sys.argv[1], "rb") as stream, tempfile.TemporaryDirectory() as folder:
+    writer = EvidenceStore(Path(folder)).write("k" * 40, "a" * 64)
+    for line in stream:
+        for number in range(line.count(b'"traceId"')):
+            writer.add(one)
+    writer.discard()
 """,
     "reader": """
 import sys

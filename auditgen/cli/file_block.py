@@ -104,7 +104,8 @@ def _content(reading: Reading) -> Iterator[Line]:
         yield "completeness", f"{reading.grade.value}: {GRADE_WORDS[reading.grade]}"
     absent = [name for name, presence in reading.completeness.items() if presence == "absent"]
     if _is_beside_only(reading):
-        absent = [name for name in absent if name not in OF_REQUESTS]
+        needless = OF_REQUESTS if "metric_points" in reading.beside else {*OF_REQUESTS, "threshold"}
+        absent = [name for name in absent if name not in needless]
     if absent and reading.role == "records":
         yield "does not say", ", ".join(absent)
     if reading.companions:

@@ -91,6 +91,29 @@ def canonical_sql(
     return f"SELECT {columns}\nFROM ({reader.relation()})"
 
 
+def fixed_columns(table: Table, mapping: RecordMap) -> dict[str, str]:
+    """Canonical columns of a table that have one value in every row, as SQL."""
+    fixed = {}
+    for name in (*WORDS, "model", "prompt_key"):
+        rule: Rule | None = getattr(mapping, "prompt" if name == "prompt_key" else name)
+        if rule is None:
+            fixed[name] = "NULL::VARCHAR"
+        elif rule.is_ is not None:
+            fixed[name] = sql_text(rule.is_)
+    if not mapping.outcomes:
+        fixed |= {"outcome": sql_text(Outcome.UNSCORED), "basis": sql_text(Basis.NONE)}
+    if mapping.watch is None:
+        fixed |= {"watch": sql_text(Watch.UNKNOWN), "watch_basis": "NULL::VARCHAR"}
+    if mapping.sampling_rate is None:
+        fixed["sampling_rate"] = "NULL::DOUBLE"
+    if mapping.received is None:
+        fixed["received_at"] = "NULL::TIMESTAMP"
+    time = mapping.time
+    if time is not None and (time.unit or mapping.time_zone or table.clocks.get(time.from_ or "")):
+        fixed["zone_written"] = "true"
+    return fixed
+
+
 def stored_rows_sql(files: Sequence[Path]) -> str:
     """The same columns of monitoring records that a reader wrote into the store, and their texts.
 
@@ -282,7 +305,7 @@ def clock_sql(reader: Columns, table: Table, rule: TimeRule | None, zone_name: s
     bare = f"regexp_full_match({upper}, '{day}([T ]{time})?')"
     with_offset = f"timezone('UTC', TRY_CAST({upper} AS TIMESTAMPTZ))"
     without = f"timezone('UTC', timezone({zone}, TRY_CAST({upper} AS TIMESTAMP)))"
-    known = f"({usual}) OR {offset}" if zone_name is None else "true"
+    known = f"CASE WHEN {usual} THEN true ELSE {offset} END" if zone_name is None else "true"
     return (
         f"CASE WHEN {usual} THEN TRY_CAST({text} AS TIMESTAMP)"
         f" WHEN {offset} THEN {with_offset} WHEN {bare} THEN {without} END",

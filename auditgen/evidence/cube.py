@@ -41,31 +41,42 @@ CELL, HOUR = 1, 0
 CUBE_COLUMNS = ("level", "part", "day", "hour", *DIMENSIONS, *MEASURES, "first_at", "last_at")
 
 
-def cube_sql(relation: str, *, has_prompts: bool) -> str:
-    """Cells and hours of a relation with the canonical columns: `CUBE_COLUMNS`."""
-    named = [name for name in DIMENSIONS if has_prompts or name != "prompt_key"]
-    listed = ", ".join(named)
-    prompt = "prompt_key" if has_prompts else "NULL::VARCHAR AS prompt_key"
-    shown = ", ".join(name for name in DIMENSIONS if name != "prompt_key")
+def cube_sql(relation: str, fixed: Mapping[str, str] | None = None) -> str:
+    """Cells and hours of a relation with the canonical columns: `CUBE_COLUMNS`.
+
+    `fixed`: columns that have one value in every row, as SQL: nothing is grouped by them.
+    """
+    fixed = fixed or {}
+    keys = ", ".join(("part", "day", *(name for name in DIMENSIONS if name not in fixed)))
+    shown = ", ".join(f"{fixed[name]} AS {name}" if name in fixed else name for name in DIMENSIONS)
+
+    def counted(name: str, condition: str, needed: str) -> str:
+        value = "0" if needed in fixed else f"count(*) FILTER (WHERE {condition})"
+        return f"{value} AS {name}"
+
+    measures = ", ".join(
+        (
+            "count(*) AS n",
+            counted("late", f"received_at > observed_at + {LATE}", "received_at"),
+            counted("zoneless", "NOT zone_written", "zone_written"),
+            counted("blocked", "guardrail_action = 'block'", "guardrail_action"),
+            counted("transport_blocked", "transport = 'blocked'", "transport"),
+        )
+    )
     return (
-        f"SELECT grouping(hour) AS level, part, day, hour, {shown}, {prompt},"
-        " count(*) AS n,"
-        f" count(*) FILTER (WHERE received_at > observed_at + {LATE}) AS late,"
-        " count(*) FILTER (WHERE NOT zone_written) AS zoneless,"
-        " count(*) FILTER (WHERE guardrail_action = 'block') AS blocked,"
-        " count(*) FILTER (WHERE transport = 'blocked') AS transport_blocked,"
+        f"SELECT grouping(hour) AS level, part, day, hour, {shown}, {measures},"
         " min(observed_at) AS first_at, max(observed_at) AS last_at"
         " FROM (SELECT *, observed_at::DATE AS day, date_trunc('hour', observed_at) AS hour"
         f" FROM ({relation}))"
-        f" GROUP BY GROUPING SETS ((part, day, {listed}), (part, hour))"
+        f" GROUP BY GROUPING SETS (({keys}), (part, hour))"
     )
 
 
-def write_cube(connection: duckdb.DuckDBPyConnection, relation: str, out: Path, *, has_prompts: bool) -> None:
+def write_cube(
+    connection: duckdb.DuckDBPyConnection, relation: str, out: Path, fixed: Mapping[str, str]
+) -> None:
     """The cube of a relation as Parquet. Raises duckdb.Error."""
-    connection.execute(
-        f"COPY ({cube_sql(relation, has_prompts=has_prompts)}) TO {sql_text(str(out))} (FORMAT parquet)"
-    )
+    connection.execute(f"COPY ({cube_sql(relation, fixed)}) TO {sql_text(str(out))} (FORMAT parquet)")
 
 
 def cube_of(path: Path) -> str:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from auditgen.evidence.columnar import canonical_sql, stored_rows_sql
+from auditgen.evidence.columnar import canonical_sql, fixed_columns, stored_rows_sql
 from auditgen.evidence.cube import CELL, HOUR, MEASURES, cube_of, cube_sql
 from auditgen.evidence.model import Basis, Outcome
 from auditgen.evidence.repeats import LOGGED, Repeats, counted, row_repeats_sql, sample_repeats_sql
@@ -100,6 +100,11 @@ class Logged:
         return self._rows(mark=False)
 
     @property
+    def fixed(self) -> Mapping[str, str]:
+        """Canonical columns with one value in every row, as SQL."""
+        return {} if self.mapping is None or self.records else fixed_columns(self.tables[0], self.mapping)
+
+    @property
     def marked_rows(self) -> str:
         """The same, with a mark for what the mapping does not translate."""
         return self._rows(mark=True)
@@ -167,7 +172,7 @@ def _count_copies(
             f"SELECT * FROM ({logged[number].rows}) AS logged WHERE EXISTS (SELECT 1 FROM repeats AS r"
             f" WHERE r.number = {number} AND r.part = logged.part AND r.row = logged.row AND is_copy)"
         )
-        connection.execute(f"CREATE TEMP TABLE copies_{number} AS {cube_sql(relation, has_prompts=True)}")
+        connection.execute(f"CREATE TEMP TABLE copies_{number} AS {cube_sql(relation)}")
 
 
 def _load_cubes(

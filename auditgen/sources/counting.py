@@ -122,8 +122,7 @@ def _count(group: Logged, out: Path) -> dict[str, Any]:
     connection = connect()
     left_open: dict[str, Any] = {}
     try:
-        has_prompts = bool(group.records) or (group.mapping is not None and group.mapping.prompt is not None)
-        write_cube(connection, group.marked_rows, out, has_prompts=has_prompts)
+        write_cube(connection, group.marked_rows, out, group.fixed)
         is_unique = not (group.has_ids and has_repeats(connection, group))
         if group.mapping is not None and group.tables:
             for part, (fields, has_undated) in unknown_words(connection, out).items():

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Iterator
 
     from auditgen.evidence.model import Observation, Score
 
@@ -36,45 +36,52 @@ _FORMS = (
     r"(?P<slack>\bxox[abprs]-[A-Za-z0-9-]{10,})",
     r"(?P<google>\bAIza[0-9A-Za-z_-]{35})",
     r"(?P<jwt>\beyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,})",
-    r"(?P<pem>-----BEGIN [A-Z ]{0,30}PRIVATE KEY-----)",
+    r"(?P<pem>-----BEGIN [A-Z ]{0,30}PRIVATE KEY-----[^-]{0,20000}(?:-----END [A-Z ]{0,30}PRIVATE KEY-----)?)",
 )
 _SECRET = re.compile("|".join(_FORMS))
-_NEEDLES = (
-    b"earer ", b"EARER ", b"uthorization", b"sk-", b"pk-", b"api-key", b"Api-Key", b"API-KEY", b"iption-key",
-    b"iption-Key", b"AKIA", b"ASIA", b"ghp_", b"gho_", b"ghu_", b"ghs_", b"ghr_", b"github_pat_", b"xox",
-    b"AIza", b"eyJ", b"PRIVATE KEY",
-)  # fmt: skip
-"""One of these stands in every text that holds a credential: most texts hold none, and need no more."""
+_NEEDLES = {
+    "earer ": 1, "EARER ": 1, "uthorization": 24, "sk-": 0, "pk-": 0, "api-key": 16, "Api-Key": 16, "API-KEY": 16,
+    "iption-key": 24, "iption-Key": 24, "AKIA": 0, "ASIA": 0, "ghp_": 0, "gho_": 0, "ghu_": 0, "ghs_": 0,
+    "ghr_": 0, "github_pat_": 0, "xox": 0, "AIza": 0, "eyJ": 0, "-----BEGIN ": 0,
+}  # fmt: skip
+"""What stands in every credential, and how many characters before it the credential's form may begin.
+
+Looking for fixed texts is fast, and most records hold none of them.
+"""
 
 
 def tokens(text: str) -> set[str]:
     """The credentials in a text, without what announces them."""
-    found = set()
-    for match in _SECRET.finditer(text):
-        token = match[match.lastgroup or 0]
-        if len(token) >= _MIN_CHARS:
-            found.add(token)
-    return found
+    return {token for needle, back in _NEEDLES.items() for token in _near(text, needle, back)}
+
+
+def _near(text: str, needle: str, back: int) -> Iterator[str]:
+    place = text.find(needle)
+    while place >= 0:
+        follow = place + len(needle)
+        for start in range(max(0, place - back), place + 1):
+            match = _SECRET.match(text, start)
+            if match is not None and match.end() > place:
+                token = match[match.lastgroup or 0]
+                if len(token) >= _MIN_CHARS:
+                    yield token
+                follow = max(follow, match.end())
+                break
+        place = text.find(needle, follow)
 
 
 def tokens_of(record: Any) -> set[str] | None:
     """The credentials anywhere in a record; None where it cannot be written as JSON to be searched."""
     try:
-        data = orjson.dumps(record, default=str)
+        return tokens(orjson.dumps(record, default=str).decode("utf-8"))
     except (TypeError, RecursionError):  # numbers beyond 64 bits, nesting beyond the writer's
         return None
-    if not any(needle in data for needle in _NEEDLES):
-        return set()
-    return tokens(data.decode("utf-8"))
 
 
 def without(text: str, known: Collection[str] = ()) -> str:
     """The text with every credential replaced, those that look like one and those that are known."""
-    if _may_hold(text):
-        text = _SECRET.sub(_blanked, text)
-    for token in known:
-        if token in text:
-            text = text.replace(token, REMOVED)
+    for token in sorted(tokens(text).union(known), key=len, reverse=True):
+        text = text.replace(token, REMOVED)
     return text
 
 
@@ -101,13 +108,3 @@ def clean_score(score: Score, known: Collection[str] = ()) -> Score:
         judge=None if score.judge is None else without(score.judge, known),
         rationale=None if score.rationale is None else without(score.rationale, known),
     )
-
-
-def _may_hold(text: str) -> bool:
-    data = text.encode("utf-8", "surrogatepass")
-    return any(needle in data for needle in _NEEDLES)
-
-
-def _blanked(match: re.Match[str]) -> str:
-    token = match[match.lastgroup or 0]
-    return match[0].replace(token, REMOVED)

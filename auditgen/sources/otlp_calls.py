@@ -209,7 +209,7 @@ def part_texts(message: Any) -> tuple[list[str], list[str]]:
     refusals: list[str] = []
     if isinstance(message.get("refusal"), str):
         refusals.append(message["refusal"])
-    inner = message.get("message")
+    inner = nested(message.get("message"))
     if isinstance(inner, dict):  # the body of `gen_ai.choice`
         texts, more = part_texts(inner)
         return texts, refusals + more

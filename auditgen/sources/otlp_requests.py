@@ -65,6 +65,9 @@ AHEAD = timedelta(minutes=1)
 EARLIEST = 1_420_070_400_000_000_000  # 2015: before any of these conventions; a clock that was never set
 MAX_REPEATED = 48
 """Longer texts are seldom said twice."""
+MAX_KEYS = 256
+SHORTEST = 8
+"""No credential is shorter."""
 _METADATA = "metadata"
 _LABELS = {"pass": "pass", "passed": "pass", "fail": "fail", "failed": "fail"}
 
@@ -85,7 +88,7 @@ class Requests:
         self.resource: dict[str, Any] = {}
         known = context.suites.find(tool, PRODUCTION, "")
         self._has_rules = bool(context.mapping.rules()) or known is not None
-        self._clean: set[tuple[str, str]] = set()
+        self._clean: dict[str, set[str]] = {}
         self._was_found = False
         self._asked: OrderedDict[tuple[str, str], None] = OrderedDict()
         self._wrappers: OrderedDict[tuple[str, str], None] = OrderedDict()
@@ -280,20 +283,26 @@ class Requests:
 
     def _screen(self, span: Span, texts: list[Any]) -> None:
         """Look for credentials; in what came before, and held none, not again."""
-        fresh: dict[str, Any] = {
-            key: value
-            for key, value in span.attributes.items()
-            if type(value) is not str or (key, value) not in self._clean
-        }
-        words = [item for item in fresh.items() if type(item[1]) is str and len(item[1]) <= MAX_REPEATED]
+        fresh: dict[str, Any] = {}
+        for key, value in span.attributes.items():
+            if type(value) is str:
+                if len(value) < SHORTEST or value in self._clean.get(key, ()):
+                    continue
+            elif value is None or type(value) is int or type(value) is float:
+                continue
+            fresh[key] = value
         if span.status_message or span.events or texts:
-            fresh = {**fresh, "": [span.status_message, [event.attributes for event in span.events], texts]}
+            events = [event.attributes for event in span.events]
+            fresh = {**fresh, "": [span.status_message, events, texts]}
         if credentials.tokens_of(fresh) == set():
             if self._was_found:
                 self.log.screen(None)
             self._was_found = False
-            if len(self._clean) < NEIGHBOURS:
-                self._clean.update(words)
+            for key, value in fresh.items():
+                if type(value) is str and len(value) <= MAX_REPEATED and len(self._clean) < MAX_KEYS:
+                    known = self._clean.setdefault(key, set())
+                    if len(known) < MAX_KEYS:
+                        known.add(value)
             return
         self._was_found = True
         self.log.screen([span.attributes, fresh])

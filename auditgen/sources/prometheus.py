@@ -89,7 +89,7 @@ class _Resets:
     @property
     def notes(self) -> list[str]:
         """What follows from counters that fell."""
-        message = f"counters fell {self.count:,} times: they began anew, so the last number is no total"
+        message = f"falls of counters that began anew: {self.count:,}, so the last number is no total"
         return [message] if self.count else []
 
 

@@ -135,6 +135,11 @@ class TestHostile:
         file = read(report(value={"counts": {str(n): n for n in range(9000)}}))
         assert file.reading.beside["metric_points"] == 2001
 
+    def test_a_number_that_nothing_can_hold(self, read: Any, kit: Any) -> None:
+        """Its exponent is beyond what `decimal` takes: once that was an exception of every recogniser."""
+        data = report().replace(b'"value": 0.1', b'"value": 0.1e99999999999999999999')
+        assert set(kit.codes(read(data))) == {"truncated", "no-samples"}
+
     @pytest.mark.parametrize("name", ["report.json", "snapshot.json"])
     def test_cut_files(self, name: str, read: Any, kit: Any) -> None:
         data = (DATA / name).read_bytes()

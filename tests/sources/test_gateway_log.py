@@ -175,6 +175,34 @@ def test_ordinary_words_are_no_credentials(text: str) -> None:
     assert credentials.without(text) == text
 
 
+def test_a_private_key_goes_with_its_body() -> None:
+    text = "x -----BEGIN PRIVATE KEY-----\nMIIabc\n-----END PRIVATE KEY----- y"
+    assert credentials.without(text) == f"x {credentials.REMOVED} y"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"Bearer {TOKEN}", f"BEARER {TOKEN}", json.dumps({"Ocp-Apim-Subscription-Key": TOKEN}), json.dumps({"x-goog-api-key": TOKEN}),
+        json.dumps(json.dumps({"proxy-authorization": TOKEN})), f"bearer a bearer b Bearer {TOKEN}",
+    ],
+)  # fmt: skip
+def test_a_token_is_found_behind_whatever_announces_it(text: str) -> None:
+    assert credentials.tokens(f"x {text} y") == {TOKEN}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "x", "sk-proj-abcdefgh12345678",
+    ],
+)  # fmt: skip
+def test_credentials_in_many_places(text: str) -> None:
+    """Long texts full of what begins like a credential take no more than their length."""
+    hostile = "bearer sk-eyJ" * 20_000 + f" {text}"
+    assert credentials.tokens(hostile) == ({text} if text != "x" else set())
+
+
 @pytest.mark.parametrize(
     "text",
     [

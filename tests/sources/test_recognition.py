@@ -42,6 +42,13 @@ FORMATS: tuple[tuple[str, str], ...] = (
             "scenario_state", "stats",
         )
     ),
+    ("tests/data/otlp/*.json*", "otlp.*"),
+    ("tests/data/otlp/*.pb", "otlp.protobuf"),
+    ("tests/data/otlp/*.frames", "otlp.frames"),
+    ("tests/data/openinference/*.json*", "otlp.*"),
+    ("tests/data/phoenix/*annotations*", "phoenix.annotations/*"),
+    ("tests/data/phoenix/*spans*", "phoenix.spans/*"),
+    ("tests/data/phoenix/rest-page.json", "phoenix.spans/rest"),
     ("tests/data/seeds/alignment-faking.json", "alignment-faking.results"),
     ("tests/data/seeds/deepeval.json", "deepeval.test_run"),
     ("tests/data/seeds/deepteam.json", "deepteam.assessment"),

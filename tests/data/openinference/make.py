@@ -50,7 +50,7 @@ class Stub(http.server.BaseHTTPRequestHandler):
     def log_message(self, *_: Any) -> None:
         """Nothing."""
 
-    def do_POST(self) -> None:  # noqa: N802 - the server calls it so
+    def do_POST(self) -> None:
         """One reply."""
         body = json.loads(self.rfile.read(int(self.headers["content-length"])))
         asked = body["messages"][-1]["content"]
