@@ -61,36 +61,38 @@ def copy_key(mapping: RecordMap) -> dict[str, Any]:
     return {"fields": copied_fields(mapping), "times": times, "zone": mapping.time_zone}
 
 
-def copy_table(table: Table, mapping: RecordMap, out: Path) -> dict[str, Any]:
+def copy_table(table: Table, mapping: RecordMap, out: Path, lines: int) -> dict[str, Any]:
     """Write the copy of a text table; what could not be read, as JSON. Raises TableFault.
 
-    The copy has `ROW`, one VARCHAR column for each field, and the times as UTC TIMESTAMP.
+    `lines` is how many the file has, where it is not packed. The copy has `ROW`, one VARCHAR column for
+    each field, and the times as UTC TIMESTAMP.
     """
     import duckdb
 
     try:
         if table.format == "jsonl":
-            return _copy_json(table, mapping, out)
+            return _copy_json(table, mapping, out, lines)
         check_text(table)
         connection = connect()
         _copy(connection, table, mapping, Columns(table), Columns(table).relation(), out)
-        rejected, lines = rejected_lines(connection, table)
+        rejected, shown = rejected_lines(connection, table)
     except duckdb.Error as error:
         message = f"the engine cannot read it: {(str(error).splitlines() or [''])[0][:200]}"
         raise TableFault(message) from error
     except (RuntimeError, UnicodeError) as error:  # a file name that is no Unicode text
         message = f"the engine cannot take it: {str(error)[:100]}; is its name plain text?"
         raise TableFault(message) from error
-    return {"rejected": rejected, "lines": list(lines)}
+    return {"rejected": rejected, "lines": list(shown)}
 
 
-def _copy_json(table: Table, mapping: RecordMap, out: Path) -> dict[str, Any]:
+def _copy_json(table: Table, mapping: RecordMap, out: Path, lines: int) -> dict[str, Any]:
     import duckdb
 
     with tempfile.TemporaryDirectory(prefix="auditgen-text-", dir=out.parent) as folder:
         # the engine does not compare the checksums of gzip, so damage would become data
-        plain = _unpacked(table, Path(folder)) if table.is_gzip else table
-        lines = _count_lines(plain)
+        plain = table
+        if table.is_gzip:
+            plain, lines = _unpacked(table, Path(folder))
         try:
             connection = connect()
             reader = _Fast(plain)
@@ -192,26 +194,20 @@ def _inflated(path: Path) -> BinaryIO:
     return cast("BinaryIO", igzip.open(path))  # type: ignore[no-untyped-call]
 
 
-def _unpacked(table: Table, folder: Path) -> Table:
+def _unpacked(table: Table, folder: Path) -> tuple[Table, int]:
+    """The text of a packed file, and how many lines it has."""
     plain = folder / "text.jsonl"
+    lines, last = 0, b"\n"
     try:
         with _inflated(table.path) as packed, plain.open("wb") as out:
             while chunk := packed.read(_CHUNK):
                 out.write(chunk)
+                lines += chunk.count(b"\n")
+                last = chunk[-1:]
     except (OSError, EOFError, zlib.error, gzip.BadGzipFile) as error:
         message = f"the file is damaged or cut off: {str(error)[:100]}"
         raise TableFault(message) from error
-    return replace(table, path=plain, is_gzip=False)
-
-
-def _count_lines(table: Table) -> int:
-    """Lines by their ends, and a last one without."""
-    number, last = 0, b"\n"
-    with table.path.open("rb") as stream:
-        while chunk := stream.read(_CHUNK):
-            number += chunk.count(b"\n")
-            last = chunk[-1:]
-    return number + (last != b"\n")
+    return replace(table, path=plain, is_gzip=False), lines + (last != b"\n")
 
 
 def table_of_copy(copy: Path, mapping: RecordMap) -> Table:

@@ -5,15 +5,14 @@ The engine answers with integer counters only. Whoever asks for a rate computes 
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from auditgen.evidence.columnar import canonical_sql, fixed_columns, stored_rows_sql
 from auditgen.evidence.cube import CELL, HOUR, MEASURES, cube_of, cube_sql
+from auditgen.evidence.logged import Logged, note_repeats
 from auditgen.evidence.model import Basis, Outcome
-from auditgen.evidence.repeats import LOGGED, Repeats, counted, row_repeats_sql, sample_repeats_sql
+from auditgen.evidence.repeats import Repeats, sample_repeats_sql
 from auditgen.evidence.tables import connect, sql_file, sql_text
 
 if TYPE_CHECKING:
@@ -23,8 +22,6 @@ if TYPE_CHECKING:
 
     import duckdb
 
-    from auditgen.evidence.mapping import RecordMap
-    from auditgen.evidence.tables import Table
 
 RECORD_COLUMNS = (
     "source_id", "file_sha256", "kind", "run_key", "locator", "suite", "model", "recorded_model",
@@ -73,50 +70,6 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True)
-class Logged:
-    """Files of monitoring that were counted together: alike tables of one source, or what a reader wrote."""
-
-    source_id: str
-    cube: Path
-    digests: tuple[str, ...]
-    """SHA-256 of each file, in the order of their numbers in the cube."""
-    tables: tuple[Table, ...] = ()
-    mapping: RecordMap | None = None
-    """How the tables are read."""
-    records: tuple[Path, ...] = ()
-    """Or the records that a reader wrote into the store."""
-    aliases: Mapping[str, str] = field(default_factory=dict)
-    is_unique: bool = False
-    """Whether it is known that no two of its rows share a record's id."""
-
-    @property
-    def has_ids(self) -> bool:
-        """Whether its rows can have ids."""
-        return bool(self.records or (self.mapping and self.mapping.record))
-
-    @property
-    def rows(self) -> str:
-        """A relation with the canonical columns of all its rows."""
-        return self._rows(mark=False)
-
-    @property
-    def fixed(self) -> Mapping[str, str]:
-        """Canonical columns with one value in every row, as SQL."""
-        return {} if self.mapping is None or self.records else fixed_columns(self.tables[0], self.mapping)
-
-    @property
-    def marked_rows(self) -> str:
-        """The same, with a mark for what the mapping does not translate."""
-        return self._rows(mark=True)
-
-    def _rows(self, *, mark: bool) -> str:
-        if self.records:
-            return stored_rows_sql(self.records)
-        assert self.mapping is not None
-        return canonical_sql(self.tables[0], self.mapping, also=self.tables[1:], mark=mark)
-
-
-@dataclass(frozen=True, slots=True)
 class Evidence:
     """The open views over all records."""
 
@@ -139,7 +92,7 @@ def open_evidence(parts: Sequence[Part], period: Period, logged: Sequence[Logged
     nothing = _nothing(RECORD_COLUMNS)
     evaluated = [_records_sql(connection, number, part) for number, part in enumerate(parts)]
     connection.execute(f"CREATE VIEW evaluated AS {' UNION ALL '.join(evaluated or [nothing])}")
-    repeats = _repeated(connection, logged, in_period_sql(period))
+    repeats = note_repeats(connection, logged, in_period_sql(period))
     rows = [_rows_sql(number, group, period, is_checked=bool(repeats)) for number, group in enumerate(logged)]
     connection.execute(f"CREATE VIEW logged AS {' UNION ALL '.join(rows or [nothing])}")
     connection.execute("CREATE VIEW record AS SELECT * FROM evaluated UNION ALL SELECT * FROM logged")
@@ -298,78 +251,6 @@ def _rows_sql(number: int, group: Logged, period: Period, *, is_checked: bool) -
             " AND r.part = part.part AND r.row = part.row AND r.is_copy)"
         )
     return f"SELECT {_columns(constants)} FROM ({group.rows}) AS part WHERE {condition}"
-
-
-def _repeated(
-    connection: duckdb.DuckDBPyConnection, logged: Sequence[Logged], which: str
-) -> dict[tuple[int, int], Repeats]:
-    """Note which rows share a record's id: what they are, by group and file. `which` says which to look at.
-
-    Exports overlap: a record that was logged twice, in one file of a source or in two, happened once.
-    Two ids with one digest are told apart afterwards, so the answer is exact.
-    """
-    with_ids = {number: group for number, group in enumerate(logged) if group.has_ids}
-    several = Counter(group.source_id for group in with_ids.values())
-    with_ids = {n: g for n, g in with_ids.items() if several[g.source_id] > 1 or not g.is_unique}
-    if not with_ids:
-        return {}
-
-    def rows(columns: Sequence[str], condition: str = "") -> str:
-        return " UNION ALL ".join(
-            f"SELECT {number} AS number, part, row, {sql_text(group.source_id)} AS source,"
-            f" {', '.join(columns)} FROM ({group.rows}) AS part"
-            f" WHERE {which} AND record IS NOT NULL{condition.format(number)}"
-            for number, group in with_ids.items()
-        )
-
-    # eight bytes of digest instead of the id: less than half the time, and a fifth of the memory
-    connection.execute(
-        "CREATE TEMP TABLE twice AS SELECT source, digest FROM"
-        f" (SELECT source, hash(record) AS digest FROM ({rows(['record'])}))"
-        " GROUP BY ALL HAVING count(*) > 1"
-    )
-    if not connection.execute("SELECT 1 FROM twice LIMIT 1").fetchall():
-        return {}
-    connection.execute(
-        f"CREATE TEMP TABLE shared AS SELECT number, part, row FROM ({rows(['record'])}) AS one"
-        " WHERE EXISTS (SELECT 1 FROM twice AS t WHERE t.source = one.source AND t.digest = hash(record))"
-        " QUALIFY count(*) OVER (PARTITION BY source, record) > 1"
-    )
-    among = (
-        " AND EXISTS (SELECT 1 FROM shared AS s WHERE s.number = {0} AND s.part = part.part"
-        " AND s.row = part.row)"
-    )
-    relation = (
-        f"SELECT *, (number, part, row) AS place FROM ({rows(['record', 'observed_at', *LOGGED], among)})"
-    )
-    found = row_repeats_sql(relation, ("source", "record"))
-    connection.execute(
-        f"CREATE TEMP TABLE repeats AS SELECT number, part, row, is_first, is_copy, differs FROM ({found})"
-    )
-    return {
-        (number, part): counted(
-            connection, f"SELECT * FROM repeats WHERE number = {number} AND part = {part}"
-        )
-        for number, part in connection.execute(
-            "SELECT DISTINCT number, part FROM repeats ORDER BY ALL"
-        ).fetchall()
-    }
-
-
-def has_repeats(connection: duckdb.DuckDBPyConnection, group: Logged) -> bool:
-    """Whether any two of its rows may share a record's id. Raises duckdb.Error."""
-    return bool(
-        connection.execute(
-            f"SELECT 1 FROM (SELECT hash(record) AS digest FROM ({group.rows}) WHERE record IS NOT NULL"
-            " GROUP BY digest HAVING count(*) > 1) LIMIT 1"
-        ).fetchall()
-    )
-
-
-def repeats_within(group: Logged) -> Repeats:
-    """What repeats inside one file, whenever it happened."""
-    found = _repeated(connect(), [group], "part.observed_at IS NOT NULL")
-    return found.get((0, 0), Repeats())
 
 
 def _columns(constants: Mapping[str, str]) -> str:

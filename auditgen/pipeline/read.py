@@ -13,7 +13,9 @@ from auditgen.assessment import DocumentRecord
 from auditgen.canonical import digest_of, sha256_file
 from auditgen.diagnostics import Diagnostic, did_you_mean, printable
 from auditgen.errors import InputRefused
-from auditgen.evidence.engine import Logged, Part
+from auditgen.evidence.engine import Part
+from auditgen.evidence.fingerprints import Fingerprints
+from auditgen.evidence.logged import Logged
 from auditgen.evidence.model import Anomaly, Reading
 from auditgen.evidence.repeats import hold_the_same
 from auditgen.sources.counting import count_logged
@@ -106,6 +108,10 @@ def read_inputs(
     diagnostics: list[Diagnostic] = []
     labels = {s.id: _labels(project, s, paths, diagnostics) for s in project.audit.sources}
     beside = [*_suite_files(project), *_label_files(project, labels)]
+    fingerprints = Fingerprints(store.directory)
+    fingerprints.prepare(
+        (path for _, path in found if path.is_file()), lambda path: progress(path.name, 0, len(found))
+    )
     for number, (source, path) in enumerate(found, 1):
         name = display_name(path, project.root)
         progress(name, number, len(found))
@@ -120,6 +126,7 @@ def read_inputs(
             labels=labels[source.id],
             suites=project.suites,
             is_alone=False,
+            fingerprints=fingerprints,
         )
         file = replace(file, reading=_overruled(project, _placeless(file.reading, path)))
         sha256 = file.reading.sha256
@@ -166,6 +173,7 @@ def read_inputs(
             f"{count} fault{'s' if count != 1 else ''} in mappings or labels; nothing was written",
             diagnostics=diagnostics,
         )
+    fingerprints.save()
     read, logged = _count(project, read, paths, store, progress)
     documents = tuple(_documents(project))
     for document in documents:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from auditgen.canonical import digest_of
-from auditgen.evidence.columnar import undated_values, unmapped_values
-from auditgen.evidence.cube import CUBE_VERSION, file_totals, unknown_words, write_cube
-from auditgen.evidence.engine import Logged, has_repeats, repeats_within
+from auditgen.evidence.cube import CUBE_VERSION, file_totals
+from auditgen.evidence.logged import Logged, count_into, repeats_within
 from auditgen.evidence.model import Anomaly
 from auditgen.evidence.tables import TableFault, connect
 from auditgen.sources.interface import ReadFile
@@ -16,7 +15,6 @@ from auditgen.sources.table_summary import summarised
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from pathlib import Path
 
     from auditgen.evidence.mapping import RecordMap
     from auditgen.evidence.store import EvidenceStore
@@ -85,7 +83,7 @@ def _countable(
         aliases=aliases,
     )
     try:
-        cube, about = store.derived(_key(group), lambda out: _count(group, out))
+        cube, about = store.derived(_key(group), lambda out: count_into(group, out))
     except TableFault as error:
         if len(numbers) > 1:  # one of them is at fault; the others are counted without it
             return [
@@ -113,31 +111,6 @@ def _key(group: Logged) -> str:
     mapping = None if group.mapping is None else group.mapping.model_dump(mode="json", by_alias=True)
     read = [table.format for table in group.tables] or [path.parent.name for path in group.records]
     return digest_of(["cube", CUBE_VERSION, list(group.digests), mapping, read])[:40]
-
-
-def _count(group: Logged, out: Path) -> dict[str, Any]:
-    """Write the cube; by file number, the values and times that the mapping left open."""
-    import duckdb
-
-    connection = connect()
-    left_open: dict[str, Any] = {}
-    try:
-        write_cube(connection, group.marked_rows, out, group.fixed)
-        is_unique = not (group.has_ids and has_repeats(connection, group))
-        if group.mapping is not None and group.tables:
-            for part, (fields, has_undated) in unknown_words(connection, out).items():
-                table = group.tables[part]
-                found = unmapped_values(connection, table, group.mapping, fields)
-                undated = undated_values(connection, table, group.mapping) if has_undated else ()
-                if found or undated:
-                    left_open[str(part)] = {"unmapped": found, "undated": undated}
-    except duckdb.Error as error:
-        message = f"the engine cannot read it: {(str(error).splitlines() or [''])[0][:200]}"
-        raise TableFault(message) from error
-    except (RuntimeError, UnicodeError) as error:  # a file name that is no Unicode text
-        message = f"the engine cannot take it: {str(error)[:100]}; is its name plain text?"
-        raise TableFault(message) from error
-    return {"open": left_open, "unique": is_unique}
 
 
 def count_alone(file: ReadFile, *, mapping: RecordMap | None, store: EvidenceStore) -> ReadFile:

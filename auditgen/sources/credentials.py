@@ -24,25 +24,27 @@ _MIN_CHARS = 8
 _TOKEN = r"[A-Za-z0-9._~+/-]"
 _QUOTE = r"\\*[\"']"
 _FORMS = (
-    rf"(?i:\bbearer)\s+(?P<bearer>(?=[^\s\"']*(?:[0-9_+=]|[a-z][A-Z])){_TOKEN}{{8,}}=*|{_TOKEN}{{20,}}=*)",
+    rf"(?i:\bbearer)\s+(?P<bearer>(?=[^\s\"']{{0,500}}(?:[0-9_+=]|[a-z][A-Z]))"
+    rf"{_TOKEN}{{8,}}=*|{_TOKEN}{{20,}}=*)",
     rf"(?i:\bauthorization)\s*:\s*(?i:basic|token|apikey)\s+(?P<scheme>{_TOKEN}{{8,}}=*)",
     rf"(?i:{_QUOTE}(?:proxy-)?authorization{_QUOTE}\s*:\s*{_QUOTE}(?:basic|bearer|token|apikey)?\s*)"
     r"(?P<header>[^\s\"'\\*\[<]{8,})",
     rf"(?i:{_QUOTE}(?:x-|x-goog-|ocp-apim-subscription-)?(?:api-key|key){_QUOTE}\s*:\s*{_QUOTE})"
     r"(?P<key>[^\s\"'\\*\[<]{16,})",
-    r"(?P<openai>\b[sp]k-(?=[A-Za-z_-]*[0-9])[A-Za-z0-9_-]{16,})",
+    r"(?P<openai>\b[sp]k-(?=[A-Za-z_-]{0,200}[0-9])[A-Za-z0-9_-]{16,})",
     r"(?P<aws>\b(?:AKIA|ASIA)[0-9A-Z]{16}\b)",
     r"(?P<github>\bgh[pousr]_[A-Za-z0-9]{30,}|\bgithub_pat_[A-Za-z0-9_]{40,})",
     r"(?P<slack>\bxox[abprs]-[A-Za-z0-9-]{10,})",
     r"(?P<google>\bAIza[0-9A-Za-z_-]{35})",
-    r"(?P<jwt>\beyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,})",
-    r"(?P<pem>-----BEGIN [A-Z ]{0,30}PRIVATE KEY-----[^-]{0,20000}(?:-----END [A-Z ]{0,30}PRIVATE KEY-----)?)",
+    r"(?P<jwt>\beyJ[A-Za-z0-9_-]{8,300}+\.eyJ[A-Za-z0-9_-]{8,}+\.[A-Za-z0-9_-]{8,})",
+    r"(?P<pem>-----BEGIN [A-Z ]{0,30}PRIVATE KEY-----[^-]{0,20000}"
+    r"(?:-----END [A-Z ]{0,30}PRIVATE KEY-----)?)",
 )
 _SECRET = re.compile("|".join(_FORMS))
 _NEEDLES = {
-    "earer ": 1, "EARER ": 1, "uthorization": 24, "sk-": 0, "pk-": 0, "api-key": 16, "Api-Key": 16, "API-KEY": 16,
-    "iption-key": 24, "iption-Key": 24, "AKIA": 0, "ASIA": 0, "ghp_": 0, "gho_": 0, "ghu_": 0, "ghs_": 0,
-    "ghr_": 0, "github_pat_": 0, "xox": 0, "AIza": 0, "eyJ": 0, "-----BEGIN ": 0,
+    "earer ": 1, "EARER ": 1, "uthorization": 24, "sk-": 0, "pk-": 0, "api-key": 16, "Api-Key": 16,
+    "API-KEY": 16, "iption-key": 24, "iption-Key": 24, "AKIA": 0, "ASIA": 0, "ghp_": 0, "gho_": 0,
+    "ghu_": 0, "ghs_": 0, "ghr_": 0, "github_pat_": 0, "xox": 0, "AIza": 0, "eyJ": 0, "-----BEGIN ": 0,
 }  # fmt: skip
 """What stands in every credential, and how many characters before it the credential's form may begin.
 

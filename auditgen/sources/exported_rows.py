@@ -34,6 +34,7 @@ MAX_LINE = 256 * 1024 * 1024
 MAX_WIDTH = 5000
 MAX_OBJECT = 64 * 1024 * 1024
 BATCH_ROWS = 512
+MAX_HELD = 1 << 20
 _EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - the zone is the column's, or nobody's
 _SHAPES: WeakKeyDictionary[Probe, Shape] = WeakKeyDictionary()
 
@@ -274,6 +275,8 @@ class _Trimmed:
                     data = body.rstrip()[:-1] + b"]"
                 return data
             cut = len(data.rstrip(b",] \t\r\n"))
+            if len(data) - cut > MAX_HELD:  # no tool ends a file so
+                cut = len(data)
             self._held = data[cut:]
             if cut:
                 return data[:cut]

@@ -14,6 +14,7 @@ from auditgen.canonical import sha256_file
 from auditgen.errors import AuditgenError
 from auditgen.evidence.columnar import count_rows
 from auditgen.evidence.copying import COPY_VERSION, copy_key, copy_table, table_of_copy
+from auditgen.evidence.fingerprints import Fingerprints, take
 from auditgen.evidence.mapping import RecordMap
 from auditgen.evidence.model import (
     Alert,
@@ -112,6 +113,7 @@ def read_file(
     available: Sequence[Path] = (),
     labels: RefusalLabels | None = None,
     is_alone: bool = True,
+    fingerprints: Fingerprints | None = None,
 ) -> ReadFile:
     """Read one file. A fault in it becomes an anomaly of its reading, never an exception.
 
@@ -125,7 +127,8 @@ def read_file(
     if fault is not None:
         return ReadFile(_unread(name, source_id, "", 0, fault))
     try:
-        size, sha256 = path.stat().st_size, sha256_file(path)
+        taken = take(path) if fingerprints is None else fingerprints.of(path)
+        size, sha256 = taken.size, taken.sha256
     except OSError as error:
         message = f"cannot be read: {error.strerror or error}"
         return ReadFile(_unread(name, source_id, "", 0, Anomaly("unreadable", message, blocks=True)))
@@ -156,7 +159,7 @@ def read_file(
     )
     if isinstance(source, TableSource):
         context = Context(mapping or RecordMap(), suites or SuiteLibrary(), labels)
-        read = _read_table(path, base, mapping, store, context)
+        read = _read_table(path, base, mapping, store, context, taken.lines)
         return count_alone(read, mapping=mapping, store=store) if is_alone and read.is_logged else read
     companions = _companions(source, path, available)
     if isinstance(companions, Anomaly):
@@ -354,6 +357,7 @@ def _read_table(
     mapping: RecordMap | None,
     store: EvidenceStore,
     context: Context,
+    lines: int,
 ) -> ReadFile:
     is_evaluation = mapping is not None and mapping.records == "evaluation"
     base = replace(base, kind="evaluation" if is_evaluation else "monitoring", tool="table")
@@ -390,7 +394,7 @@ def _read_table(
         return ReadFile(base, table=table)
     key = store.key(base.sha256, f"copy {COPY_VERSION}", base.format, copy_key(mapping))
     try:
-        copy, about = store.derived(key, lambda out: copy_table(table, mapping, out))
+        copy, about = store.derived(key, lambda out: copy_table(table, mapping, out, lines))
     except TableFault as error:
         anomaly = Anomaly("unreadable", error.message, blocks=True)
         return ReadFile(replace(base, anomalies=(*left_out, anomaly)), table=table)

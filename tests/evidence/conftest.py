@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from auditgen.evidence.engine import COUNTED_COLUMNS, Evidence, Logged, Period, open_evidence
+from auditgen.evidence.engine import COUNTED_COLUMNS, Evidence, Period, open_evidence
+from auditgen.evidence.logged import Logged
 from auditgen.evidence.mapping import RecordMap
 from auditgen.evidence.store import EvidenceStore
 from auditgen.sources.counting import count_logged

@@ -191,23 +191,18 @@ def test_a_token_is_found_behind_whatever_announces_it(text: str) -> None:
     assert credentials.tokens(f"x {text} y") == {TOKEN}
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "x", "sk-proj-abcdefgh12345678",
-    ],
-)  # fmt: skip
-def test_credentials_in_many_places(text: str) -> None:
-    """Long texts full of what begins like a credential take no more than their length."""
-    hostile = "bearer sk-eyJ" * 20_000 + f" {text}"
-    assert credentials.tokens(hostile) == ({text} if text != "x" else set())
+@pytest.mark.parametrize("start", ["bearer sk- eyJ ", "sk-", "-eyJ", "bearer ", "xox-", '\\"authorization', "-----BEGIN "])
+def test_what_begins_like_a_credential_is_none(start: str) -> None:
+    """Texts full of what begins like a credential: the time they take must grow with their length alone."""
+    assert credentials.tokens(start * 200_000) == set()
+    assert credentials.tokens(f"{start * 1000} {TOKEN} Bearer {TOKEN}") == {TOKEN}
 
 
 @pytest.mark.parametrize(
     "text",
     [
         f"Bearer {TOKEN}", "sk-proj-abcdefgh12345678", "AKIAABCDEFGHIJKLMNOP", "ghp_" + "a1" * 18, "xoxb-1234567890-abcdef",
-        "AIza" + "b" * 35, "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.abcdefghij", "-----BEGIN RSA PRIVATE KEY-----",
+        "AIza" + "b" * 35, "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.abcdefghij",
         "sk-lf-0a1b2c3d-4e5f-6789",
     ],
 )  # fmt: skip
