@@ -43,6 +43,10 @@ HOUR_COLUMNS = (
 """Columns of the table `hours`: what a file holds of each hour of the period, copies left out and told."""
 
 
+EDGE_HOURS = 14
+"""No zone is farther from UTC than this."""
+
+
 @dataclass(frozen=True, slots=True)
 class Period:
     """The reporting period, both days included, in UTC."""
@@ -99,6 +103,7 @@ def open_evidence(parts: Sequence[Part], period: Period, logged: Sequence[Logged
     copied = {number for (number, _), found in repeats.items() if found.copies}
     _count_copies(connection, logged, copied)
     _load_cubes(connection, logged, copied, period)
+    _load_everything(connection, logged, period)
     alone = {"n": "1::HUGEINT", "first_at": "observed_at", "last_at": "observed_at"}
     columns = ", ".join(f"{alone.get(name, name)} AS {name}" for name in COUNTED_COLUMNS)
     connection.execute(
@@ -168,6 +173,32 @@ def _load_cubes(
         f"CREATE TEMP TABLE hours AS SELECT source_id, file_sha256, hour, {sums}"
         f" FROM ({' UNION ALL '.join(hours)}) GROUP BY ALL ORDER BY ALL"
     )
+
+
+def _load_everything(
+    connection: duckdb.DuckDBPyConnection, logged: Sequence[Logged], period: Period
+) -> None:
+    """Tables for the ledger: all rows by day, and rows without a zone near the ends of the period."""
+    everything, edges = [], []
+    start, end = period.start.isoformat(), period.end.isoformat()
+    near = " OR ".join(
+        f"hour BETWEEN {at} - INTERVAL {EDGE_HOURS} HOUR AND {at} + INTERVAL {EDGE_HOURS - 1} HOUR"
+        for at in (f"TIMESTAMP '{start}'", f"(TIMESTAMP '{end}' + INTERVAL 1 DAY)")
+    )
+    for group in logged:
+        source, cube = sql_text(group.source_id), cube_of(group.cube)
+        everything.append(
+            f"SELECT {source} AS source_id, day, n,"
+            f" coalesce(day BETWEEN DATE '{start}' AND DATE '{end}', false) AS inside"
+            f" FROM ({cube}) WHERE level = {CELL}"
+        )
+        edges.append(
+            f"SELECT {source} AS source_id, zoneless FROM ({cube}) WHERE level = {HOUR} AND ({near})"
+        )
+    nothing = "SELECT NULL::VARCHAR AS source_id, NULL::DATE AS day, 0 AS n, false AS inside WHERE false"
+    connection.execute(f"CREATE TEMP TABLE everything AS {' UNION ALL '.join(everything or [nothing])}")
+    nothing = "SELECT NULL::VARCHAR AS source_id, 0 AS zoneless WHERE false"
+    connection.execute(f"CREATE TEMP TABLE edges AS {' UNION ALL '.join(edges or [nothing])}")
 
 
 def _digest_sql(group: Logged) -> str:

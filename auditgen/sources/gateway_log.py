@@ -12,6 +12,7 @@ from auditgen.evidence.mapping import lookup, number_of, text_of
 from auditgen.evidence.model import (
     GUARDRAIL_ACTIONS,
     GUARDRAIL_VERDICTS,
+    TRANSPORT,
     Anomaly,
     Basis,
     MetricPoint,
@@ -22,11 +23,13 @@ from auditgen.evidence.model import (
 from auditgen.sources import credentials
 from auditgen.sources.fields import FieldReader, from_epoch, parse_time
 from auditgen.sources.interface import Facts
+from auditgen.sources.jsontext import as_number
 from auditgen.sources.outcomes import Guard, Normaliser, Signals, resolve
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from auditgen.evidence.mapping import TimeRule
     from auditgen.evidence.model import Score
     from auditgen.sources.interface import Context, Item
 
@@ -35,9 +38,11 @@ PRODUCTION = "production"
 _WORDS = {
     "guardrail_verdict": {word: word for word in GUARDRAIL_VERDICTS},
     "guardrail_action": {word: word for word in GUARDRAIL_ACTIONS},
+    "transport": {word: word for word in TRANSPORT},
 }
 _CERTAIN = (Outcome.BLOCKED_INPUT, Outcome.BLOCKED_OUTPUT, Outcome.GUARDRAIL_ERROR)
 _SHORT_ZONE = " UTC"
+_PER_SECOND = {"s": 1, "ms": 1000, "us": 1_000_000, "ns": 1_000_000_000}
 _FIRST_DAY = datetime(1970, 1, 2, tzinfo=UTC)
 """A time before it is a zero that stands for none."""
 MAX_SKIPPED = 50
@@ -152,9 +157,21 @@ class GatewayLog:
         if self._map.record is not None:
             sample_id = self.fields.text("record", record) or sample_id
         if self._map.time is not None:
-            time, is_utc = self.fields.text("time", record), False
+            time, is_utc = _declared_time(self._map.time, record), False
+        if self._map.received is not None:
+            self.fields.text("received", record)  # so that it counts as found
+            received = _declared_time(self._map.received, record)
+        if self._map.endpoint is not None:
+            endpoint = self.fields.text("endpoint", record) or endpoint
+        if self._map.sampling_rate is not None:
+            is_known = sampling_rate is not None and sampling_rate < 1  # its reader has counted it
+            sampling_rate = _share_of(self.fields.text("sampling_rate", record))
+            if sampling_rate is not None and sampling_rate < 1 and not is_known:
+                self.note("sampled-log", "requests of a log that keeps only a share, as declared")
         at, is_zoned = self.when(time, is_utc=is_utc)
         native = self.normaliser.normalise(signals)
+        if native.transport is None and self._map.transport is not None:
+            native = replace(native, transport=self._declared_word("transport", record))
         if is_doubtful and native.outcome not in _CERTAIN:
             native = replace(native, outcome=Outcome.UNSCORED, basis=Basis.NONE)
         outcome, basis = resolve(native, mapped.outcome)
@@ -195,18 +212,18 @@ class GatewayLog:
 
     def _declared_guard(self, record: dict[str, Any]) -> Guard | None:
         """What `audit.yaml` says of a guardrail; its words are checked as everybody's are."""
-        found: dict[str, str | None] = {}
-        for name, words in _WORDS.items():
-            rule = self._map.guardrail(name)
-            if rule is None:
-                continue
-            raw = self.fields.text(name, record)
-            if raw is None and rule.from_ is not None:
-                raw = text_of(lookup(record, rule.from_))
-            found[name] = self.normaliser.word(name, raw, words)
-        if not any(found.values()):
+        verdict = self._declared_word("guardrail_verdict", record)
+        action = self._declared_word("guardrail_action", record)
+        return Guard("audit.yaml", verdict, action) if verdict or action else None
+
+    def _declared_word(self, name: str, record: dict[str, Any]) -> str | None:
+        rule = self._map.guardrail(name)
+        if rule is None:
             return None
-        return Guard("audit.yaml", found.get("guardrail_verdict"), found.get("guardrail_action"))
+        raw = self.fields.text(name, record)
+        if raw is None and rule.from_ is not None:
+            raw = text_of(lookup(record, rule.from_))
+        return self.normaliser.word(name, raw, _WORDS[name])
 
     def point(self, point: MetricPoint) -> MetricPoint:
         """Count one number that somebody else counted."""
@@ -279,3 +296,18 @@ class GatewayLog:
         if rest:
             message = f"no call of a model in the file; other rows: {rest}"
         yield Anomaly("no-samples", message, blocks=True)
+
+
+def _declared_time(rule: TimeRule, record: dict[str, Any]) -> Any:
+    """What a declared rule finds; a number is a time only where the rule names its unit."""
+    raw = rule.is_ if rule.is_ is not None else lookup(record, rule.from_ or "")
+    number = number_of(raw.strip()) if isinstance(raw, str) else as_number(raw)
+    if number is None:
+        return raw
+    return None if rule.unit is None else number / _PER_SECOND[rule.unit]
+
+
+def _share_of(raw: str | None) -> float | None:
+    """A share above 0 and up to 1, None for anything else."""
+    number = None if raw is None else number_of(raw.strip())
+    return number if number is not None and 0 < number <= 1 else None

@@ -130,10 +130,12 @@ class Guards:
             "CREATE INDEX guard_owner ON guard (trace, owner)",
             "CREATE TABLE request (trace, span, parent, start, finish)",
             "CREATE INDEX request_trace ON request (trace, span)",
+            "CREATE INDEX request_parent ON request (trace, parent)",
             "CREATE TABLE inner (trace, span, PRIMARY KEY (trace, span)) WITHOUT ROWID",
         )
         self.count = 0
         self.own_count = 0
+        self.request_count = 0
 
     def add(
         self,
@@ -153,6 +155,11 @@ class Guards:
         values = (trace, span, parent, *map(_sortable, times), *kept)
         self._db.execute("INSERT INTO guard VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, NULL)", values)
 
+    def is_wrapper(self, trace: str, span: str, start: int) -> bool:
+        """Whether another request of this file began within this one: a wrapper's is no second one."""
+        query = "SELECT 1 FROM request WHERE trace = ? AND parent = ? AND (start, span) > (?, ?) LIMIT 1"
+        return self._db.execute(query, (trace, span, _sortable(start), span)).fetchone() is not None
+
     def has_request(self, trace: str, span: str) -> bool:
         """Whether this file has such a request."""
         found = self._db.execute("SELECT 1 FROM request WHERE trace = ? AND span = ?", (trace, span))
@@ -160,6 +167,7 @@ class Guards:
 
     def add_request(self, trace: str, span: str, parent: str, times: tuple[int, int]) -> None:
         """Keep where a request stands in its trace."""
+        self.request_count += 1
         values = (trace, span, parent, *map(_sortable, times))
         self._db.execute("INSERT INTO request VALUES (?, ?, ?, ?, ?)", values)
 
@@ -228,7 +236,10 @@ def _stopped(rows: list[tuple[Any, ...]]) -> Iterator[Blocked]:
 class _Requests:
     """The requests of one trace by when they began, and by the span around them."""
 
-    def __init__(self, rows: list[tuple[str, str, int, int]]) -> None:
+    def __init__(self, found: list[tuple[str, str, int, int]]) -> None:
+        begun = {span: (start, span) for span, _, start, _ in found if span}
+        around = {p for span, p, start, _ in found if p in begun and (start, span) > begun[p]}
+        rows = [row for row in found if row[0] not in around]
         self._spans = {span for span, *_ in rows if span}
         self._beside: dict[str, list[tuple[str, str, int, int]]] = {"": rows}
         for row in rows:

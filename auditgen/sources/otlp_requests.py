@@ -193,10 +193,12 @@ class Requests:
             yield self.observation(span, call)
 
     def _is_wrapper(self, span: Span) -> bool:
-        """Whether the request is one that was counted: its own inner span, or the span around it."""
+        """Whether the request is another one's: around it, or, where the file is read once, within it."""
         own, outer = (span.trace_id, span.span_id), (span.trace_id, span.parent_id)
         if not span.span_id:
             return False
+        if self.guards.request_count:
+            return self.guards.is_wrapper(span.trace_id, span.span_id, span.start)
         if own in self._wrappers or (span.parent_id and outer in self._asked):
             return True
         _remember(self._asked, own)

@@ -122,7 +122,7 @@ def _request(raw: dict[str, Any], locator: str, log: GatewayLog) -> Observation:
     metadata = nested(raw.get("metadata"))
     rate = _rate(raw, as_dict(metadata))
     if rate is not None and rate < 1:
-        log.note("sampled-log", "requests of a log that keeps only a share, by its sampling rate")
+        log.note("sampled-log", "requests of a log that keeps only a share, by its own sampling rate")
     text = "".join(body.texts) or None
     message = body.error.get("message")
     code = as_number(body.error.get("code"))

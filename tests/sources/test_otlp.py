@@ -299,6 +299,24 @@ def test_a_wrapper_and_what_it_wraps_are_one_request(tmp_path: Path) -> None:
         assert len(observations(items)) == 1
 
 
+def test_a_guardrail_of_a_wrapper_is_one_of_what_it_wraps(tmp_path: Path) -> None:
+    outer, inner = span(1, CHAT, at=1), span(2, CHAT, parent=1, at=4)
+    for stage, at in (("input", 2), ("output", 6)):
+        guard = span(3, GUARD | DENY | {"gen_ai.guardrail.target.type": stage}, parent=1, at=at)
+        for order in ((outer, inner, guard), (guard, inner, outer)):
+            found = observations(read(write(tmp_path / "x.json", *order)))
+            if stage == "output":
+                assert [(o.sample_id[-1], o.outcome) for o in found] == [("2", Outcome.BLOCKED_OUTPUT)]
+            else:  # it stopped something before; what was asked afterwards was not blocked
+                assert [o.outcome for o in found] == [Outcome.UNSCORED, Outcome.BLOCKED_INPUT]
+
+
+def test_spans_that_are_each_others_parents_are_not_lost(tmp_path: Path) -> None:
+    guard = span(9, GUARD | ALLOW, trace=2)
+    items = read(write(tmp_path / "x.json", span(1, CHAT, parent=2), span(2, CHAT, parent=1), span(3, CHAT, parent=3), guard))
+    assert {o.sample_id[-1] for o in observations(items)} == {"2", "3"}
+
+
 def test_an_input_guardrail_watches_the_next_request_of_its_trace(tmp_path: Path) -> None:
     path = write(
         tmp_path / "x.json",

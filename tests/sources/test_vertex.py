@@ -38,3 +38,20 @@ def test_a_whole_log_is_no_sample_and_a_strange_rate_is_none(read: Any, kit: Any
 def test_a_block_reason_nobody_knows(read: Any, kit: Any) -> None:
     file = read(lines({"promptFeedback": {"blockReason": "ASTROLOGY"}}))
     assert (file.reading.outcomes, kit.codes(file)["value-unknown"]) == ({"unscored": 1}, 1)
+
+
+def test_what_is_declared_of_times_rates_and_transport(read: Any, kit: Any) -> None:
+    row = {"promptFeedback": {}, "at": 1788256800000, "seen": "2026-09-03T10:00:00Z", "route": "/v1", "what": "served", "share": "0.1"}
+    mapping = {
+        "time": {"from": "at", "unit": "ms"}, "received": {"from": "seen"}, "endpoint": {"from": "route"},
+        "transport": {"from": "what"}, "sampling_rate": {"from": "share"},
+    }  # fmt: skip
+    file = read(lines(row), mapping)
+    (found,) = kit.rows(file)
+    assert found["observed_at"].isoformat() == "2026-09-01T10:00:00+00:00"
+    assert (found["received_at"] - found["observed_at"]).days == 2
+    assert (found["endpoint"], found["transport"], found["sampling_rate"]) == ("/v1", "served", 0.1)
+    assert kit.codes(file)["sampled-log"] == 1
+    assert "field-not-found" not in kit.codes(file)
+    without_unit = read(lines(row), {"time": {"from": "at"}})
+    assert kit.codes(without_unit)["undated-rows"] == 1
