@@ -18,6 +18,7 @@ from auditgen.evidence.fingerprints import Fingerprints
 from auditgen.evidence.logged import Logged
 from auditgen.evidence.model import Anomaly, Reading
 from auditgen.evidence.repeats import hold_the_same
+from auditgen.pipeline.counters import CounterFault, CounterReading, read_counter
 from auditgen.sources.counting import count_logged
 from auditgen.sources.interface import ReadFile
 from auditgen.sources.labels import load_labels
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from auditgen.project import Project, SourceBlock
     from auditgen.sources.labels import RefusalLabels
     from auditgen.sources.suites import SuiteFile
+    from auditgen.yamlspan import KeyPath
 
 MAX_NAMES = 5
 
@@ -42,7 +44,7 @@ MAX_NAMES = 5
 class Beside:
     """A file without records of its own that decides what records say."""
 
-    kind: Literal["labels", "suites", "journal"]
+    kind: Literal["labels", "suites", "journal", "counter"]
     name: str
     """As the report names it."""
     path: Path
@@ -59,6 +61,8 @@ class Inputs:
     parts: tuple[Part, ...]
     logged: tuple[Logged, ...]
     """Groups of files of monitoring, counted."""
+    counters: tuple[CounterReading, ...]
+    """What others counted."""
     documents: tuple[DocumentRecord, ...]
     empty_sources: tuple[str, ...]
     paths: dict[str, Path]
@@ -98,7 +102,7 @@ def read_inputs(
 ) -> Inputs:
     """Read all sources and documents. Raises InputRefused when a mapping does not fit its table."""
     registry = SourceRegistry.load()
-    found = [(source, path) for source in project.audit.sources for path in expand(project, source)]
+    found = [(source, path) for source in project.audit.sources for path in expand(project, source.files)]
     read: list[ReadFile] = []
     parts: list[Part] = []
     paths: dict[str, Path] = {}
@@ -168,12 +172,11 @@ def read_inputs(
                 )
             )
     if diagnostics:
-        count = len(diagnostics)
-        raise InputRefused(
-            f"{count} fault{'s' if count != 1 else ''} in mappings or labels; nothing was written",
-            diagnostics=diagnostics,
-        )
+        raise _refusal(diagnostics)
     fingerprints.save()
+    counters = _counters(project, read, paths, diagnostics)
+    if diagnostics:
+        raise _refusal(diagnostics)
     read, logged = _count(project, read, paths, store, progress)
     documents = tuple(_documents(project))
     for document in documents:
@@ -184,16 +187,49 @@ def read_inputs(
         readings=tuple(file.reading for file in read),
         parts=tuple(parts),
         logged=logged,
+        counters=counters,
         documents=documents,
         empty_sources=tuple(s.id for s in project.audit.sources if s.id not in with_files),
         paths=paths,
-        beside=tuple(sorted(beside, key=lambda b: (b.kind, b.name))),
+        beside=tuple(sorted([*beside, *_counter_files(project, counters)], key=lambda b: (b.kind, b.name))),
         mapping_digests={s.id: _mapping_digest(s, labels[s.id], beside) for s in project.audit.sources},
         broken_plugins=tuple(f"{p.name} ({p.distribution}): {p.failure}" for p in registry.broken),
         third_party=tuple(
             f"{p.distribution} {p.version}: {p.name}" for p in registry.plugins if p.is_third_party
         ),
     )
+
+
+def _counter_files(project: Project, counters: Sequence[CounterReading]) -> Iterator[Beside]:
+    for found in counters:
+        for path, sha256 in found.files.items():
+            yield Beside("counter", display_name(path, project.root), path, sha256, found.block.id)
+
+
+def _refusal(diagnostics: list[Diagnostic]) -> InputRefused:
+    count = len(diagnostics)
+    return InputRefused(
+        f"{count} fault{'s' if count != 1 else ''} in mappings, labels or counters; nothing was written",
+        diagnostics=diagnostics,
+    )
+
+
+def _counters(
+    project: Project, read: Sequence[ReadFile], paths: dict[str, Path], diagnostics: list[Diagnostic]
+) -> tuple[CounterReading, ...]:
+    out = []
+    for number, block in enumerate(project.audit.counters):
+        try:
+            found = read_counter(block, expand(project, block.files), read)
+        except CounterFault as fault:
+            place: KeyPath = ("counters", number, *fault.key.split("."))
+            diagnostics.append(
+                project.document.fault("counter-unread", fault.message, place, helps=fault.helps)
+            )
+            continue
+        paths |= {display_name(path, project.root): path for path in found.files}
+        out.append(found)
+    return tuple(out)
 
 
 def _aliases(source: SourceBlock) -> dict[str, str]:
@@ -307,10 +343,10 @@ def _labels(
     return found
 
 
-def expand(project: Project, source: SourceBlock) -> list[Path]:
-    """The files of a source, sorted; a name without wildcards stands for itself even when absent."""
+def expand(project: Project, patterns: Sequence[str]) -> list[Path]:
+    """The files that match, sorted; a name without wildcards stands for itself even when absent."""
     names: dict[str, None] = {}
-    for pattern in source.files:
+    for pattern in patterns:
         if not glob.has_magic(pattern):
             if os.path.lexists(project.root / pattern):
                 names.setdefault(pattern)

@@ -187,6 +187,13 @@ def _cross_checks(
     yield from _duplicate_ids(document, "sources", [s.id for s in audit.sources])
     yield from _duplicate_ids(document, "documents", [d.id for d in audit.documents])
     yield from _duplicate_ids(document, "expected", [e.id for e in audit.expected])
+    yield from _duplicate_ids(document, "counters", [c.id for c in audit.counters])
+    for number, counter in enumerate(audit.counters):
+        if counter.of not in sources:
+            yield _unknown(document, "source", counter.of, sources, ("counters", number, "of"))
+        if counter.points is not None and counter.points.source not in sources:
+            place = ("counters", number, "points", "source")
+            yield _unknown(document, "source", counter.points.source, sources, place)
     also = [item.id for item in audit.also_measured]
     yield from _duplicate_ids(document, "also_measured", also)
     criteria: dict[str, KeyPath] = {}

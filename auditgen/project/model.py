@@ -9,7 +9,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
-from auditgen.evidence.mapping import RecordMap
+from auditgen.evidence.mapping import RecordMap, TimeRule
 
 FROZEN = ConfigDict(
     frozen=True, extra="forbid", strict=True, allow_inf_nan=False, use_attribute_docstrings=True
@@ -161,6 +161,8 @@ class Criterion(BaseModel):
     """Evidence from nearer than this is insufficient."""
     models: tuple[Text, ...] | None = None
     """Versions it is bound to; every version of `system.models` when absent."""
+    min_coverage: Fraction | None = None
+    """Share of the period's hours in which each of its logs must hold records; less is insufficient."""
 
     @model_validator(mode="after")
     def _one_threshold(self) -> Self:
@@ -291,6 +293,52 @@ class SourceBlock(BaseModel):
         return self.model if isinstance(self.model, tuple) else (self.model,)
 
 
+class PointsBlock(BaseModel):
+    """Points that the files of a source hold: a gateway's own totals."""
+
+    model_config = FROZEN
+    source: Id
+    series: Text
+    labels: dict[str, str] = Field(default_factory=dict)
+
+
+class CounterBlock(BaseModel):
+    """What somebody else counted of the same requests: what a log lacks shows only beside it."""
+
+    model_config = FROZEN
+    id: Id
+    title: Text
+    of: Id
+    """The source of monitoring whose records it counts."""
+    counts: Literal["records", "blocks"] = "records"
+    files: tuple[Text, ...] = ()
+    """Tables (CSV, JSON Lines, Parquet) with a row for each window, relative to audit.yaml."""
+    window: Literal["hour", "day"] = "hour"
+    """How long a row's window is, from its time on."""
+    time: TimeRule | None = None
+    time_zone: Text | None = None
+    value: Text | None = None
+    """The column with the count."""
+    where: dict[str, str] = Field(default_factory=dict)
+    """Only rows in which these columns hold these texts."""
+    points: PointsBlock | None = None
+    """Instead of files."""
+    tolerance: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """The share by which a window may differ before it counts as missing or too much."""
+    provider: Provider
+    """Who counted: independent of whoever keeps the log, or it says little."""
+
+    @model_validator(mode="after")
+    def _one_origin(self) -> Self:
+        if bool(self.files) == (self.points is not None):
+            message = "a counter has either `files` or `points`"
+            raise ValueError(message)
+        if self.files and (self.time is None or self.value is None):
+            message = "a counter's `files` need `time` (where a window begins) and `value` (its column)"
+            raise ValueError(message)
+        return self
+
+
 class Attestation(BaseModel):
     """A named reviewer's word on one version of a document."""
 
@@ -380,6 +428,8 @@ class Audit(BaseModel):
     principles: Annotated[tuple[Principle, ...], Field(min_length=1)]
     also_measured: tuple[AlsoMeasured, ...] = ()
     sources: Annotated[tuple[SourceBlock, ...], Field(min_length=1)]
+    counters: tuple[CounterBlock, ...] = ()
+    """Independent counts of what the logs should hold."""
     suites: tuple[Text, ...] = ()
     """Own suite files, relative to audit.yaml; they come before the shipped ones, in this order."""
     documents: tuple[DocumentBlock, ...] = ()

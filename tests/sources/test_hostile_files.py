@@ -181,7 +181,7 @@ def test_folders_in_circles_end(tmp_path: Path) -> None:
     value = audit()
     value["sources"] = [source("lab", "evidence/**")]
     project = load_project(write_project(tmp_path, value), needs_signer=False)
-    found = [path.relative_to(tmp_path).as_posix() for path in expand(project, project.audit.sources[0])]
+    found = [path.relative_to(tmp_path).as_posix() for path in expand(project, project.audit.sources[0].files)]
     assert found == ["evidence/deep/a", "evidence/deep/b", "evidence/deep/c", "evidence/deep/log.json"]
 
 
@@ -202,7 +202,7 @@ def test_globs_find_what_globs_find(paths: list[list[str]], pattern: list[str]) 
             if not any(parent.is_file() for parent in place.parents) and not place.exists():
                 place.parent.mkdir(parents=True, exist_ok=True)
                 place.touch()
-        found = [path.relative_to(root).as_posix() for path in expand(project, project.audit.sources[0])]
+        found = [path.relative_to(root).as_posix() for path in expand(project, project.audit.sources[0].files)]
         (wanted,) = project.audit.sources[0].files
         names = glob.glob(wanted, root_dir=root, recursive=True)
         assert found == sorted({os.path.normpath(n) for n in names if n[-1:] != "/" and (root / n).is_file()})

@@ -1,0 +1,209 @@
+"""Times as whole microseconds since 1970, by arithmetic that every engine does alike.
+
+What an engine's own casts take for a time, and what they do in the hour that a zone has twice, differs from
+engine to engine. So a text is taken apart by one strict pattern and put together from integers; a value that
+does not fit is no time, and is counted as such.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
+
+import ibis
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+SECOND, MINUTE, HOUR, DAY = 1_000_000, 60_000_000, 3_600_000_000, 86_400_000_000
+ISO = (
+    "^([0-9]{4})-([0-9]{1,2})-([0-9]{1,2})"
+    "([Tt ]([0-9]{1,2}):([0-9]{2})(:([0-9]{2})([.]([0-9]+))?)?"
+    "([Zz]| [Uu][Tt][Cc]| [Gg][Mm][Tt]|([+-])([0-9]{2})(:?([0-9]{2}))?)?)?$"
+)
+"""What is a time. Groups: 1 year, 2 month, 3 day, 5 hour, 6 minute, 8 second, 10 its fraction, 11 zone, 12 its
+sign, 13 hours, 15 minutes."""
+WITH_ZONE = (
+    "^[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}[Tt ][0-9]{1,2}:[0-9]{2}(:[0-9]{2}([.][0-9]+)?)? ?"
+    "([Zz]|[Uu][Tt][Cc]|[Gg][Mm][Tt]|[+-][0-9]{2}(:?[0-9]{2})?)$"
+)
+"""What has a zone written beside it, though it may be none that can be read."""
+USUAL = tuple(f"____-__-__T__:__:__{rest}Z" for rest in ("", ".___", ".______"))
+NOT_PLAIN = "[^0-9A-Za-z:+. -]"
+EPOCH_TEXT = "^([+-]?)([0-9]{1,19})([.]([0-9]{0,60}))?$"
+"""A number of units since 1970, plainly written; groups: 1 sign, 2 whole, 4 fraction."""
+FIRST_YEAR, LAST_YEAR = 1970, 2100
+"""Between these the offsets of a named zone are known."""
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_PER_UNIT = {"s": SECOND, "ms": 1000, "us": 1}
+_MOST = {"s": 10**12, "ms": 10**15, "us": 10**18, "ns": 9 * 10**18}
+"""Larger numbers are no times, in any calendar."""
+
+
+def micros_of_text(text: Any, zone: str | None) -> tuple[Any, Any]:
+    """An ISO 8601 text as microseconds since 1970 UTC, and whether its zone is known."""
+    is_iso = text.re_search(ISO) & ~text.re_search(NOT_PLAIN)
+    year, month, day = (_whole(text, ISO, group) for group in (1, 2, 3))
+    hour, minute, second = (_whole(text, ISO, group) for group in (5, 6, 8))
+    micros = _fraction(text, ISO, 10, 6)
+    is_day = month.between(1, 12) & (day >= 1) & (day <= _days_in(year, month))
+    midnight = (hour == 24) & (minute == 0) & (second == 0) & (micros == 0)
+    is_time = ((hour <= 23) | midnight) & (minute <= 59) & (second <= 59)
+    local = _days(year, month, day) * DAY + hour * HOUR + minute * MINUTE + second * SECOND + micros
+    sign = (_piece(text, ISO, 12) == "-").ifelse(-1, 1).cast("int64")
+    written = sign * (_whole(text, ISO, 13) * HOUR + _whole(text, ISO, 15) * MINUTE)
+    has_zone = _piece(text, ISO, 11) != ""
+    offset = has_zone.ifelse(written, _offset(local, zone))
+    is_known = has_zone | _is_within(local, zone)
+    none = ibis.null("int64")
+    at = (is_iso & is_day & is_time & is_known).ifelse(local - offset, none)
+    if zone is not None:
+        return at, ibis.literal(True)
+    usual = text.like(USUAL[0]) | text.like(USUAL[1]) | text.like(USUAL[2])
+    plain = text.re_search(WITH_ZONE) & ~text.re_search(NOT_PLAIN)
+    return at, ibis.coalesce(usual | plain, True)
+
+
+def micros_of_local(local: Any, zone: str | None) -> Any:
+    """Microseconds of a clock on the wall as microseconds UTC."""
+    return _is_within(local, zone).ifelse(local - _offset(local, zone), ibis.null("int64"))
+
+
+def micros_of_number(value: Any, unit: str) -> Any:
+    """A whole number of units since 1970."""
+    number = value.cast("int64")
+    most = _MOST[unit]
+    fits = (number >= -most) & (number <= most)
+    kept = fits.ifelse(number, 0)
+    negative, size = kept < 0, kept.abs()
+    if unit == "ns":
+        found = _quotient(size, 1000) + (size % 1000 >= 500).ifelse(1, 0)
+    else:
+        found = size * _PER_UNIT[unit]
+    signed = negative.ifelse(-found, found).cast("int64")
+    return fits.ifelse(signed, ibis.null("int64"))
+
+
+def micros_of_epoch_text(text: Any, unit: str) -> Any:
+    """A written number of units since 1970, its fraction rounded to nine digits and then to microseconds."""
+    is_number = text.re_search(EPOCH_TEXT) & ~text.re_search("[^0-9+.-]")
+    whole_text = _piece(text, EPOCH_TEXT, 2)
+    whole_size = whole_text.length()
+    # a text of nineteen digits may be more than an integer holds
+    small = (whole_size < 19) | (whole_text <= str(_MOST["ns"]))
+    whole = (is_number & small).ifelse(whole_text, "0").nullif("").fill_null("0").cast("int64")
+    fraction = _piece(text, EPOCH_TEXT, 4)
+    tenth = fraction.concat("0000000000").substr(9, 1)
+    nano = _fraction(text, EPOCH_TEXT, 4, 9) + (tenth >= "5").ifelse(1, 0)
+    fits = is_number & small & (whole <= _MOST[unit])
+    kept = fits.ifelse(whole, 0)
+    if unit == "s":
+        found = kept * SECOND + _halves(nano, 1000)
+    elif unit == "ms":
+        found = kept * 1000 + _halves(nano, 1_000_000)
+    elif unit == "us":
+        found = kept + _halves(nano, 1_000_000_000)
+    else:
+        rest = (kept % 1000) * 1_000_000_000 + nano
+        found = _quotient(kept, 1000) + (rest >= 500_000_000_000).ifelse(1, 0)
+    negative = _piece(text, EPOCH_TEXT, 1) == "-"
+    return fits.ifelse(negative.ifelse(-found, found).cast("int64"), ibis.null("int64"))
+
+
+def floor_to(micros: Any, step: int) -> Any:
+    """The beginning of the hour or day that a time lies in; also before 1970."""
+    rest = micros % step
+    return (micros - (rest < 0).ifelse(rest + step, rest)).cast("int64")
+
+
+def _piece(text: Any, pattern: str, group: int) -> Any:
+    """What a group of the pattern holds; empty where it holds nothing, on every engine."""
+    return text.re_extract(pattern, group).fill_null("")
+
+
+def _whole(text: Any, pattern: str, group: int) -> Any:
+    """The digits of a group as a number, 0 where there are none: no engine is asked to cast anything else."""
+    return _piece(text, pattern, group).nullif("").fill_null("0").cast("int64")
+
+
+def _fraction(text: Any, pattern: str, group: int, digits: int) -> Any:
+    """The first digits after the point as a whole number; later ones are cut off."""
+    return _piece(text, pattern, group).concat("0" * digits).substr(0, digits).cast("int64")
+
+
+def _quotient(number: Any, divisor: int) -> Any:
+    """Whole division of what is not negative, without a detour over floating point."""
+    exact = number - number % divisor
+    return (exact // divisor).cast("int64") if divisor < 2**20 else exact
+
+
+def _halves(number: Any, divisor: int) -> Any:
+    """Division of a number up to a billion, halves up."""
+    return ((number * 2 + divisor) // (2 * divisor)).cast("int64")
+
+
+def _days_in(year: Any, month: Any) -> Any:
+    is_leap = (year % 4 == 0) & ((year % 100 != 0) | (year % 400 == 0))
+    short = (month == 4) | (month == 6) | (month == 9) | (month == 11)
+    return (month == 2).ifelse(is_leap.ifelse(29, 28), short.ifelse(30, 31)).cast("int64")
+
+
+def _days(year: Any, month: Any, day: Any) -> Any:
+    """Days since 1970 of a date of the proleptic Gregorian calendar, for years from 0."""
+    shifted = year + 400 - (month <= 2).ifelse(1, 0).cast("int64")
+    leaps = _quotient(shifted, 4) - _quotient(shifted, 100) + _quotient(shifted, 400)
+    of_year = _quotient(((month + 9) % 12) * 153 + 2, 5) + day - 1
+    return shifted * 365 + leaps + of_year - 719_468 - 146_097
+
+
+def _is_within(local: Any, zone: str | None) -> Any:
+    if zone in {None, "UTC"}:
+        return ibis.literal(True)
+    first, last = (_micros(datetime(year, 1, 1, tzinfo=UTC)) for year in (FIRST_YEAR, LAST_YEAR))
+    return (local >= first) & (local < last)
+
+
+def _offset(local: Any, zone: str | None) -> Any:
+    """Microseconds to take from a clock on the wall: of an hour that occurs twice the later one is meant."""
+    if zone in {None, "UTC"}:
+        return ibis.literal(0, type="int64")
+    return _branch(local, offsets(zone or "UTC"))
+
+
+def _branch(local: Any, steps: Sequence[tuple[int, int]]) -> Any:
+    if len(steps) == 1:
+        return ibis.literal(steps[0][1], type="int64")
+    middle = len(steps) // 2
+    return (local < steps[middle][0]).ifelse(_branch(local, steps[:middle]), _branch(local, steps[middle:]))
+
+
+@lru_cache(maxsize=16)
+def offsets(zone: str) -> tuple[tuple[int, int], ...]:
+    """Of a named zone: from which time on its wall its offset is which, both in microseconds."""
+    info = ZoneInfo(zone)
+    at, last = datetime(FIRST_YEAR, 1, 1, tzinfo=UTC), datetime(LAST_YEAR, 1, 1, tzinfo=UTC)
+    known = at.astimezone(info).utcoffset() or timedelta()
+    steps = [(-(2**62), _length(known))]
+    while at < last:
+        after = at + timedelta(days=7)
+        offset = after.astimezone(info).utcoffset() or timedelta()
+        if offset != known:
+            low, high = at, after
+            while high - low > timedelta(seconds=1):
+                middle = low + timedelta(seconds=(high - low) // timedelta(seconds=2))
+                same = (middle.astimezone(info).utcoffset() or timedelta()) == known
+                low, high = (middle, high) if same else (low, middle)
+            steps.append((_micros(high) + _length(offset), _length(offset)))
+            known = offset
+        at = after
+    return tuple(steps)
+
+
+def _micros(at: datetime) -> int:
+    return _length(at - _EPOCH)
+
+
+def _length(span: timedelta) -> int:
+    return span // timedelta(microseconds=1)
