@@ -9,6 +9,7 @@ from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
 from auditgen.assessment.model import Finding, Severity
+from auditgen.evidence.engine import EDGE_HOURS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -93,7 +94,7 @@ CODES: dict[str, tuple[Severity, str, str]] = {
     "aggregates-only": (L, "Totals, not records", "Where are the records behind these numbers?"),
     "alerts-truncated": (M, "Alerts were left out", "Which alerts did the notification leave out?"),
     "annotations-orphaned": (M, "Labels without their record", "Where are the records that these labels are about?"),
-    "blocks-disagree": (H, "Two accounts of what was blocked", "Which requests does one account know and the other not?"),
+    "blocks-disagree": (M, "Two accounts of what was blocked", "Which requests does one account know and the other not?"),
     "clock-suspect": (M, "Times that cannot be right", "Which clock wrote these times?"),
     "content-not-captured": (L, "Answers were not logged", "Who can say what was answered, and how often is it checked?"),
     "counter-disagrees": (H, "An independent counter disagrees", "Where are the requests that the log does not hold?"),
@@ -131,6 +132,7 @@ def findings(
         *_runs(audit, register, users, as_of_day),
         *_versions(audit, register, users),
         *_silence(register, users),
+        *_ledger_doubts(register, users),
         *_documents(register),
         *(_finding("plugin-broken", message) for message in register.broken_plugins),
     ]
@@ -358,6 +360,38 @@ def _silence(register: Register, users: Mapping[str, tuple[str, ...]]) -> Iterat
             principles=users.get(window.source_id, ()),
             count=window.hours,
         )
+
+
+def _ledger_doubts(register: Register, users: Mapping[str, tuple[str, ...]]) -> Iterator[Finding]:
+    """Where two accounts of the same traffic differ, or its times leave open which period it was."""
+    for kept in register.ledgers:
+        of: dict[str, Any] = {"source_id": kept.source_id, "principles": users.get(kept.source_id, ())}
+        for check in kept.counters:
+            if not check.windows:
+                detail = f"{check.title}: no window of it lies in the period, so nothing was compared"
+                yield _finding("counter-disagrees", detail, **of)
+            elif not check.agrees:
+                detail = (
+                    f"{check.title} counts {check.expected:,} {check.counts} in {check.windows:,} windows, the "
+                    f"log {check.seen:,}; {check.missing:,} are missing from the log and {check.surplus:,} are "
+                    "too many, window by window"
+                )
+                yield _finding("counter-disagrees", detail, count=check.missing + check.surplus, **of)
+        lone = [b for b in kept.blocks if b.guardrail_only or b.transport_only]
+        if lone:
+            shown = "; ".join(
+                f"{b.endpoint or 'no endpoint named'}: {b.both:,} told by both, {b.guardrail_only:,} by the "
+                f"guardrail alone, {b.transport_only:,} by the transport alone"
+                for b in lone[:SHOWN_FILES]
+            )
+            more = f"; and {len(lone) - SHOWN_FILES} more endpoints" if len(lone) > SHOWN_FILES else ""
+            count = sum(b.guardrail_only + b.transport_only for b in lone)
+            yield _finding("blocks-disagree", f"blocked requests at {shown}{more}", count=count, **of)
+        if kept.zone_at_edge:
+            detail = (
+                f"{kept.zone_at_edge:,} rows without a zone lie within {EDGE_HOURS} hours of the period's ends"
+            )
+            yield _finding("zone-at-edge", detail, count=kept.zone_at_edge, **of)
 
 
 def _documents(register: Register) -> Iterator[Finding]:

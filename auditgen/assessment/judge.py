@@ -8,8 +8,9 @@ is small, or because it comes from the promiser.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, time
+from decimal import Decimal
 from typing import TYPE_CHECKING, assert_never
 
 from auditgen.assessment.model import CriterionResult, Verdict
@@ -47,6 +48,8 @@ class Context:
     """By source: files that could not be read, or not in full."""
     unplaced: int = 0
     """Records that do not say whether the criterion is about them."""
+    coverage: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    """By source of monitoring: hours with a record, and all hours of the period."""
 
 
 def judge(
@@ -148,9 +151,22 @@ def _silent_sources(criterion: Criterion, quantity: Quantity) -> list[str]:
     ]
 
 
+def _thin_logs(criterion: Criterion, context: Context) -> list[str]:
+    """Logs that hold too few of the period's hours to carry what the organisation declared."""
+    if criterion.min_coverage is None:
+        return []
+    out = []
+    for source in criterion.sources:
+        covered, total = context.coverage.get(source, (0, 0))
+        if total and covered < criterion.min_coverage * total:
+            wanted = f"{(Decimal(repr(criterion.min_coverage)) * 100).normalize():f} %"
+            out.append(f"{source} holds records of {covered:,}/{total:,} hours, {wanted} were declared")
+    return out
+
+
 def _shortcomings(criterion: Criterion, quantity: Quantity, context: Context) -> list[str]:
     """What keeps good-looking evidence from counting."""
-    out = []
+    out = _thin_logs(criterion, context)
     near = sorted(
         source
         for source in quantity.sources

@@ -10,6 +10,7 @@ from enum import StrEnum
 from auditgen.checklists import Control
 from auditgen.evidence.model import Reading
 from auditgen.indicators import Measured
+from auditgen.indicators.ledger import Ledger
 from auditgen.project.model import Criterion, DocumentBlock, ExpectedItem, Principle
 
 
@@ -100,6 +101,8 @@ class Register:
     silent_windows: tuple[SilentWindow, ...]
     in_period: Mapping[str, int] = field(default_factory=dict)
     """Monitoring records within the period, by file digest; each record once."""
+    ledgers: tuple[Ledger, ...] = ()
+    """What each log of monitoring holds, hour by hour, and what does not fit."""
     unplaced: Mapping[str, int] = field(default_factory=dict)
     """By criterion: records that do not say whether it is about them."""
     previous: PreviousReport | None = None

@@ -7,9 +7,7 @@ engine's fast reader; any doubt about one line, and each line is taken on its ow
 
 from __future__ import annotations
 
-import gzip
 import tempfile
-import zlib
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
@@ -21,6 +19,7 @@ from auditgen.evidence.columnar import (
     clock_sql,
     rejected_lines,
 )
+from auditgen.evidence.packed import DAMAGED, open_packed
 from auditgen.evidence.tables import (
     MAX_LINE_BYTES,
     ROW,
@@ -91,7 +90,7 @@ def _copy_json(table: Table, mapping: RecordMap, out: Path, lines: int) -> dict[
     with tempfile.TemporaryDirectory(prefix="auditgen-text-", dir=out.parent) as folder:
         # the engine does not compare the checksums of gzip, so damage would become data
         plain = table
-        if table.is_gzip:
+        if table.packed:
             plain, lines = _unpacked(table, Path(folder))
         try:
             connection = connect()
@@ -188,10 +187,12 @@ def _steps(pointer: str) -> list[str]:
     return [step.replace("~1", "/").replace("~0", "~") for step in pointer.split("/")[1:]]
 
 
-def _inflated(path: Path) -> BinaryIO:
+def _inflated(table: Table) -> BinaryIO:
+    if table.packed != "gzip":
+        return open_packed(table.path, table.packed)
     from isal import igzip
 
-    return cast("BinaryIO", igzip.open(path))  # type: ignore[no-untyped-call]
+    return cast("BinaryIO", igzip.open(table.path))  # type: ignore[no-untyped-call]
 
 
 def _unpacked(table: Table, folder: Path) -> tuple[Table, int]:
@@ -199,15 +200,15 @@ def _unpacked(table: Table, folder: Path) -> tuple[Table, int]:
     plain = folder / "text.jsonl"
     lines, last = 0, b"\n"
     try:
-        with _inflated(table.path) as packed, plain.open("wb") as out:
+        with _inflated(table) as packed, plain.open("wb") as out:
             while chunk := packed.read(_CHUNK):
                 out.write(chunk)
                 lines += chunk.count(b"\n")
                 last = chunk[-1:]
-    except (OSError, EOFError, zlib.error, gzip.BadGzipFile) as error:
+    except DAMAGED as error:
         message = f"the file is damaged or cut off: {str(error)[:100]}"
         raise TableFault(message) from error
-    return replace(table, path=plain, is_gzip=False), lines + (last != b"\n")
+    return replace(table, path=plain, packed=""), lines + (last != b"\n")
 
 
 def table_of_copy(copy: Path, mapping: RecordMap) -> Table:

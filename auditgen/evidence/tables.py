@@ -8,12 +8,10 @@ from __future__ import annotations
 
 import codecs
 import csv
-import gzip
 import io
 import shutil
 import tempfile
 import weakref
-import zlib
 from dataclasses import dataclass
 from dataclasses import field as default
 from itertools import combinations, pairwise
@@ -21,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from auditgen.canonical import sha256_bytes
 from auditgen.errors import AuditgenError
+from auditgen.evidence.packed import DAMAGED, open_packed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -48,7 +47,8 @@ class Table:
     path: Path
     format: str
     """csv, jsonl, parquet, or copy for the columns that were copied out of one of the others."""
-    is_gzip: bool = False
+    packed: str = ""
+    """gzip, zstd or nothing."""
     delimiter: str = ","
     columns: tuple[str, ...] = ()
     """Names in file order; for JSONL the keys (dotted) of its first lines."""
@@ -87,7 +87,7 @@ def connect() -> duckdb.DuckDBPyConnection:
     return connection
 
 
-def describe(path: Path, table_format: str, *, is_gzip: bool, delimiter: str = ",") -> Table:
+def describe(path: Path, table_format: str, *, packed: str = "", delimiter: str = ",") -> Table:
     """The table with its column names. Raises TableFault when it cannot be read as that format."""
     columns: tuple[str, ...]
     steps: dict[str, tuple[str, ...]] = {}
@@ -102,13 +102,13 @@ def describe(path: Path, table_format: str, *, is_gzip: bool, delimiter: str = "
             hive = tuple(key for key in hive_keys(path) if key not in steps)
             columns = (*steps, *hive)
         else:
-            with (gzip.open(path) if is_gzip else path.open("rb")) as stream:
+            with open_packed(path, packed) as stream:
                 text = io.TextIOWrapper(stream, "utf-8-sig", "replace", newline="")
                 if table_format == "csv":
                     columns = tuple(next(csv.reader(text, delimiter=delimiter), []))
                 else:
                     columns = _json_keys(text)
-    except (OSError, ValueError, EOFError, zlib.error, csv.Error) as error:
+    except (*DAMAGED, ValueError, csv.Error) as error:
         message = f"not readable as {table_format}: {str(error)[:200]}"
         raise TableFault(message) from error
     if not columns:
@@ -117,7 +117,7 @@ def describe(path: Path, table_format: str, *, is_gzip: bool, delimiter: str = "
     if table_format != "jsonl" and len({name.lower() for name in columns}) < len(columns):
         message = "two columns differ only in upper and lower case, or not at all"
         raise TableFault(message)  # the engine could not tell them apart
-    return Table(path, table_format, is_gzip, delimiter, columns, steps, clocks, types, hive)
+    return Table(path, table_format, packed, delimiter, columns, steps, clocks, types, hive)
 
 
 def hive_keys(path: Path) -> tuple[str, ...]:
@@ -217,7 +217,7 @@ def check_text(table: Table) -> None:
     decoder = codecs.getincrementaldecoder("utf-8")()
     line = 1
     try:
-        with gzip.open(table.path) if table.is_gzip else table.path.open("rb") as stream:
+        with open_packed(table.path, table.packed) as stream:
             while chunk := stream.read(1 << 20):
                 decoder.decode(chunk)
                 line += chunk.count(b"\n")
@@ -226,7 +226,7 @@ def check_text(table: Table) -> None:
         line += error.object.count(b"\n", 0, error.start)
         message = f"line {line} is not UTF-8 text"
         raise TableFault(message) from error
-    except (OSError, EOFError, zlib.error) as error:
+    except DAMAGED as error:
         message = f"the file is damaged or cut off: {str(error)[:100]}"
         raise TableFault(message) from error
 
@@ -258,7 +258,7 @@ class Columns:
                 f"SELECT row_number() OVER () AS {ROW}, * FROM read_csv({path}, header = true,"
                 f" columns = {{{columns}}}, auto_detect = false, hive_partitioning = false,"
                 f" delim = {sql_text(table.delimiter)},"
-                f" quote = '\"', escape = '\"', compression = '{_compression(table)}',"
+                f" quote = '\"', escape = '\"', compression = '{table.packed or 'none'}',"
                 f" max_line_size = {MAX_LINE_BYTES}, buffer_size = {2 * MAX_LINE_BYTES},"
                 f" store_rejects = true, rejects_table = {sql_text(rejects)},"
                 f" rejects_scan = {sql_text(rejects + '_scan')})"
@@ -301,10 +301,6 @@ def pointers(field: str) -> list[str]:
     return list(dict.fromkeys(out))
 
 
-def _compression(table: Table) -> str:
-    return "gzip" if table.is_gzip else "none"
-
-
 def reject_table(table: Table) -> str:
     """The name under which the engine keeps a file's unreadable lines."""
     return "rejects_" + sha256_bytes(str(table.path).encode("utf-8", "surrogateescape"))[:16]
@@ -317,7 +313,7 @@ def numbered_lines(table: Table) -> str:
         f"{sql_file(table.path)}, columns = {{'line': 'VARCHAR'}}, header = false,"
         f" auto_detect = false, hive_partitioning = false, delim = '\x01', quote = '', escape = '',"
         f" null_padding = true,"
-        f" compression = '{_compression(table)}', max_line_size = {MAX_LINE_BYTES},"
+        f" compression = '{table.packed or 'none'}', max_line_size = {MAX_LINE_BYTES},"
         f" buffer_size = {2 * MAX_LINE_BYTES})"  # by itself the engine takes sixteen lines of room
     )
 

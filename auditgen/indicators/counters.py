@@ -206,22 +206,6 @@ def hours_with_records(evidence: Evidence, request: Request) -> Counters:
     )
 
 
-def hourly_counts(evidence: Evidence, sources: Sequence[str]) -> dict[tuple[str, datetime], int]:
-    """Records by source and hour."""
-    marks = ", ".join("?" for _ in sources)
-    rows = evidence.count(
-        f"SELECT source_id, hour, sum(n) FROM hours WHERE source_id IN ({marks})"
-        " GROUP BY 1, 2 HAVING sum(n) > 0 ORDER BY 1, 2",
-        list(sources),
-    )
-    out = {}
-    for source, hour, number in rows:
-        at = utc(hour)
-        if at is not None:
-            out[str(source), at] = int(str(number))
-    return out
-
-
 def model_shares(evidence: Evidence, kind: str) -> dict[str, int]:
     """Records by model version, after declared aliases; the empty name where none was recorded."""
     return _tally(evidence, "coalesce(model, '')", "FROM observation WHERE kind = ?", [kind])

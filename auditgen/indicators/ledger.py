@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from auditgen.evidence.model import Reading
 
 SHOWN_WINDOWS = 5
+_UNCOUNTED = frozenset({"mapping-missing", "unreadable"})
 
 
 class Imbalance(AssertionError):
@@ -191,7 +192,8 @@ def _balance(evidence: Evidence, source: str, readings: Sequence[Reading]) -> Ba
     copies = int(
         str(evidence.count("SELECT coalesce(sum(copies), 0) FROM hours WHERE source_id = ?", [source])[0][0])
     )
-    quarantined = {"unreadable": unreadable, "undated": undated}
+    unexplained = sum(r.counts.observations for r in logged if any(a.code in _UNCOUNTED for a in r.anomalies))
+    quarantined = {"unreadable": unreadable, "undated": undated, "without a mapping": unexplained}
     return Balance(
         read=sum(r.counts.observations for r in logged) + unreadable,
         inside=inside,
@@ -228,7 +230,7 @@ def check_counter(
     windows: Sequence[Window],
     period: Period,
     *,
-    id: str,
+    name: str,
     title: str,
     counts: str,
     tolerance: float,
@@ -255,7 +257,7 @@ def check_counter(
         surplus += max(0, seen - expected - allowed)
     worst = sorted((c for c in compared if c[1] != c[2]), key=lambda c: (-abs(c[1] - c[2]), c[0]))
     return CounterCheck(
-        id=id,
+        id=name,
         title=title,
         counts=counts,
         windows=len(compared),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import UTC, datetime, time, timedelta
 from typing import TYPE_CHECKING
 
 from auditgen.assessment import Assessment, Register, assess
@@ -16,21 +16,22 @@ from auditgen.indicators import Quantity, Request, core_indicators, measure
 from auditgen.indicators.counters import (
     AdverseRecord,
     adverse_records,
-    hourly_counts,
     model_shares,
     records_by_file,
     sliced,
 )
+from auditgen.indicators.ledger import Ledger, check_counter, ledgers
 from auditgen.pipeline.unplaced import unplaced
 from auditgen.report import Details, Document, TableRef, compose
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
-    from datetime import date, datetime
+    from datetime import date
 
     from auditgen.assessment import PreviousReport
     from auditgen.evidence.model import Reading
     from auditgen.evidence.repeats import Repeats
+    from auditgen.pipeline.counters import CounterReading
     from auditgen.pipeline.read import Inputs
     from auditgen.project import Project
 
@@ -87,14 +88,12 @@ def build(
     evidence = open_evidence(inputs.parts, period, inputs.logged)
     requests = {request.id: request for request in _requests(project)}
     open_records = {name: unplaced(evidence, request) for name, request in requests.items()}
+    kept = _checked(ledgers(evidence, inputs.readings), inputs.counters, period)
+    missing = _added(inputs.missing, _unlogged(kept))
     measured = {
-        name: measure(evidence, [request], _added(inputs.missing, open_records[name]))[name]
+        name: measure(evidence, [request], _added(missing, open_records[name]))[name]
         for name, request in requests.items()
     }
-    monitoring = sorted(
-        {r.source_id for r in inputs.readings if r.kind == "monitoring" and r.counts.observations}
-    )
-    hourly = hourly_counts(evidence, monitoring) if monitoring else {}
     register = Register(
         readings=tuple(_with_repeats(r, evidence.shared.get(r.sha256)) for r in inputs.readings),
         documents=inputs.documents,
@@ -102,7 +101,8 @@ def build(
         production_models=model_shares(evidence, "monitoring"),
         evaluated_models=_evaluated(evidence),
         criterion_models=_criterion_models(project, evidence, requests),
-        silent_windows=tuple(_silent(hourly, monitoring, period)),
+        silent_windows=tuple(_silent(kept, period)),
+        ledgers=kept,
         in_period=records_by_file(evidence, "monitoring"),
         unplaced={name: sum(found.values()) for name, found in open_records.items()},
         previous=previous,
@@ -123,7 +123,6 @@ def build(
     details = Details(
         slices=slices,
         exhibits=_exhibits(project, evidence, requests, measured),
-        hourly=hourly,
         mapping_digests=inputs.mapping_digests,
         file_digests={b.name: b.sha256 for b in inputs.beside},
         tables=(reference,) if reference.rows else (),
@@ -134,6 +133,38 @@ def build(
     )
     tables = {reference.name: rows} if reference.rows else {}
     return Built(compose(project, assessment, details), assessment, tables)
+
+
+def _checked(
+    kept: Sequence[Ledger], counters: Sequence[CounterReading], period: Period
+) -> tuple[Ledger, ...]:
+    """The ledgers with what independent counters say of them."""
+    out = []
+    for ledger in kept:
+        checks = tuple(
+            check_counter(
+                ledger,
+                counter.windows,
+                period,
+                name=counter.block.id,
+                title=counter.block.title,
+                counts=counter.block.counts,
+                tolerance=counter.block.tolerance,
+            )
+            for counter in counters
+            if counter.block.of == ledger.source_id
+        )
+        out.append(replace(ledger, counters=checks))
+    return tuple(out)
+
+
+def _unlogged(kept: Sequence[Ledger]) -> dict[str, int]:
+    """Requests that a counter saw and the log does not hold: of several counters, the one that saw most."""
+    return {
+        ledger.source_id: max(missing)
+        for ledger in kept
+        if (missing := [c.missing for c in ledger.counters if c.counts == "records" and c.missing])
+    }
 
 
 def _with_repeats(reading: Reading, shared: Repeats | None) -> Reading:
@@ -210,25 +241,22 @@ def _slices(evidence: Evidence, request: Request) -> dict[str, tuple[int, int]]:
     return found if len(found) <= MAX_SLICES else {}
 
 
-def _silent(
-    hourly: Mapping[tuple[str, datetime], int], sources: Sequence[str], period: Period
-) -> Iterator[SilentWindow]:
+def _silent(kept: Sequence[Ledger], period: Period) -> Iterator[SilentWindow]:
     """The longest runs of hours without a record, by source."""
-    from datetime import UTC, datetime, time
-
     first = datetime.combine(period.start, time(), UTC)
-    for source in sources:
+    for ledger in kept:
         windows = []
         start: datetime | None = None
         for number in range(period.hours + 1):
             hour = first + timedelta(hours=number)
-            is_silent = number < period.hours and (source, hour) not in hourly
+            seen = ledger.hours.get(hour)
+            is_silent = number < period.hours and (seen is None or not seen.records)
             if is_silent and start is None:
                 start = hour
             elif not is_silent and start is not None:
                 length = int((hour - start).total_seconds() // 3600)
                 if length >= SILENT_HOURS:
-                    windows.append(SilentWindow(source, start, length))
+                    windows.append(SilentWindow(ledger.source_id, start, length))
                 start = None
         windows.sort(key=lambda w: (-w.hours, w.start))
         yield from windows[:MAX_WINDOWS]

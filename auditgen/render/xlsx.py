@@ -159,6 +159,26 @@ def _sheets(document: Document, tables: Mapping[str, Sequence[Row]]) -> Iterator
             for day, hours in zip(c.days, c.hourly, strict=True)
         ),
     )
+    yield Sheet(
+        "Coverage by hour",
+        (
+            ("Source", 16, ""), ("Hour (UTC)", 18, ""), ("Records", 12, "#,##0"), ("Late rows", 12, "#,##0"),
+            ("Repeats", 12, "#,##0"), ("Blocked by guardrail", 20, "#,##0"),
+            ("Blocked by transport", 20, "#,##0"),
+        ),
+        tuple((c.source_id, *line) for c in document.coverage for line in c.ledger),
+    )  # fmt: skip
+    yield Sheet(
+        "Balance",
+        (
+            ("Source", 16, ""), ("Rows read", 12, "#,##0"), ("Accepted", 12, "#,##0"),
+            ("Repeats", 12, "#,##0"), ("Quarantined", 12, "#,##0"), ("In words", 110, ""),
+        ),
+        tuple(
+            (c.source_id, c.read, c.accepted, c.duplicates, c.quarantined, c.balance)
+            for c in document.coverage
+        ),
+    )  # fmt: skip
     yield Sheet("Exhibits", _EXHIBITS, tuple(_exhibits(document)))
     for table in document.tables:
         columns = tuple((name, 22, "") for name in table.columns)

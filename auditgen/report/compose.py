@@ -13,11 +13,11 @@ from auditgen.indicators import Quantity, core_indicators
 from auditgen.indicators import Unmeasured as NoQuantity
 from auditgen.project.model import Independence, Mode
 from auditgen.report import model, prose, words
-from auditgen.report.registers import coverage_views, document_views, source_views
+from auditgen.report.coverage import coverage_views
+from auditgen.report.registers import document_views, source_views
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from datetime import datetime
 
     from auditgen.assessment import Assessment, CriterionResult, Finding, PrincipleResult
     from auditgen.indicators import Measured
@@ -40,7 +40,6 @@ class Details:
     """By criterion or also-measured id: the column, and (numerator, denominator) by value."""
     exhibits: Mapping[str, Sequence[AdverseRecord]] = field(default_factory=dict)
     """By principle id."""
-    hourly: Mapping[tuple[str, datetime], int] = field(default_factory=dict)
     mapping_digests: Mapping[str, str] = field(default_factory=dict)
     file_digests: Mapping[str, str] = field(default_factory=dict)
     """Of labels and own suite files, by the name in audit.yaml."""
@@ -91,7 +90,7 @@ def compose(project: Project, assessment: Assessment, details: Details) -> model
             for e in assessment.expected
         ),
         frameworks=_frameworks(project, assessment),
-        coverage=coverage_views(audit, assessment, details.hourly),
+        coverage=coverage_views(audit, assessment),
         versions=_versions(assessment),
         versions_note=prose.versions_note(assessment),
         also_measured=tuple(

@@ -350,8 +350,35 @@ class FrameworkView(BaseModel):
     controls: tuple[ControlView, ...]
 
 
+class BlocksView(BaseModel):
+    """Two accounts of what was blocked at one endpoint."""
+
+    model_config = FROZEN
+    endpoint: str
+    records: int
+    both: int
+    guardrail_only: int
+    transport_only: int
+
+
+class CounterView(BaseModel):
+    """An independent counter beside the log."""
+
+    model_config = FROZEN
+    id: str
+    title: str
+    counts: str
+    windows: int
+    expected: int
+    seen: int
+    missing: int
+    surplus: int
+    worst: tuple[str, ...]
+    text: str
+
+
 class CoverageView(BaseModel):
-    """What a monitoring source saw, hour by hour."""
+    """What a monitoring source saw, hour by hour, what was set aside, and what it does not tell."""
 
     model_config = FROZEN
     source_id: str
@@ -364,7 +391,19 @@ class CoverageView(BaseModel):
     hourly: tuple[tuple[int, ...], ...]
     """Records by day and hour of day (24 columns)."""
     silent: tuple[str, ...]
-    quarantined: str
+    balance: str
+    """Every row that was read, by what became of it: the parts add up."""
+    read: int
+    accepted: int
+    duplicates: int
+    quarantined: int
+    late: int
+    sampled: str
+    """Empty where the log keeps every request, or does not say."""
+    blocks: tuple[BlocksView, ...]
+    counters: tuple[CounterView, ...]
+    ledger: tuple[tuple[str, int, int, int, int, int], ...]
+    """Hour (UTC), records, late rows, repeats, blocked by a guardrail's record and by the transport."""
 
 
 class VersionShare(BaseModel):

@@ -1,9 +1,8 @@
-"""The registers: evidence files by source, documents, monitoring hour by hour."""
+"""The registers: evidence files by source, documents."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from auditgen.assessment import Verdict, attestation_fault
@@ -13,16 +12,14 @@ from auditgen.report import model, words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-    from datetime import date, datetime
 
     from auditgen.assessment import Assessment, DocumentRecord, Register
     from auditgen.evidence.mapping import RecordMap
     from auditgen.evidence.model import Reading
     from auditgen.project import Project
-    from auditgen.project.model import Audit, SourceBlock
+    from auditgen.project.model import SourceBlock
     from auditgen.sources.suites import Suite
 
-HOURS = 24
 MAX_NAMES = 6
 MAX_RUNS = 50
 
@@ -249,59 +246,4 @@ def _document(record: DocumentRecord, assessment: Assessment) -> model.DocumentV
         sha256=record.sha256 or "",
         status=status,
         detail=detail,
-    )
-
-
-def coverage_views(
-    audit: Audit, assessment: Assessment, hourly: Mapping[tuple[str, datetime], int]
-) -> tuple[model.CoverageView, ...]:
-    """One ledger per monitoring source that had files, up to the day of judgement."""
-    register, last = assessment.register, min(audit.period.end, assessment.as_of)
-    sources = {r.source_id for r in register.readings if r.kind == "monitoring"}
-    return tuple(
-        _coverage(audit.period.start, last, source, register, hourly)
-        for source in audit.sources
-        if source.id in sources
-    )
-
-
-def _coverage(
-    first: date,
-    last: date,
-    source: SourceBlock,
-    register: Register,
-    hourly: Mapping[tuple[str, datetime], int],
-) -> model.CoverageView:
-    length = (last - first).days + 1
-    days = [first + timedelta(days=n) for n in range(length)]
-    cells = {day: [0] * HOURS for day in days}
-    for (name, hour), number in hourly.items():
-        if name == source.id and hour.date() in cells:
-            cells[hour.date()][hour.hour] += number
-    covered = sum(1 for row in cells.values() for number in row if number)
-    records = sum(sum(row) for row in cells.values())
-    total = length * HOURS
-    readings = [r for r in register.readings if r.source_id == source.id]
-    kinds = ("lines-unreadable", "undated-rows", "duplicate-rows")
-    set_aside = [
-        words.plural(sum(a.count for r in readings for a in r.anomalies if a.code == code), name)
-        for code, name in zip(kinds, ("unreadable line", "undated row", "repeat"), strict=True)
-        if any(a.code == code for r in readings for a in r.anomalies)
-    ]
-    return model.CoverageView(
-        source_id=source.id,
-        title=source.title,
-        records=records,
-        hours_covered=covered,
-        hours_total=total,
-        text=f"{words.count(records)} records in {words.count(covered)}/{words.count(total)} hours, "
-        f"{words.percent(covered / total)} of the period (complete count)",
-        days=tuple(day.isoformat() for day in days),
-        hourly=tuple(tuple(cells[day]) for day in days),
-        silent=tuple(
-            f"{w.hours} hours from {w.start:%Y-%m-%d %H:%M} UTC"
-            for w in register.silent_windows
-            if w.source_id == source.id
-        ),
-        quarantined=", ".join(set_aside) or "nothing set aside",
     )

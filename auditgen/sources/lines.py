@@ -2,53 +2,20 @@
 
 from __future__ import annotations
 
-import gzip
-import io
-import zlib
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, BinaryIO, cast
-
-import zstandard
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from auditgen.evidence.model import Anomaly
+from auditgen.evidence.packed import DAMAGED, is_packed, open_unpacked, packing
 from auditgen.sources.jsontext import loads
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+__all__ = ["DAMAGED", "Lines", "is_packed", "open_unpacked", "packing"]
 MAX_LINE_BYTES = 64 * 1024 * 1024
 SHOWN_LINES = 5
-
-
-GZIP_MAGIC, ZSTD_MAGIC = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
-DAMAGED = (OSError, EOFError, zlib.error, zstandard.ZstdError)
-"""What reading on raises where a packed file is damaged or cut off."""
-
-
-def packing(head: bytes) -> str:
-    """`gzip`, `zstd` or nothing, by the magic number."""
-    if head.startswith(GZIP_MAGIC):
-        return "gzip"
-    return "zstd" if head.startswith(ZSTD_MAGIC) else ""
-
-
-def is_packed(path: Path) -> bool:
-    """Whether the file is a gzip or zstd one."""
-    with path.open("rb") as stream:
-        return bool(packing(stream.read(4)))
-
-
-def open_unpacked(path: Path) -> BinaryIO:
-    """The file's text as a stream, unpacked where it is gzip or zstd. Reading may raise `DAMAGED`."""
-    with path.open("rb") as stream:
-        packed = packing(stream.read(4))
-    if packed == "gzip":
-        return cast("BinaryIO", gzip.open(path))
-    if packed == "zstd":
-        reader = zstandard.ZstdDecompressor().stream_reader(path.open("rb"), read_across_frames=True)
-        return cast("BinaryIO", io.BufferedReader(cast("io.RawIOBase", reader), 1 << 20))
-    return path.open("rb")
 
 
 @dataclass(slots=True)

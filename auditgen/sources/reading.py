@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import stat
-import zlib
 from collections import Counter
 from dataclasses import dataclass, replace
 from itertools import chain, combinations
@@ -29,6 +28,7 @@ from auditgen.evidence.model import (
     Reading,
     Run,
 )
+from auditgen.evidence.packed import DAMAGED
 from auditgen.evidence.tables import TableFault, connect
 from auditgen.plugins import load_plugins
 from auditgen.sources import refusal
@@ -370,7 +370,7 @@ def _read_table(
             table = table_of(copy, "table.parquet")
         else:
             table = table_of(path, base.format)
-    except (TableFault, OSError, EOFError, zlib.error) as error:
+    except (TableFault, *DAMAGED) as error:
         message = getattr(error, "message", str(error))
         anomaly = Anomaly("unreadable", message, blocks=True)
         return ReadFile(replace(base, anomalies=(anomaly,)))

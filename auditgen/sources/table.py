@@ -1,4 +1,4 @@
-"""Tables by a declared mapping: CSV, JSONL (gzip or not), Parquet, XLSX, recognised by content.
+"""Tables by a declared mapping: CSV, JSONL (packed or not), Parquet, XLSX, DuckDB, SQLite, by content.
 
 A table is the fallback: it claims only what no specific format claims, and is read only where
 `audit.yaml` says what its columns mean.
@@ -7,11 +7,10 @@ A table is the fallback: it claims only what no specific format claims, and is r
 from __future__ import annotations
 
 import csv
-import gzip
 import re
-import zlib
 from typing import TYPE_CHECKING, ClassVar
 
+from auditgen.evidence.packed import open_packed
 from auditgen.sources import spreadsheet
 from auditgen.sources.interface import HEAD_BYTES, Context, Item, Probe, Recognition
 from auditgen.sources.jsontext import loads
@@ -22,7 +21,8 @@ if TYPE_CHECKING:
 
     from auditgen.evidence.tables import Table
 
-GZIP_MAGIC = b"\x1f\x8b"
+DUCKDB_MAGIC, DUCKDB_AT = b"DUCK", 8
+"""Behind a checksum of eight bytes."""
 PARQUET_MAGIC = b"PAR1"
 DELIMITERS = ",;\t|"
 _COLUMN = re.compile(r"^[^\x00-\x1f<>{}]{1,100}$")
@@ -32,7 +32,7 @@ class TableSource:
     """Any table whose columns a mapping declares."""
 
     name: ClassVar[str] = "table"
-    version: ClassVar[str] = "2"
+    version: ClassVar[str] = "3"
     is_fallback: ClassVar[bool] = True
 
     def recognise(self, probe: Probe) -> Recognition | None:
@@ -41,16 +41,15 @@ class TableSource:
             return Recognition("table.xlsx", "zip with the parts of a workbook")
         if probe.head.startswith(PARQUET_MAGIC):
             return Recognition("table.parquet", "Parquet magic number")
-        head, packed = probe.head, ""
-        if head.startswith(GZIP_MAGIC):
-            packed = "+gzip"
-            try:
-                head = zlib.decompressobj(31).decompress(head, HEAD_BYTES)
-            except zlib.error:
-                return None
+        if probe.head[DUCKDB_AT:].startswith(DUCKDB_MAGIC):
+            return Recognition("table.duckdb", "DuckDB magic number")
+        if probe.sqlite_tables:
+            return Recognition("table.sqlite", "SQLite magic number")
+        head = probe.unpacked.head
+        packed = f"+{probe.packed}" if probe.packed else ""
         if b"\x00" in head:
             return None
-        if _is_jsonl(head, is_whole=probe.size <= len(probe.head)):
+        if _is_jsonl(head, is_whole=probe.unpacked.size <= len(head)):
             return Recognition(f"table.jsonl{packed}", "a JSON object on each line")
         delimiter = csv_delimiter(head)
         if delimiter is not None:
@@ -70,9 +69,9 @@ def table_of(path: Path, table_format: str) -> Table:
     base, _, packed = table_format.removeprefix("table.").partition("+")
     delimiter = ","
     if base == "csv":
-        with (gzip.open(path) if packed else path.open("rb")) as stream:
+        with open_packed(path, packed) as stream:
             delimiter = csv_delimiter(stream.read(HEAD_BYTES)) or ","
-    return describe(path, base, is_gzip=bool(packed), delimiter=delimiter)
+    return describe(path, base, packed=packed, delimiter=delimiter)
 
 
 def _is_jsonl(head: bytes, *, is_whole: bool) -> bool:

@@ -83,7 +83,7 @@ def test_both_translate_every_text_alike(rule: dict[str, Any], texts: list[str |
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "t.parquet"
         pq.write_table(pa.table({"value": pa.array(texts, pa.string())}), path)
-        table = describe(path, "parquet", is_gzip=False)
+        table = describe(path, "parquet")
         sql = canonical_sql(table, mapping)
         found = [row[0] for row in engine.execute(f"SELECT outcome FROM ({sql}) ORDER BY row").fetchall()]
     assert found == [value or Outcome.UNSCORED.value for value in wanted]

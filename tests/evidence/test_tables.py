@@ -527,7 +527,7 @@ def test_structs_and_columns_with_dots(kit: Any) -> None:
 def test_describing_what_is_something_else(kind: str, kit: Any) -> None:
     with pytest.raises(TableFault):
         describe(
-            kit.file(b"\x00\x01not a table" if kind == "parquet" else b""), kind, is_gzip=False
+            kit.file(b"\x00\x01not a table" if kind == "parquet" else b""), kind
         )
 
 

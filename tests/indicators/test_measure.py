@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from auditgen.evidence.engine import open_evidence
 from auditgen.evidence.model import DECIDED, ERRORS, UNDECIDED, Observation, Outcome
 from auditgen.indicators import Quantity, Request, Unmeasured, core_indicators, measure
-from auditgen.indicators.counters import adverse_records, hourly_counts, model_shares, sliced
+from auditgen.indicators.counters import adverse_records, model_shares, sliced
+from auditgen.indicators.ledger import ledgers
 
 REFUSED = ("refused", "blocked_input", "blocked_output")
 RATES = {
@@ -201,7 +202,10 @@ def test_hours_with_records(kit: Any) -> None:
     assert isinstance(found, Quantity)
     assert (found.numerator, found.denominator) == (10, 31 * 24)
     assert found.interval is None
-    assert sum(hourly_counts(evidence, ["s"]).values()) == 30
+    [kept] = ledgers(evidence, [file.reading for file in counted.files])
+    assert sum(hour.records for hour in kept.hours.values()) == 30
+    assert (kept.balance.read, kept.balance.inside, kept.balance.outside) == (32, 30, 2)
+    assert (kept.covered, kept.total_hours) == (10, 31 * 24)
 
 
 def test_a_guardrail_denial_without_a_known_action_is_undetermined(kit: Any) -> None:

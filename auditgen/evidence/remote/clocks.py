@@ -42,33 +42,81 @@ _MOST = {"s": 10**12, "ms": 10**15, "us": 10**18, "ns": 9 * 10**18}
 """Larger numbers are no times, in any calendar."""
 
 
-def micros_of_text(text: Any, zone: str | None) -> tuple[Any, Any]:
-    """An ISO 8601 text as microseconds since 1970 UTC, and whether its zone is known."""
-    is_iso = text.re_search(ISO) & ~text.re_search(NOT_PLAIN)
-    year, month, day = (_whole(text, ISO, group) for group in (1, 2, 3))
-    hour, minute, second = (_whole(text, ISO, group) for group in (5, 6, 8))
-    micros = _fraction(text, ISO, 10, 6)
-    is_day = month.between(1, 12) & (day >= 1) & (day <= _days_in(year, month))
-    midnight = (hour == 24) & (minute == 0) & (second == 0) & (micros == 0)
-    is_time = ((hour <= 23) | midnight) & (minute <= 59) & (second <= 59)
-    local = _days(year, month, day) * DAY + hour * HOUR + minute * MINUTE + second * SECOND + micros
-    sign = (_piece(text, ISO, 12) == "-").ifelse(-1, 1).cast("int64")
-    written = sign * (_whole(text, ISO, 13) * HOUR + _whole(text, ISO, 15) * MINUTE)
-    has_zone = _piece(text, ISO, 11) != ""
-    offset = has_zone.ifelse(written, _offset(local, zone))
-    is_known = has_zone | _is_within(local, zone)
-    none = ibis.null("int64")
-    at = (is_iso & is_day & is_time & is_known).ifelse(local - offset, none)
+class Stages:
+    """A relation built up in named steps, so that a query says each thing once and can be read."""
+
+    def __init__(self, table: Any, name: str = "rows") -> None:
+        self.table = table
+        self._name = name
+        self._count = 0
+
+    def keep(self, **columns: Any) -> Any:
+        """The relation with more columns, as the next step."""
+        return self.take(self.table.mutate(**columns))
+
+    def take(self, table: Any) -> Any:
+        """Another relation as the next step."""
+        self._count += 1
+        self.table = table.alias(f"auditgen_{self._name}_{self._count}")
+        return self.table
+
+    def drop(self, *names: str) -> Any:
+        """The relation without some columns."""
+        return self.take(self.table.drop(*names))
+
+
+def add_micros_of_text(stages: Stages, name: str, zone: str | None) -> None:
+    """Of the ISO 8601 text in column `name`: `name_at`, microseconds since 1970 UTC, and `name_known`."""
+    groups = {"year": 1, "month": 2, "day": 3, "hour": 5, "minute": 6, "second": 8, "hours": 13, "minutes": 15}
+    column = {part: f"{name}_{part}" for part in (*groups, "micros", "sign", "zone", "iso", "local", "written")}
+    text = stages.table[name]
+    stages.keep(
+        **{column[part]: _whole(text, ISO, group) for part, group in groups.items()},
+        **{
+            column["micros"]: _fraction(text, ISO, 10, 6),
+            column["sign"]: (_piece(text, ISO, 12) == "-").ifelse(-1, 1).cast("int64"),
+            column["zone"]: _piece(text, ISO, 11) != "",
+            column["iso"]: (text.re_search(ISO) & ~text.re_search(NOT_PLAIN)).fill_null(False),
+        },
+    )
+    part = {key: stages.table[of] for key, of in column.items() if key not in {"local", "written"}}
+    is_day = part["month"].between(1, 12) & (part["day"] >= 1)
+    is_day = is_day & (part["day"] <= _days_in(part["year"], part["month"]))
+    midnight = (part["hour"] == 24) & (part["minute"] == 0) & (part["second"] == 0) & (part["micros"] == 0)
+    is_time = ((part["hour"] <= 23) | midnight) & (part["minute"] <= 59) & (part["second"] <= 59)
+    time = part["hour"] * HOUR + part["minute"] * MINUTE + part["second"] * SECOND + part["micros"]
+    local = _days(part["year"], part["month"], part["day"]) * DAY + time
+    stages.keep(
+        **{
+            column["local"]: (part["iso"] & is_day & is_time).ifelse(local, ibis.null("int64")),
+            column["written"]: part["sign"] * (part["hours"] * HOUR + part["minutes"] * MINUTE),
+        }
+    )
+    local, written, has_zone = (stages.table[column[key]] for key in ("local", "written", "zone"))
+    text = stages.table[name]
     if zone is not None:
-        return at, ibis.literal(True)
-    usual = text.like(USUAL[0]) | text.like(USUAL[1]) | text.like(USUAL[2])
-    plain = text.re_search(WITH_ZONE) & ~text.re_search(NOT_PLAIN)
-    return at, ibis.coalesce(usual | plain, True)
+        known = ibis.literal(True)
+    else:
+        usual = text.like(USUAL[0]) | text.like(USUAL[1]) | text.like(USUAL[2])
+        plain = text.re_search(WITH_ZONE) & ~text.re_search(NOT_PLAIN)
+        known = (usual | plain).fill_null(True)
+    at = has_zone.ifelse(local - written, _from_wall(local, zone))
+    stages.keep(**{f"{name}_at": at, f"{name}_known": known})
+    stages.drop(*column.values())
 
 
-def micros_of_local(local: Any, zone: str | None) -> Any:
-    """Microseconds of a clock on the wall as microseconds UTC."""
-    return _is_within(local, zone).ifelse(local - _offset(local, zone), ibis.null("int64"))
+def add_micros_of_local(stages: Stages, name: str, zone: str | None) -> None:
+    """Of the microseconds of a clock on the wall in column `name`: `name_at`, microseconds UTC."""
+    stages.keep(**{f"{name}_at": _from_wall(stages.table[name], zone)})
+
+
+def _from_wall(local: Any, zone: str | None) -> Any:
+    """Microseconds of a clock on the wall as microseconds UTC, NULL where the zone's offset is not known."""
+    if zone in {None, "UTC"}:
+        return local
+    first, last = (_micros(datetime(year, 1, 1, tzinfo=UTC)) for year in (FIRST_YEAR, LAST_YEAR))
+    is_within = (local >= first) & (local < last)
+    return is_within.ifelse(local - _branch(local, offsets(zone or "UTC")), ibis.null("int64"))
 
 
 def micros_of_number(value: Any, unit: str) -> Any:
@@ -79,37 +127,48 @@ def micros_of_number(value: Any, unit: str) -> Any:
     kept = fits.ifelse(number, 0)
     negative, size = kept < 0, kept.abs()
     if unit == "ns":
-        found = _quotient(size, 1000) + (size % 1000 >= 500).ifelse(1, 0)
+        found = _thousands(size) + (size % 1000 >= 500).ifelse(1, 0)
     else:
         found = size * _PER_UNIT[unit]
     signed = negative.ifelse(-found, found).cast("int64")
     return fits.ifelse(signed, ibis.null("int64"))
 
 
-def micros_of_epoch_text(text: Any, unit: str) -> Any:
-    """A written number of units since 1970, its fraction rounded to nine digits and then to microseconds."""
-    is_number = text.re_search(EPOCH_TEXT) & ~text.re_search("[^0-9+.-]")
-    whole_text = _piece(text, EPOCH_TEXT, 2)
-    whole_size = whole_text.length()
+def add_micros_of_epoch_text(stages: Stages, name: str, unit: str) -> None:
+    """Of a written number of units since 1970 in column `name`: `name_at`.
+
+    Its fraction is rounded to nine digits and then to microseconds, as the embedded engine does.
+    """
+    text = stages.table[name]
+    digits = _piece(text, EPOCH_TEXT, 2)
     # a text of nineteen digits may be more than an integer holds
-    small = (whole_size < 19) | (whole_text <= str(_MOST["ns"]))
-    whole = (is_number & small).ifelse(whole_text, "0").nullif("").fill_null("0").cast("int64")
+    small = (digits.length() < 19) | (digits <= str(_MOST["ns"]))
     fraction = _piece(text, EPOCH_TEXT, 4)
-    tenth = fraction.concat("0000000000").substr(9, 1)
-    nano = _fraction(text, EPOCH_TEXT, 4, 9) + (tenth >= "5").ifelse(1, 0)
-    fits = is_number & small & (whole <= _MOST[unit])
-    kept = fits.ifelse(whole, 0)
+    tenth = fraction.concat("0000000000").substr(9, 1) >= "5"
+    number, nano, negative = f"{name}_number", f"{name}_nano", f"{name}_negative"
+    none = ibis.null("int64")
+    is_number = (text.re_search(EPOCH_TEXT) & ~text.re_search("[^0-9+.-]") & small).fill_null(False)
+    stages.keep(
+        **{
+            number: is_number.ifelse(small.ifelse(digits, "0").nullif("").fill_null("0").cast("int64"), none),
+            nano: _fraction(text, EPOCH_TEXT, 4, 9) + tenth.ifelse(1, 0),
+            negative: _piece(text, EPOCH_TEXT, 1) == "-",
+        }
+    )
+    number_, nano_ = stages.table[number], stages.table[nano]
+    kept = (number_ <= _MOST[unit]).ifelse(number_, none)
     if unit == "s":
-        found = kept * SECOND + _halves(nano, 1000)
+        found = kept * SECOND + _halves(nano_, 1000)
     elif unit == "ms":
-        found = kept * 1000 + _halves(nano, 1_000_000)
+        found = kept * 1000 + _halves(nano_, 1_000_000)
     elif unit == "us":
-        found = kept + _halves(nano, 1_000_000_000)
+        found = kept + _halves(nano_, 1_000_000_000)
     else:
-        rest = (kept % 1000) * 1_000_000_000 + nano
-        found = _quotient(kept, 1000) + (rest >= 500_000_000_000).ifelse(1, 0)
-    negative = _piece(text, EPOCH_TEXT, 1) == "-"
-    return fits.ifelse(negative.ifelse(-found, found).cast("int64"), ibis.null("int64"))
+        rest = (kept % 1000) * 1_000_000_000 + nano_
+        found = _thousands(kept) + (rest >= 500_000_000_000).ifelse(1, 0)
+    signed = stages.table[negative].ifelse(-found, found).cast("int64")
+    stages.keep(**{f"{name}_at": signed})
+    stages.drop(number, nano, negative)
 
 
 def floor_to(micros: Any, step: int) -> Any:
@@ -134,9 +193,15 @@ def _fraction(text: Any, pattern: str, group: int, digits: int) -> Any:
 
 
 def _quotient(number: Any, divisor: int) -> Any:
-    """Whole division of what is not negative, without a detour over floating point."""
-    exact = number - number % divisor
-    return (exact // divisor).cast("int64") if divisor < 2**20 else exact
+    """Whole division of what is not negative and so small that floating point holds it exactly."""
+    return ((number - number % divisor) // divisor).cast("int64")
+
+
+def _thousands(number: Any) -> Any:
+    """A thousandth of what is not negative, cut off; by its digits, for it may be too large for floating point."""
+    text = number.cast("string")
+    head = text.substr(0, text.length() - 3)
+    return (number < 1000).ifelse("0", head).cast("int64")
 
 
 def _halves(number: Any, divisor: int) -> Any:
@@ -156,20 +221,6 @@ def _days(year: Any, month: Any, day: Any) -> Any:
     leaps = _quotient(shifted, 4) - _quotient(shifted, 100) + _quotient(shifted, 400)
     of_year = _quotient(((month + 9) % 12) * 153 + 2, 5) + day - 1
     return shifted * 365 + leaps + of_year - 719_468 - 146_097
-
-
-def _is_within(local: Any, zone: str | None) -> Any:
-    if zone in {None, "UTC"}:
-        return ibis.literal(True)
-    first, last = (_micros(datetime(year, 1, 1, tzinfo=UTC)) for year in (FIRST_YEAR, LAST_YEAR))
-    return (local >= first) & (local < last)
-
-
-def _offset(local: Any, zone: str | None) -> Any:
-    """Microseconds to take from a clock on the wall: of an hour that occurs twice the later one is meant."""
-    if zone in {None, "UTC"}:
-        return ibis.literal(0, type="int64")
-    return _branch(local, offsets(zone or "UTC"))
 
 
 def _branch(local: Any, steps: Sequence[tuple[int, int]]) -> Any:

@@ -1,0 +1,217 @@
+"""The only door to another engine: connect, find a table, ask for integers."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from auditgen.errors import EnvironmentRefused
+from auditgen.evidence.remote.model import Query
+
+try:
+    import ibis
+    import ibis.expr.datatypes as dt
+except ImportError as error:
+    raise EnvironmentRefused(
+        f"`engine:` needs a package that is not installed: {error.name or error}",
+        hint="pip install 'auditgen[engines]'",
+    ) from error
+
+from auditgen.evidence.remote.canonical import Source
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+SPARK, POSTGRES = "pyspark", "postgres"
+BACKENDS = {"sc": SPARK, "postgres": POSTGRES, "postgresql": POSTGRES}
+"""Scheme of a URL to the backend behind it: those that our tests run against."""
+MAX_FAULT = 300
+
+
+@ibis.udf.scalar.builtin
+def unix_micros(moment: dt.timestamp) -> dt.int64:  # type: ignore[empty-body]
+    """Spark's own: microseconds since 1970."""
+
+
+@ibis.udf.scalar.builtin(name="extract", database="pg_catalog")
+def pg_extract(part: dt.string, moment: dt.timestamp) -> dt.decimal:  # type: ignore[empty-body]
+    """PostgreSQL's own, exact since version 14."""
+
+
+@ibis.udf.scalar.builtin(name="isfinite")
+def pg_isfinite(moment: dt.timestamp) -> dt.boolean:  # type: ignore[empty-body]
+    """PostgreSQL's own: its times can be infinite."""
+
+
+@ibis.udf.scalar.builtin
+def md5(text: dt.string) -> dt.string:  # type: ignore[empty-body]
+    """The digest as 32 hexadecimal digits, which every backend here has under this name."""
+
+
+class NoSuchTable(Exception):
+    """The engine has no table of that name; `known` are those it has."""
+
+    def __init__(self, known: tuple[str, ...]) -> None:
+        super().__init__()
+        self.known = known
+
+
+@dataclass
+class Connection:
+    """An open engine. Every query that it is asked is kept with the number of rows it gave."""
+
+    name: str
+    backend: str
+    version: str
+    handle: Any
+    secret: str = ""
+    queries: list[Query] = field(default_factory=list)
+
+    def rows(self, title: str, expression: Any) -> list[dict[str, Any]]:
+        """Rows of a query. Raises EnvironmentRefused with what the engine said, without credentials."""
+        try:
+            text = str(ibis.to_sql(expression, dialect=self.backend))
+            import time; t0=time.time()
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                found: list[dict[str, Any]] = self.handle.to_pyarrow(expression).to_pylist()
+        except Exception as error:  # every engine has its own
+            raise self._refused(f"could not count ({title})", error) from error
+        print(title, time.time()-t0)
+        self.queries.append(Query(title, text, len(found)))
+        return found
+
+    def source(self, table: str) -> Source:
+        """A table or view, dotted names allowed. Raises NoSuchTable, EnvironmentRefused."""
+        *above, name = table.split(".")
+        database = tuple(above) or None
+        try:
+            known = self._tables(database)
+        except Exception as error:
+            if database is not None:
+                raise NoSuchTable(()) from error
+            raise self._refused("does not list its tables", error) from error
+        if name not in known:
+            raise NoSuchTable(tuple(".".join((*above, other)) for other in known))
+        try:
+            found = self.handle.table(name, database=database)
+            clocks = self._clocks(found, table)
+        except Exception as error:
+            raise self._refused(f"does not show `{table}`", error) from error
+        return Source(found, clocks, _micros_by_extract if self.backend == POSTGRES else _micros_by_spark)
+
+    def close(self) -> None:
+        """Let go of the engine."""
+        try:
+            if self.backend == SPARK:
+                self.handle._session.stop()
+            else:
+                self.handle.disconnect()
+        except Exception:  # it is gone already
+            return
+
+    def _tables(self, database: tuple[str, ...] | None) -> tuple[str, ...]:
+        names = self.handle.list_tables(database=database)
+        if self.backend == POSTGRES:
+            names = [*names, *self.handle.list_views(database=database)] if _lists_views(self.handle) else names
+        return tuple(sorted(set(names)))
+
+    def _clocks(self, found: Any, table: str) -> dict[str, bool]:
+        if self.backend != SPARK:
+            return dict(_typed_clocks("", found.schema().items()))
+        quoted = ".".join(f"`{part.replace('`', '``')}`" for part in table.split("."))
+        native = self.handle._session.table(quoted).schema
+        return dict(_spark_clocks("", native.fields))
+
+    def _refused(self, what: str, error: Exception) -> EnvironmentRefused:
+        return EnvironmentRefused(
+            f"the engine `{self.name}` {what}: {_said(error, self.secret)}; nothing was written",
+            hint="can the engine be reached, and may this user read the table?",
+        )
+
+
+def connect(url: str, *, name: str, secret: str = "") -> Connection:
+    """Open an engine. Raises EnvironmentRefused with its name, never with credentials."""
+    parts = urlsplit(url)
+    backend = BACKENDS[parts.scheme]
+    logging.getLogger("pyspark").setLevel(logging.CRITICAL)  # it logs what we report
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            handle, version = (_spark if backend == SPARK else _postgres)(url, secret)
+    except ImportError as error:
+        raise EnvironmentRefused(
+            f"`engine:` needs a package that is not installed: {error.name or error}",
+            hint="pip install 'auditgen[engines]'",
+        ) from error
+    except Exception as error:
+        raise EnvironmentRefused(
+            f"the engine `{name}` cannot be reached: {_said(error, secret)}; nothing was written",
+            hint="is the address right, is it running, and is the secret in the environment?",
+        ) from error
+    return Connection(name, backend, version, handle, secret)
+
+
+def _spark(url: str, secret: str) -> tuple[Any, str]:
+    from pyspark.sql import SparkSession
+
+    address = url if not secret else f"{url.rstrip('/')}/;token={secret}" if ";" not in url else f"{url};token={secret}"
+    builder: Any = SparkSession.builder
+    session = builder.remote(address).create()
+    session.conf.set("spark.sql.session.timeZone", "UTC")
+    handle = ibis.pyspark.connect(session)
+    return handle, str(session.version)
+
+
+def _postgres(url: str, secret: str) -> tuple[Any, str]:
+    parts = urlsplit(url)
+    handle = ibis.postgres.connect(
+        host=parts.hostname,
+        port=parts.port or 5432,
+        user=parts.username,
+        password=secret or None,
+        database=parts.path.strip("/") or None,
+    )
+    handle.raw_sql("SET TIME ZONE 'UTC'").close()
+    return handle, str(handle.version)
+
+
+def _micros_by_spark(column: Any, is_moment: bool) -> Any:
+    return unix_micros(column)  # a clock on a wall is read in the session's zone, which is UTC
+
+
+def _micros_by_extract(column: Any, is_moment: bool) -> Any:
+    finite = pg_isfinite(column).ifelse(column, ibis.null(column.type()))
+    return (pg_extract("epoch", finite) * 1_000_000).cast("int64")
+
+
+def _typed_clocks(above: str, columns: Any) -> Any:
+    for name, kind in columns:
+        if kind.is_timestamp():
+            yield f"{above}{name}", kind.timezone is not None
+        elif kind.is_struct():
+            yield from _typed_clocks(f"{above}{name}.", kind.items())
+
+
+def _spark_clocks(above: str, fields: Any) -> Any:
+    for one in fields:
+        kind = one.dataType
+        if hasattr(kind, "fields"):
+            yield from _spark_clocks(f"{above}{one.name}.", kind.fields)
+        elif kind.typeName() in {"timestamp", "timestamp_ntz"}:
+            yield f"{above}{one.name}", kind.typeName() == "timestamp"
+
+
+def _lists_views(handle: Any) -> bool:
+    return hasattr(handle, "list_views")
+
+
+def _said(error: Exception, secret: str) -> str:
+    """The first line of what an engine said, without a secret that it may have repeated."""
+    text = (str(error).strip().splitlines() or [type(error).__name__])[0]
+    return (text.replace(secret, "***") if secret else text)[:MAX_FAULT]
+
+

@@ -1,0 +1,278 @@
+"""The cube of a table that stays where it is: two groupings, and what repeats.
+
+Only whole numbers, times and words that rows are grouped by come back.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import ibis
+
+from auditgen.errors import EnvironmentRefused
+from auditgen.evidence.columnar import UNKNOWN_WORD, WORDS
+from auditgen.evidence.cube import CELL, DIMENSIONS, HOUR, MEASURES
+from auditgen.evidence.remote.canonical import add_moment, canonical, raw_moment, unmarked, untranslated
+from auditgen.evidence.remote.clocks import DAY, MINUTE, Stages
+from auditgen.evidence.remote.connection import md5
+from auditgen.evidence.remote.model import Counted, Day
+from auditgen.evidence.repeats import JUDGED, LOGGED, Repeats
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import date
+
+    from auditgen.evidence.mapping import RecordMap
+    from auditgen.evidence.remote.canonical import Source
+    from auditgen.evidence.remote.connection import Connection
+
+SHOWN_VALUES, SHOWN_TIMES = 20, 3
+_LANES = 2**32
+_MARKED = (*WORDS, "model", "prompt_key", "outcome", "watch")
+_SUMMED = ("record", "at", "received", "zone_written", *DIMENSIONS)
+"""What a row's checksum is over."""
+
+
+def count_table(
+    connection: Connection, source: Source, mapping: RecordMap, period: tuple[date, date]
+) -> Counted:
+    """Count a table. Raises UnfitColumn, EnvironmentRefused."""
+    stages, fixed = canonical(source, mapping)
+    rows = stages.table
+    grouped = [name for name in DIMENSIONS if name not in fixed]
+    cells = _lines(connection.rows("cells", _grouped(rows, fixed, ["day", *grouped])), CELL, fixed)
+    digested = stages.keep(digest=_digest(rows, fixed))
+    stages.keep(lane0=_lane(digested["digest"], 0), lane1=_lane(digested["digest"], 8))
+    found = connection.rows("hours", _grouped(stages.table, fixed, ["hour"], lanes=True))
+    hours = _lines(found, HOUR, {})
+    days = _days(found)
+    totals: dict[str, int] = {}
+    for line in cells:
+        key = "" if line["day"] is None else _date(line["day"])
+        totals[key] = totals.get(key, 0) + line["n"]
+    if totals != {day.day: day.rows for day in days}:
+        message = f"the table changed on `{connection.name}` while it was counted; nothing was written"
+        raise EnvironmentRefused(message, hint="count a snapshot, or when nobody writes to it")
+    repeats, copies = Repeats(), []
+    if mapping.record is not None:
+        if "record" in fixed:
+            rows = rows.mutate(record=ibis.literal(fixed["record"]))
+        repeats, copies = _repeated(connection, rows, fixed, period)
+    return Counted(
+        cells=tuple((*cells, *hours)),
+        copies=tuple(copies),
+        repeats=repeats,
+        days=days,
+        unmapped=_unmapped(connection, source, mapping, cells),
+        undated=_undated(connection, source, mapping) if "" in totals else (),
+    )
+
+
+def _grouped(
+    rows: Any, fixed: Mapping[str, str | None], keys: Sequence[str], *, lanes: bool = False, weight: str = ""
+) -> Any:
+    """Whole numbers by the keys. `weight`: a column that says for how many records a row stands."""
+
+    def number(condition: Any) -> Any:
+        times = rows[weight] if weight else ibis.literal(1, type="int64")
+        return condition.ifelse(times, ibis.literal(0, type="int64")).sum().cast("int64")
+
+    def equals(name: str, word: str) -> Any:
+        return None if name in fixed else (rows[name] == word).fill_null(False)
+
+    late = None
+    if "received" not in fixed:
+        late = (rows.received > rows["at"] + DAY).fill_null(False)
+    measures = {
+        "n": (rows[weight].sum() if weight else rows.count()).cast("int64"),
+        "first_at": rows["at"].min(),
+        "last_at": rows["at"].max(),
+    }
+    conditions = {
+        "late": late,
+        "zoneless": ~rows.zone_written,
+        "blocked": equals("guardrail_action", "block"),
+        "transport_blocked": equals("transport", "blocked"),
+    }
+    measures |= {name: number(found) for name, found in conditions.items() if found is not None}
+    if lanes:
+        measures |= {f"lane{n}": rows[f"lane{n}"].sum().cast("int64") for n in (0, 1)}
+    return rows.group_by([rows[key] for key in keys]).aggregate(**measures)
+
+
+def _lines(
+    found: Sequence[Mapping[str, Any]], level: int, fixed: Mapping[str, str | None]
+) -> list[dict[str, Any]]:
+    """Lines of the cube, in an order of their own."""
+    lines = []
+    for row in found:
+        line: dict[str, Any] = {"level": level, "part": 0, "day": row.get("day"), "hour": row.get("hour")}
+        line |= {name: row.get(name, fixed.get(name)) for name in DIMENSIONS}
+        line |= {name: int(row.get(name, 0)) for name in MEASURES}
+        line |= {name: row[name] for name in ("first_at", "last_at")}
+        lines.append(line)
+    lines.sort(key=_in_order)
+    return lines
+
+
+def _in_order(line: Mapping[str, Any]) -> tuple[tuple[bool, Any], ...]:
+    return tuple((value is not None, "" if value is None else value) for value in line.values())
+
+
+def _repeated(
+    connection: Connection, rows: Any, fixed: Mapping[str, str | None], period: tuple[date, date]
+) -> tuple[Repeats, list[dict[str, Any]]]:
+    """What rows of the period share a record's id: as `repeats.py` defines it, over rows counted by content.
+
+    Of rows that are equal in time and in all that is judged, the one that is no copy is chosen by content.
+    """
+    start, end = (_micros_of_day(day) for day in period)
+    dated = rows.filter((rows["at"] >= start) & (rows["at"] < end + DAY) & rows.record.notnull())
+    stages = Stages(dated, "repeated")
+    dated = stages.take(dated)
+    twice = dated.group_by("record").aggregate(times=dated.count())
+    twice = stages.take(twice.filter(twice.times > 1).select(shared="record"))
+    found = connection.rows("ids that occur more than once", twice.aggregate(n=twice.count()))
+    if not found or not found[0]["n"]:
+        return Repeats(), []
+    shared = dated.join(twice, dated.record == twice.shared, how="inner").drop("shared")
+    if "watch_basis" not in fixed:  # a word that is not translated has no basis
+        none = ibis.null("string")
+        basis = (shared.watch == UNKNOWN_WORD).ifelse(none, shared.watch_basis)
+        shared = shared.mutate(watch_basis=basis)
+    shared = stages.take(
+        shared.mutate(**{n: unmarked(n, shared[n]) for n in _MARKED if n in shared.columns})
+    )
+    content = [name for name in shared.columns if name not in {"day", "hour"}]
+    alike = stages.take(shared.group_by([*content, "day", "hour"]).aggregate(m=shared.count()))
+    own = ["record"]
+    judged = [*own, *(n for n in JUDGED if n not in fixed)]
+    group = [*own, *(n for n in LOGGED if n not in fixed)]
+    order = [alike["at"], *(alike[n] for n in content if n not in {*group, "at"})]
+    alike = stages.keep(
+        place=ibis.row_number().over(group_by=group, order_by=order),
+        since=alike["at"] - alike["at"].min().over(group_by=group),
+        all_own=alike.m.sum().over(group_by=own).cast("int64"),
+        all_judged=alike.m.sum().over(group_by=judged).cast("int64"),
+    )
+    first = (alike.place == 0).ifelse(1, 0).cast("int64")
+    alike = stages.keep(
+        copies=(alike.since <= MINUTE).ifelse(alike.m - first, 0).cast("int64"),
+        differs=alike.all_own != alike.all_judged,
+    )
+    kept = alike.m - alike.copies
+    none = ibis.literal(0, type="int64")
+    summed = alike.aggregate(
+        copies=alike.copies.sum().cast("int64"),
+        differing=ibis.ifelse(alike.differs, kept, none).sum().cast("int64"),
+        agreeing=ibis.ifelse(alike.differs, none, kept).sum().cast("int64"),
+    )
+    own_agreeing = alike.filter(~alike.differs).select("record").distinct()
+    [total] = connection.rows("rows that share an id", summed)
+    [firsts] = connection.rows("ids whose rows agree", own_agreeing.aggregate(n=own_agreeing.count()))
+    repeats = Repeats(
+        copies=int(total["copies"] or 0),
+        reused=int(total["agreeing"] or 0) - int(firsts["n"]),
+        contradicting=int(total["differing"] or 0),
+    )
+    if not repeats.copies:
+        return repeats, []
+    copied = alike.filter(alike.copies > 0)
+    grouped = [name for name in DIMENSIONS if name not in fixed]
+    by_day = _grouped(copied, fixed, ["day", *grouped], weight="copies")
+    by_hour = _grouped(copied, fixed, ["hour"], weight="copies")
+    return repeats, [
+        *_lines(connection.rows("cells of copies", by_day), CELL, fixed),
+        *_lines(connection.rows("hours of copies", by_hour), HOUR, {}),
+    ]
+
+
+def _unmapped(
+    connection: Connection, source: Source, mapping: RecordMap, cells: Sequence[Mapping[str, Any]]
+) -> dict[str, tuple[tuple[str, int], ...]]:
+    """Of fields with a mark, the values that no rule translates, most frequent first."""
+    marked = {name for name in _MARKED if any(line[name] == UNKNOWN_WORD for line in cells)}
+    out = {}
+    for field, rules in mapping.rules().items():
+        if field not in marked:
+            continue
+        rows = untranslated(source, field, rules)
+        if rows is None:
+            continue
+        counted = rows.group_by("text").aggregate(n=rows.count())
+        first = counted.order_by([counted.n.desc(), counted.text.asc()]).limit(SHOWN_VALUES)
+        found = connection.rows(f"values of `{field}` that are not translated", first)
+        found.sort(key=lambda row: (-row["n"], row["text"]))
+        if found:
+            out[field] = tuple((row["text"][:200], int(row["n"])) for row in found)
+    return out
+
+
+def _undated(connection: Connection, source: Source, mapping: RecordMap) -> tuple[str, ...]:
+    """A few of the texts that were found where a time should be."""
+    rule = mapping.time
+    if rule is None or rule.from_ is None or rule.from_ in source.clocks:
+        return ()
+    text = source.text("time", rule.from_)
+    stages = Stages(source.table)
+    stages.take(source.table.select(text=text, clock_time=raw_moment(source, "time", rule)))
+    at, _ = add_moment(stages, source, "time", rule, mapping.time_zone)
+    rows = stages.table
+    rows = rows.filter(rows.text.notnull() & rows[at].isnull()).select("text").distinct()
+    found = connection.rows("texts that are no time", rows.order_by(rows.text.asc()).limit(SHOWN_TIMES))
+    return tuple(sorted(row["text"][:60] for row in found))
+
+
+def _digest(rows: Any, fixed: Mapping[str, str | None]) -> Any:
+    """The MD5 of a row's canonical content: of each column its length and its text, so that none can shift."""
+    parts: Any = ibis.literal("")
+    for name in _SUMMED:
+        if name in fixed:
+            value = fixed[name]
+            text = ibis.literal("-" if value is None else f"{len(value)}:{value}")
+        else:
+            column = rows[name]
+            if name == "sampling_rate":  # a share as billionths: a float is written differently everywhere
+                column = (column * 1_000_000_000).round(0).cast("int64")
+            if name == "zone_written":
+                column = column.ifelse("1", "0")
+            column = column if column.type().is_string() else column.cast("string")
+            text = column.length().cast("string").concat(":", column).fill_null("-")
+        parts = parts.concat(text)
+    return md5(parts)
+
+
+def _lane(digest: Any, start: int) -> Any:
+    """Thirty-two bits of a digest as a whole number, from its hexadecimal digits."""
+    number = ibis.literal(0, type="int64")
+    for place in range(8):
+        digit = ibis.literal("0123456789abcdef").find(digest.substr(start + place, 1)).cast("int64")
+        number = number * 16 + digit
+    return number
+
+
+def _days(found: Sequence[Mapping[str, Any]]) -> tuple[Day, ...]:
+    sums: dict[str, list[int]] = {}
+    for row in found:
+        key = "" if row["hour"] is None else _date(row["hour"])
+        total = sums.setdefault(key, [0, 0, 0])
+        for place, name in enumerate(("n", "lane0", "lane1")):
+            total[place] += int(row[name])
+    return tuple(
+        Day(day, n, f"{first % _LANES:08x}{second % _LANES:08x}")
+        for day, (n, first, second) in sorted(sums.items())
+    )
+
+
+def _date(micros: int) -> str:
+    """The ISO date of a time; beyond our calendar the number of the day."""
+    from datetime import UTC, datetime, timedelta
+
+    try:
+        return (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=micros)).date().isoformat()
+    except OverflowError:
+        return f"day {micros // DAY}"
+
+
+def _micros_of_day(day: date) -> int:
+    return (day.toordinal() - 719_163) * DAY
