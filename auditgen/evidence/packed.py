@@ -1,4 +1,4 @@
-"""Packed text files: gzip and zstd, told by their magic numbers, read as streams that notice a missing end."""
+"""Packed text files: gzip and zstd, told by their magic numbers; a missing end is noticed."""
 
 from __future__ import annotations
 
@@ -88,3 +88,31 @@ def open_unpacked(path: Path) -> BinaryIO:
     with path.open("rb") as stream:
         packed = packing(stream.read(4))
     return open_packed(path, packed)
+
+
+def beginning(packed: bytes, limit: int) -> bytes:
+    """What the first bytes of a packed file hold, as far as they can be unpacked."""
+    if packing(packed) != "gzip":
+        return _beginning_of_frames(packed, limit)
+    text = b""
+    while packed and len(text) < limit:
+        member = zlib.decompressobj(31)
+        try:
+            text += member.decompress(packed, limit - len(text))
+        except zlib.error:
+            break
+        packed = member.unused_data
+    return text
+
+
+def _beginning_of_frames(packed: bytes, limit: int) -> bytes:
+    text = b""
+    frame = zstandard.ZstdDecompressor().decompressobj()
+    for at in range(0, len(packed), _TAKEN):
+        try:
+            text += frame.decompress(packed[at : at + _TAKEN])
+        except zstandard.ZstdError:
+            break
+        if len(text) >= limit or frame.eof:
+            break
+    return text[:limit]

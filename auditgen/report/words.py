@@ -124,9 +124,14 @@ def rate_text(arm: Arm, noun: str, confidence: float) -> str:
     places = decimals_for(arm.estimate)
     return (
         f"{count(arm.numerator)}/{count(arm.denominator)} {noun}, "
-        f"{percent(arm.estimate, places)}, {round(confidence * 100, 1):g} % CI "
+        f"{percent(arm.estimate, places)}{_weighted(arm)}, {round(confidence * 100, 1):g} % CI "
         f"{bounds(arm.interval.lower, arm.interval.upper, places)}"
     )
+
+
+def _weighted(arm: Arm) -> str:
+    """Told where the share is not numerator by denominator, because records stand for unlike numbers."""
+    return "" if arm.weighted is None else " weighted for sampling"
 
 
 def complete_text(arm: Arm) -> str:
@@ -184,12 +189,18 @@ def figure(quantity: Quantity) -> Figure:
         unit = "fraction"
         text = arms[0].text
         if quantity.numerator == 0:
-            upper = zero_event_upper(quantity.denominator, confidence)
+            # weights make a record count for less than one
+            [arm] = quantity.arms
+            [one] = quantity.arms
+            alike = one.denominator if one.weighted is None else max(1, int(one.effective_size))
+            upper = zero_event_upper(alike, confidence)
             caveats.append(
                 f"None in {count(quantity.denominator)} still allows a rate up to "
                 f"{percent(upper)} ({round(confidence * 100, 1):g} % one-sided); "
                 f"{count(trials_to_show(0.01, confidence))} would be needed to show less than 1 %."
             )
+    if quantity.rates:
+        caveats.append(_sampled(quantity))
     repeats = [arm for arm in quantity.arms if arm.clusters < arm.denominator]
     if repeats and indicator.shape != "coverage":
         prompts = sum(arm.clusters for arm in quantity.arms)
@@ -222,14 +233,31 @@ def figure(quantity: Quantity) -> Figure:
     )
 
 
+def _sampled(quantity: Quantity) -> str:
+    shares = ", ".join(f"{percent(rate)} ({count(n)} records)" for rate, n in quantity.rates.items())
+    text = f"The log kept a share of the requests: {shares}. The interval holds if they were chosen at random"
+    if any(arm.weighted is not None for arm in quantity.arms):
+        size = sum(arm.effective_size for arm in quantity.arms)
+        text += (
+            f"; each record is weighted by one over its share, which leaves as much as {size:.0f} records of "
+            "equal weight would say. Breakdowns count logged records, without weights"
+        )
+    return text + "."
+
+
 def _method(quantity: Quantity) -> str:
     assert quantity.interval is not None
     clustered = any(arm.clusters < arm.denominator for arm in quantity.arms)
-    return quantity.interval.method + (", clustered by prompt" if clustered else "")
+    weighted = any(arm.weighted is not None for arm in quantity.arms)
+    return (
+        quantity.interval.method
+        + (", clustered by prompt" if clustered else "")
+        + (", weighted for sampling" if weighted else "")
+    )
 
 
 def _short(arm: Arm) -> str:
-    return f"{count(arm.numerator)}/{count(arm.denominator)}, {percent(arm.estimate)}"
+    return f"{count(arm.numerator)}/{count(arm.denominator)}, {percent(arm.estimate)}{_weighted(arm)}"
 
 
 def _of(arm: Arm) -> str:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from auditgen.evidence.model import Observation
-    from auditgen.sources.gateway_log import GatewayLog
+    from auditgen.sources.production_log import ProductionLog
 
 COLUMNS = {"CorrelationId", "SequenceNumber"}
 MESSAGES = ("RequestMessages", "ResponseMessages")
@@ -38,7 +38,7 @@ class _Exchange:
     chars: int = 0
 
 
-def read_exchanges(path: Path, rows: ExportedRows, log: GatewayLog) -> Iterator[Observation]:
+def read_exchanges(path: Path, rows: ExportedRows, log: ProductionLog) -> Iterator[Observation]:
     """Every exchange, once. The file is read twice: first to learn how many rows each has."""
     expected = Tally()
     for _, row in ExportedRows(path):
@@ -68,7 +68,7 @@ def read_exchanges(path: Path, rows: ExportedRows, log: GatewayLog) -> Iterator[
         yield _exchange(key, exchange, log)
 
 
-def _exchange(key: str, exchange: _Exchange, log: GatewayLog) -> Observation:
+def _exchange(key: str, exchange: _Exchange, log: ProductionLog) -> Observation:
     log.screen([row for _, row in exchange.rows])
     ordered = _ordered(exchange.rows, log)
     first = ordered[0]
@@ -92,7 +92,7 @@ def _exchange(key: str, exchange: _Exchange, log: GatewayLog) -> Observation:
     )
 
 
-def _ordered(rows: list[tuple[int, dict[str, Any]]], log: GatewayLog) -> list[dict[str, Any]]:
+def _ordered(rows: list[tuple[int, dict[str, Any]]], log: ProductionLog) -> list[dict[str, Any]]:
     """The rows by their number, each once; pieces that are missing are counted."""
     found: list[tuple[int, dict[str, Any]]] = []
     for number, row in sorted(rows, key=lambda pair: pair[0]):

@@ -15,7 +15,7 @@ from auditgen.evidence.model import Score
 from auditgen.sources import azure_filters, azure_gateway
 from auditgen.sources.chat_reply import prompt_of, reply_of
 from auditgen.sources.exported_rows import ExportedRows, nested, shape_of
-from auditgen.sources.gateway_log import GatewayLog
+from auditgen.sources.production_log import ProductionLog
 from auditgen.sources.interface import Context, Item, Probe, Recognition
 from auditgen.sources.jsontext import as_dict, as_list, as_number, as_text, raw_text
 from auditgen.sources.outcomes import Guard, Signals
@@ -63,7 +63,7 @@ class AzureOpenAiSource:
     def read(self, path: Path, context: Context) -> Iterator[Item]:
         """Every request."""
         rows = ExportedRows(path)
-        log = GatewayLog(context, self.name, "Azure OpenAI")
+        log = ProductionLog(context, self.name, "Azure OpenAI")
         if rows.shape.columns >= azure_gateway.COLUMNS:
             yield from azure_gateway.read_exchanges(path, rows, log)
         else:
@@ -95,7 +95,7 @@ def _is_azure(body: dict[str, Any]) -> bool:
     )
 
 
-def _requests(rows: ExportedRows, log: GatewayLog) -> Iterator[Observation]:
+def _requests(rows: ExportedRows, log: ProductionLog) -> Iterator[Observation]:
     """Replies as they come; chunks are gathered by their id."""
     streams: OrderedDict[str, tuple[str, list[dict[str, Any]]]] = OrderedDict()
     headless: tuple[str, dict[str, Any]] | None = None
@@ -149,7 +149,7 @@ def _merged(chunks: list[dict[str, Any]]) -> dict[str, Any]:
     return {**found, "choices": choices, **annotated}
 
 
-def _request(raw: dict[str, Any], locator: str, log: GatewayLog) -> Observation:
+def _request(raw: dict[str, Any], locator: str, log: ProductionLog) -> Observation:
     log.screen(raw)
     body = _body(raw)
     is_wrapped = body is not raw
@@ -186,7 +186,7 @@ def _request(raw: dict[str, Any], locator: str, log: GatewayLog) -> Observation:
 
 
 def _analysis(
-    raw: dict[str, Any], body: dict[str, Any], locator: str, log: GatewayLog
+    raw: dict[str, Any], body: dict[str, Any], locator: str, log: ProductionLog
 ) -> Observation:
     """One Content Safety analysis: severities without a scale, so no verdict follows from them."""
     log.note("units-uncertain", "severities whose scale (0 to 6 or 0 to 7) the record does not name")

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from auditgen.sources import bedrock_guardrails as guardrails
 from auditgen.sources.chat_reply import Reply, content_of, prompt_of, reply_of
 from auditgen.sources.exported_rows import ExportedRows, nested, shape_of
-from auditgen.sources.gateway_log import GatewayLog
+from auditgen.sources.production_log import ProductionLog
 from auditgen.sources.interface import Context, Item, Probe, Recognition
 from auditgen.sources.jsontext import as_dict, as_list, as_text
 from auditgen.sources.outcomes import Guard, Signals
@@ -71,7 +71,7 @@ class BedrockSource:
     def read(self, path: Path, context: Context) -> Iterator[Item]:
         """Every call, or every judgement of a guardrail."""
         rows = ExportedRows(path)
-        log = GatewayLog(context, self.name, "Amazon Bedrock")
+        log = ProductionLog(context, self.name, "Amazon Bedrock")
         for locator, raw in rows:
             row = _unwrapped(raw)
             found = _result(row, locator, log) if "assessments" in row else _call(row, locator, log)
@@ -90,7 +90,7 @@ def _unwrapped(row: dict[str, Any]) -> dict[str, Any]:
     return row
 
 
-def _call(raw: dict[str, Any], locator: str, log: GatewayLog) -> Observation | None:
+def _call(raw: dict[str, Any], locator: str, log: ProductionLog) -> Observation | None:
     log.screen(raw)
     if raw.get("schemaType") != SCHEMA:
         log.skip("records of another kind")
@@ -139,7 +139,7 @@ def _call(raw: dict[str, Any], locator: str, log: GatewayLog) -> Observation | N
     )
 
 
-def _result(raw: dict[str, Any], locator: str, log: GatewayLog) -> Observation:
+def _result(raw: dict[str, Any], locator: str, log: ProductionLog) -> Observation:
     """One ApplyGuardrail result: a verdict on one text; what the application did, it does not say."""
     log.screen(raw)
     source = raw.get("source")

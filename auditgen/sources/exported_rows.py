@@ -1,11 +1,13 @@
-"""Rows that a tool exported, whatever the file: CSV, JSON Lines, a JSON array or object, Parquet.
+"""Rows that a tool exported, whatever the file: CSV, JSON Lines, a JSON array, JSON objects, Parquet.
 
-CSV and JSON may be packed (gzip, zstd). Every row is a record by name of column; columns that hold JSON as
-text stay text, because only the reader knows which they are (`nested`).
+CSV and JSON may be packed (gzip, zstd); byte offsets are those of the unpacked text. Every row is a record by
+name of column; columns that hold JSON as text stay text, because only the reader knows which they are
+(`nested`).
 """
 
 from __future__ import annotations
 
+import codecs
 import csv
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -15,13 +17,8 @@ import ijson
 
 from auditgen.evidence.model import Anomaly
 from auditgen.sources.interface import HEAD_BYTES, Probe
-from auditgen.sources.jsontext import (
-    FiniteStream,
-    build_object,
-    loads,
-    parse_events,
-)
-from auditgen.sources.lines import DAMAGED, Lines, open_unpacked
+from auditgen.sources.jsontext import FiniteStream, build_object, loads, parse_events
+from auditgen.sources.lines import DAMAGED, SHOWN_LINES, Lines, open_unpacked
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -33,8 +30,11 @@ MAX_CELL = 64 * 1024 * 1024
 MAX_LINE = 256 * 1024 * 1024
 MAX_WIDTH = 5000
 MAX_OBJECT = 64 * 1024 * 1024
+"""Of one object over several lines, before it is read a piece at a time."""
 BATCH_ROWS = 512
 MAX_HELD = 1 << 20
+_BLANK = b"\xef\xbb\xbf \t\r\n"
+_LOOKED_AT = 20
 _EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - the zone is the column's, or nobody's
 _SHAPES: WeakKeyDictionary[Probe, Shape] = WeakKeyDictionary()
 
@@ -64,18 +64,35 @@ def _shape(probe: Probe) -> Shape:
     if probe.head.startswith(PARQUET_MAGIC):
         return Shape("parquet", frozenset(_parquet_names(probe.path)))
     inner = probe.unpacked
-    start = inner.head.lstrip(b"\xef\xbb\xbf \t\r\n")[:1]
+    if inner.head.startswith(codecs.BOM_UTF8):
+        inner = Probe(inner.path, inner.head[len(codecs.BOM_UTF8) :])
+    start = inner.head.lstrip()[:1]
     if start == b"{":
         if isinstance(inner.first_line, dict):
             return Shape("jsonl", frozenset(map(str, inner.first_line)), inner.first_line)
-        is_long = b"\n" not in inner.head and inner.size > len(inner.head)
-        return Shape("jsonl" if is_long else "object", inner.top_keys)
+        return Shape("jsonl" if _are_lines(inner) else "object", inner.top_keys)
     if start == b"[":
         return Shape("json", inner.item_keys)
     if b"\x00" in inner.head:
         return Shape("", frozenset())
     names, _ = _header(inner.head)
     return Shape("csv" if len(names) > 1 else "", frozenset(names))
+
+
+def _are_lines(inner: Probe) -> bool:
+    """Whether each line is an object, although the first one cannot be read: too long, or damaged."""
+    lines = inner.head.split(b"\n")
+    if len(lines) == 1:
+        return inner.size > len(inner.head)
+    # inside of one printed object, objects on lines of their own are indented
+    return any(line.startswith(b"{") and _is_object(line) for line in lines[1:_LOOKED_AT])
+
+
+def _is_object(line: bytes) -> bool:
+    try:
+        return isinstance(loads(line)[0], dict)
+    except (ValueError, RecursionError):
+        return False
 
 
 def _parquet_names(path: Path) -> list[str]:
@@ -95,7 +112,7 @@ def _header(head: bytes) -> tuple[list[str], str]:
     best: tuple[list[str], str] = ([], ",")
     for delimiter in ",;\t":
         try:
-            names = next(csv.reader([line], delimiter=delimiter), [])
+            names = [name.strip() for name in next(csv.reader([line], delimiter=delimiter), [])]
         except csv.Error:
             continue
         if len(names) > len(best[0]):
@@ -129,8 +146,8 @@ class ExportedRows:
         self._lines = Lines()
         self._nonfinite = 0
         self._fault = ""
-        self._unreadable = ""
         self._ragged = 0
+        self._shown: list[str] = []
         self.shape = shape_of(Probe(path))
 
     def __iter__(self) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -150,52 +167,65 @@ class ExportedRows:
     def anomalies(self) -> Iterator[Anomaly]:
         """Why rows are missing, where they are."""
         yield from self._lines.anomalies()
-        if self._unreadable:
-            yield Anomaly("unreadable", f"cannot be read: {self._unreadable}", blocks=True)
         if self._fault:
             message = f"the file breaks off or is damaged: {self._fault}"
             yield Anomaly("truncated", message, blocks=True)
         if self._ragged:
-            message = "rows that do not have the header's width, or are no object"
+            shown = ", ".join(self._shown)
+            message = f"rows that do not have the header's width, or are no object: {shown}"
             yield Anomaly("lines-unreadable", message, self._ragged)
         if self._nonfinite:
             yield Anomaly("nonfinite-json", "numbers written as NaN or Infinity", self._nonfinite)
 
     def _array(self) -> Iterator[tuple[str, dict[str, Any]]]:
-        number = -1
-        with open_unpacked(self._path) as raw:
-            finite = FiniteStream(raw)
-            events = parse_events(_Trimmed(finite) if self._trailing_comma else finite)  # type: ignore[arg-type]
-            try:
-                for place, event, _ in events:
-                    if place != "item" or event in {"end_map", "end_array", "map_key"}:
-                        continue
-                    number += 1
-                    if event == "start_map":
-                        yield f"pointer:/{number}", build_object(events, place)
-                    else:
-                        self._ragged += 1
-            except (ijson.JSONError, ValueError, RecursionError, *DAMAGED) as error:
-                self._fault = str(error).split("\n")[0][:100] or type(error).__name__
-            self._nonfinite = finite.count
+        return self._parsed("item")
 
     def _object(self) -> Iterator[tuple[str, dict[str, Any]]]:
         """One object over several lines, or several that follow each other."""
         with open_unpacked(self._path) as raw:
             try:
                 data = raw.read(MAX_OBJECT + 1)
-            except DAMAGED as error:
-                self._fault = str(error)[:100] or type(error).__name__
-                return
-        if len(data) > MAX_OBJECT:
-            self._unreadable = f"one object of more than {MAX_OBJECT:,} bytes"
-            return
-        try:
-            value, self._nonfinite = loads(data)
-        except ValueError:
-            self._fault = "neither a JSON object nor JSON lines"
-            return
-        yield "pointer:", value
+            except DAMAGED:
+                data = b""  # what stands before the damage is read below
+        value: Any = None
+        if 0 < len(data) <= MAX_OBJECT:
+            try:
+                value, self._nonfinite = loads(data.lstrip(_BLANK))
+            except ValueError:
+                value = None
+        if isinstance(value, dict):
+            yield "pointer:", value
+        else:
+            yield from self._parsed("")
+
+    def _parsed(self, wanted: str) -> Iterator[tuple[str, dict[str, Any]]]:
+        """The objects at one place, a piece of the file at a time: `item` of an array, or the outermost."""
+        number = -1
+        with open_unpacked(self._path) as raw:
+            finite = FiniteStream(raw)
+            bounded = _Bounded(_Trimmed(finite) if self._trailing_comma else finite)
+            try:
+                if raw.peek(len(codecs.BOM_UTF8)).startswith(codecs.BOM_UTF8):  # type: ignore[attr-defined]
+                    raw.read(len(codecs.BOM_UTF8))
+                events = parse_events(bounded)  # type: ignore[arg-type]
+                for place, event, _ in events:
+                    if place != wanted or event in {"end_map", "end_array", "map_key"}:
+                        continue
+                    bounded.taken = 0
+                    number += 1
+                    where = f"pointer:/{number}" if wanted else f"document:{number + 1}"
+                    if event == "start_map":
+                        yield where, build_object(events, place)
+                    else:
+                        self._reject(where)
+            except (ijson.JSONError, ValueError, RecursionError, *DAMAGED) as error:
+                self._fault = str(error).split("\n")[0][:100] or type(error).__name__
+            self._nonfinite = finite.count
+
+    def _reject(self, where: str) -> None:
+        self._ragged += 1
+        if len(self._shown) < SHOWN_LINES:
+            self._shown.append(f"`{where}`")
 
     def _csv(self) -> Iterator[tuple[str, dict[str, Any]]]:
         csv.field_size_limit(MAX_CELL)  # of the whole process: there is no other
@@ -203,13 +233,13 @@ class ExportedRows:
             places = _Places(stream)
             try:
                 rows = csv.reader(places, delimiter=_header(_beginning(self._path))[1])
-                header = next(rows, [])[:MAX_WIDTH]
+                header = [name.strip() for name in next(rows, [])[:MAX_WIDTH]]
                 where = (places.number, places.offset)
                 for row in rows:
                     if len(row) == len(header):
                         yield f"line:{where[0]}@{where[1]}", self._cells(header, row)
                     elif row:
-                        self._ragged += 1
+                        self._reject(f"line:{where[0]}")
                     where = (places.number, places.offset)
             except (csv.Error, *DAMAGED) as error:
                 self._fault = str(error)[:100] or type(error).__name__
@@ -250,6 +280,24 @@ class _Places:
             self.number += 1
             encoding = "utf-8-sig" if self.number == 2 else "utf-8"
             yield line.decode(encoding, "replace").replace("\x00", "\N{REPLACEMENT CHARACTER}")
+
+
+class _Bounded:
+    """A stream that ends with ValueError where one object does not."""
+
+    def __init__(self, stream: FiniteStream | _Trimmed) -> None:
+        self._stream = stream
+        self.taken = 0
+        """Bytes since the last object began."""
+
+    def read(self, size: int = -1) -> bytes:
+        """Up to about `size` bytes."""
+        data = self._stream.read(size)
+        self.taken += len(data)
+        if self.taken > MAX_OBJECT:
+            message = f"one object of more than {MAX_OBJECT:,} bytes"
+            raise ValueError(message)
+        return data
 
 
 class _Trimmed:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from auditgen.evidence.mapping import number_of
 from auditgen.sources.chat_reply import is_filter_error, prompt_of, reply_of
 from auditgen.sources.exported_rows import ExportedRows, nested, shape_of
-from auditgen.sources.gateway_log import GatewayLog
+from auditgen.sources.production_log import ProductionLog
 from auditgen.sources.interface import Context, Item, Probe, Recognition
 from auditgen.sources.jsontext import as_dict, as_number, as_text
 from auditgen.sources.outcomes import Signals
@@ -47,7 +47,7 @@ class HeliconeSource:
 
     def read(self, path: Path, context: Context) -> Iterator[Item]:
         """Every request."""
-        log = GatewayLog(context, self.name, "Helicone")
+        log = ProductionLog(context, self.name, "Helicone")
         if _is_checkpoint(Probe(path)):
             log.note("export-unfinished", "the exporter's checkpoint is still there: it did not finish")
             yield from log.closing(role="companion")
@@ -69,7 +69,7 @@ def _single(cell: str) -> str:
     return cell.replace('""', '"') if cell[:1] in "{[" and '""' in cell and nested(cell) is cell else cell
 
 
-def _request(raw: dict[str, Any], locator: str, log: GatewayLog) -> Observation:
+def _request(raw: dict[str, Any], locator: str, log: ProductionLog) -> Observation:
     log.screen(raw)
     row = {**raw, **{name: nested(raw[name]) for name in OPENED if raw.get(name) is not None}}
     status = _number(raw.get("response_status"))

@@ -23,6 +23,7 @@ from auditgen.evidence.model import (
     Reading,
     Run,
 )
+from auditgen.evidence.packed import beginning
 from auditgen.sources.jsontext import FiniteStream, is_irregular, loads, parse_events
 from auditgen.sources.labels import RefusalLabels
 from auditgen.sources.lines import DAMAGED, open_unpacked, packing
@@ -158,7 +159,8 @@ class Probe:
             with open_unpacked(self.path) as stream:
                 return Probe(self.path, stream.read(HEAD_BYTES))
         except DAMAGED:
-            return self
+            head = beginning(self.head, HEAD_BYTES)
+            return Probe(self.path, head) if head else self
 
     @cached_property
     def first_line(self) -> Any:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from auditgen.evidence.model import GUARDRAIL_ACTIONS, GUARDRAIL_VERDICTS, Anomaly, Score
 from auditgen.sources.chat_reply import is_filter_error, prompt_of, reply_of
 from auditgen.sources.exported_rows import ExportedRows, nested, shape_of
-from auditgen.sources.gateway_log import GatewayLog
+from auditgen.sources.production_log import ProductionLog
 from auditgen.sources.interface import Context, Item, Probe, Recognition
 from auditgen.sources.joined_scores import JoinedScores, beside
 from auditgen.sources.jsontext import as_dict, as_list, as_number, as_text, raw_text
@@ -73,7 +73,7 @@ class LangfuseSource:
     def read(self, path: Path, context: Context) -> Iterator[Item]:
         """Every call of a model, with the scores about it."""
         kind = _kind(Probe(path))[0]
-        log = GatewayLog(context, self.name, "Langfuse")
+        log = ProductionLog(context, self.name, "Langfuse")
         if kind == "manifest":
             yield from _manifest(path, log)
             yield from log.closing(role="companion")
@@ -114,7 +114,7 @@ def _kind(probe: Probe) -> tuple[str, str]:
 class _Guards:
     """What the guardrails of each trace said: one bit of a number for each combination of words."""
 
-    def __init__(self, log: GatewayLog) -> None:
+    def __init__(self, log: ProductionLog) -> None:
         self._log = log
         self._said = Tally()
         self.calls = Tally()
@@ -172,7 +172,7 @@ def _decoded(bits: int) -> Iterator[Guard]:
 
 
 def _observations(
-    path: Path, rows: ExportedRows, log: GatewayLog, scores: JoinedScores
+    path: Path, rows: ExportedRows, log: ProductionLog, scores: JoinedScores
 ) -> Iterator[Item]:
     """Two passes: what belongs to a call may stand behind it."""
     guards = _Guards(log)
@@ -200,7 +200,7 @@ def _observations(
 
 
 def _guardrail(
-    row: dict[str, Any], locator: str, log: GatewayLog, guards: _Guards
+    row: dict[str, Any], locator: str, log: ProductionLog, guards: _Guards
 ) -> Iterator[Observation]:
     guard = guards.guard_of(row)
     if guard.verdict is None and guard.action is None:
@@ -229,7 +229,7 @@ def _record(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def _call(
-    row: dict[str, Any], locator: str, log: GatewayLog, guards: _Guards, scores: JoinedScores
+    row: dict[str, Any], locator: str, log: ProductionLog, guards: _Guards, scores: JoinedScores
 ) -> Observation:
     own = as_text(row.get("id"))
     said, is_unclear = guards.of(row)
@@ -268,7 +268,7 @@ def _call(
     )
 
 
-def _check_latency(row: dict[str, Any], log: GatewayLog) -> None:
+def _check_latency(row: dict[str, Any], log: ProductionLog) -> None:
     """Whether `latency` is the time between start and end, in seconds."""
     raw = row.get("latency")
     if raw is None:
@@ -321,7 +321,7 @@ def _score(row: dict[str, Any]) -> Score:
     )
 
 
-def _manifest(path: Path, log: GatewayLog) -> Iterator[Anomaly]:
+def _manifest(path: Path, log: ProductionLog) -> Iterator[Anomaly]:
     """Files that an export lists without knowing how many rows it wrote into them."""
     rows = ExportedRows(path)
     for _, row in rows:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from auditgen.evidence.model import Score
 from auditgen.sources.chat_reply import is_filter_error, prompt_of, reply_of
 from auditgen.sources.exported_rows import ExportedRows, nested, shape_of
-from auditgen.sources.gateway_log import GatewayLog
+from auditgen.sources.production_log import ProductionLog
 from auditgen.sources.interface import Context, Item, Probe, Recognition
 from auditgen.sources.joined_scores import JoinedScores, beside
 from auditgen.sources.jsontext import as_dict, as_number, as_text, raw_text
@@ -57,7 +57,7 @@ class LangSmithSource:
 
     def read(self, path: Path, context: Context) -> Iterator[Item]:
         """Every outer call of a model, with the feedback about it."""
-        log = GatewayLog(context, self.name, "LangSmith")
+        log = ProductionLog(context, self.name, "LangSmith")
         rows = ExportedRows(path)
         if _kind(Probe(path))[0] == "feedback":
             number = sum(1 for _ in rows)
@@ -100,7 +100,7 @@ def _kind(probe: Probe) -> tuple[str, str]:
     return "", shape.form
 
 
-def _run(raw: dict[str, Any], locator: str, log: GatewayLog, scores: JoinedScores) -> Observation:
+def _run(raw: dict[str, Any], locator: str, log: ProductionLog, scores: JoinedScores) -> Observation:
     row = {**raw, **{name: nested(raw[name]) for name in OPENED if raw.get(name) is not None}}
     own = as_text(raw.get("id"))
     joined = scores.of(own)

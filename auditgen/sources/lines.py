@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import codecs
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from auditgen.evidence.model import Anomaly
-from auditgen.evidence.packed import DAMAGED, is_packed, open_unpacked, packing
+from auditgen.evidence.packed import DAMAGED, ZSTD_MAGIC, is_packed, open_unpacked, packing
 from auditgen.sources.jsontext import loads
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-__all__ = ["DAMAGED", "Lines", "is_packed", "open_unpacked", "packing"]
+__all__ = ["DAMAGED", "ZSTD_MAGIC", "Lines", "is_packed", "open_unpacked", "packing"]
 MAX_LINE_BYTES = 64 * 1024 * 1024
 SHOWN_LINES = 5
 
@@ -51,7 +52,7 @@ class Lines:
             if not line.strip():
                 continue
             try:
-                value, nonfinite = loads(line)
+                value, nonfinite = loads(line if here else line.removeprefix(codecs.BOM_UTF8))
             except ValueError:
                 value, nonfinite = None, 0
             self.nonfinite += nonfinite

@@ -16,7 +16,7 @@ from auditgen.evidence.model import MetricPoint
 from auditgen.sources import litellm_words as words
 from auditgen.sources.chat_reply import prompt_of, reply_of
 from auditgen.sources.exported_rows import ExportedRows, nested, shape_of
-from auditgen.sources.gateway_log import GatewayLog
+from auditgen.sources.production_log import ProductionLog
 from auditgen.sources.interface import Context, Item, Probe, Recognition
 from auditgen.sources.jsontext import as_dict, as_number, as_text
 from auditgen.sources.outcomes import Signals
@@ -64,7 +64,7 @@ class LiteLlmSource:
         """Every call, or every daily count."""
         rows = ExportedRows(path)
         columns = rows.shape.columns
-        log = GatewayLog(context, self.name, "LiteLLM")
+        log = ProductionLog(context, self.name, "LiteLLM")
         if columns >= {"date", *COUNTS} and not columns >= SPEND:
             yield from _metrics(rows, log)
         else:
@@ -83,7 +83,7 @@ def _unwrapped(row: dict[str, Any]) -> dict[str, Any]:
     return inner if isinstance(inner, dict) else row
 
 
-def _call(raw: dict[str, Any], locator: str, log: GatewayLog, *, is_table: bool) -> Observation | None:
+def _call(raw: dict[str, Any], locator: str, log: ProductionLog, *, is_table: bool) -> Observation | None:
     log.screen(raw)
     kind = as_text(raw.get("call_type"))
     if kind not in words.CALLS:
@@ -141,7 +141,7 @@ def _has_unknown(information: Any, fields: dict[str, Any]) -> bool:
     return any(isinstance(word, str) and word not in words.STATUSES for word in found)
 
 
-def _parsed(value: Any, name: str, log: GatewayLog) -> Any:
+def _parsed(value: Any, name: str, log: ProductionLog) -> Any:
     """A column of JSON; a text in Python's manner, as pandas writes it, holds what cannot be read."""
     parsed = nested(value)
     if name == "metadata" and isinstance(parsed, str) and parsed.strip():
@@ -154,7 +154,7 @@ def _status(code: Any) -> int | None:
     return int(number) if number is not None and 100 <= number < 600 else None
 
 
-def _metrics(rows: ExportedRows, log: GatewayLog) -> Iterator[Item]:
+def _metrics(rows: ExportedRows, log: ProductionLog) -> Iterator[Item]:
     """Four counts a day and guardrail. The tool counts a crashed guardrail as flagged."""
     seen = Tally()
     for locator, row in rows:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from auditgen.evidence.model import Score
 from auditgen.sources.chat_reply import prompt_of, reply_of
 from auditgen.sources.exported_rows import ExportedRows, nested, shape_of
-from auditgen.sources.gateway_log import GatewayLog
+from auditgen.sources.production_log import ProductionLog
 from auditgen.sources.interface import Context, Item, Probe, Recognition
 from auditgen.sources.jsontext import as_dict, as_list, as_number, as_text, raw_text
 from auditgen.sources.outcomes import Guard, Signals
@@ -56,7 +56,7 @@ class ModerationSource:
     def read(self, path: Path, context: Context) -> Iterator[Item]:
         """Every moderated request."""
         rows = ExportedRows(path)
-        log = GatewayLog(context, self.name, "OpenAI moderation")
+        log = ProductionLog(context, self.name, "OpenAI moderation")
         for locator, row in rows:
             yield _request(row, locator, log)
         yield from rows.anomalies()
@@ -89,7 +89,7 @@ def _staged(body: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
                 yield stage, one
 
 
-def _request(raw: dict[str, Any], locator: str, log: GatewayLog) -> Observation:
+def _request(raw: dict[str, Any], locator: str, log: ProductionLog) -> Observation:
     log.screen(raw)
     body = _body(raw)
     is_wrapped = body is not raw

@@ -15,7 +15,7 @@ from auditgen.evidence.model import Outcome, Score
 from auditgen.sources import credentials, openinference
 from auditgen.sources.exported_rows import nested
 from auditgen.sources.fields import by_metric
-from auditgen.sources.gateway_log import PRODUCTION, GatewayLog
+from auditgen.sources.production_log import PRODUCTION, ProductionLog
 from auditgen.sources.jsontext import as_number, as_text, raw_text
 from auditgen.sources.otlp_calls import (
     Call,
@@ -76,7 +76,7 @@ class Requests:
     """Reads the spans of one file in order; what belongs to them from elsewhere was gathered before."""
 
     def __init__(self, context: Context, tool: str, title: str) -> None:
-        self.log = GatewayLog(context, tool, title)
+        self.log = ProductionLog(context, tool, title)
         self.notes = Notes()
         """Scores and texts out of this file."""
         self.beside = Notes()

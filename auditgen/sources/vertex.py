@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from auditgen.evidence.mapping import number_of
 from auditgen.sources.chat_reply import prompt_of, reply_of
 from auditgen.sources.exported_rows import ExportedRows, nested, shape_of
-from auditgen.sources.gateway_log import GatewayLog
+from auditgen.sources.production_log import ProductionLog
 from auditgen.sources.interface import Context, Item, Probe, Recognition
 from auditgen.sources.jsontext import as_dict, as_list, as_number, as_text
 from auditgen.sources.outcomes import Guard, Signals
@@ -75,7 +75,7 @@ class VertexSource:
     def read(self, path: Path, context: Context) -> Iterator[Item]:
         """Every request."""
         rows = ExportedRows(path)
-        log = GatewayLog(context, self.name, "Vertex AI")
+        log = ProductionLog(context, self.name, "Vertex AI")
         for locator, row in rows:
             yield _request(row, locator, log)
         yield from rows.anomalies()
@@ -88,7 +88,7 @@ def _body(row: dict[str, Any]) -> Any:
     return next((found for name in BODIES if (found := nested(row.get(name)))), {})
 
 
-def _gathered(value: Any, log: GatewayLog) -> Body:
+def _gathered(value: Any, log: ProductionLog) -> Body:
     body = Body()
     for chunk in map(as_dict, map(nested, (value if isinstance(value, list) else [value])[:MAX_CHUNKS])):
         reply = reply_of(chunk)
@@ -113,7 +113,7 @@ def _gathered(value: Any, log: GatewayLog) -> Body:
     return body
 
 
-def _request(raw: dict[str, Any], locator: str, log: GatewayLog) -> Observation:
+def _request(raw: dict[str, Any], locator: str, log: ProductionLog) -> Observation:
     log.screen(raw)
     body = _gathered(_body(raw), log)
     asked = next((found for name in ASKED if (found := nested(raw.get(name)))), None)

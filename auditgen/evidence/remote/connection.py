@@ -23,7 +23,7 @@ except ImportError as error:
 from auditgen.evidence.remote.canonical import Source
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    pass
 
 SPARK, POSTGRES = "pyspark", "postgres"
 BACKENDS = {"sc": SPARK, "postgres": POSTGRES, "postgresql": POSTGRES}
@@ -74,13 +74,11 @@ class Connection:
         """Rows of a query. Raises EnvironmentRefused with what the engine said, without credentials."""
         try:
             text = str(ibis.to_sql(expression, dialect=self.backend))
-            import time; t0=time.time()
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 found: list[dict[str, Any]] = self.handle.to_pyarrow(expression).to_pylist()
         except Exception as error:  # every engine has its own
             raise self._refused(f"could not count ({title})", error) from error
-        print(title, time.time()-t0)
         self.queries.append(Query(title, text, len(found)))
         return found
 
@@ -89,17 +87,15 @@ class Connection:
         *above, name = table.split(".")
         database = tuple(above) or None
         try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                found = self.handle.table(name, database=database)
+                found.schema()
+                clocks = self._clocks(found, table)
+        except Exception as error:
             known = self._tables(database)
-        except Exception as error:
-            if database is not None:
-                raise NoSuchTable(()) from error
-            raise self._refused("does not list its tables", error) from error
-        if name not in known:
-            raise NoSuchTable(tuple(".".join((*above, other)) for other in known))
-        try:
-            found = self.handle.table(name, database=database)
-            clocks = self._clocks(found, table)
-        except Exception as error:
+            if known is not None and name not in known:
+                raise NoSuchTable(tuple(".".join((*above, other)) for other in known)) from error
             raise self._refused(f"does not show `{table}`", error) from error
         return Source(found, clocks, _micros_by_extract if self.backend == POSTGRES else _micros_by_spark)
 
@@ -113,11 +109,16 @@ class Connection:
         except Exception:  # it is gone already
             return
 
-    def _tables(self, database: tuple[str, ...] | None) -> tuple[str, ...]:
-        names = self.handle.list_tables(database=database)
-        if self.backend == POSTGRES:
-            names = [*names, *self.handle.list_views(database=database)] if _lists_views(self.handle) else names
-        return tuple(sorted(set(names)))
+    def _tables(self, database: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        """Names of tables and views there, None where the engine does not say; a schema that is not there has none."""
+        try:
+            return tuple(sorted(set(self.handle.list_tables(database=database))))
+        except Exception:
+            try:
+                self.handle.list_tables()
+            except Exception:
+                return None
+            return ()
 
     def _clocks(self, found: Any, table: str) -> dict[str, bool]:
         if self.backend != SPARK:
@@ -203,10 +204,6 @@ def _spark_clocks(above: str, fields: Any) -> Any:
             yield from _spark_clocks(f"{above}{one.name}.", kind.fields)
         elif kind.typeName() in {"timestamp", "timestamp_ntz"}:
             yield f"{above}{one.name}", kind.typeName() == "timestamp"
-
-
-def _lists_views(handle: Any) -> bool:
-    return hasattr(handle, "list_views")
 
 
 def _said(error: Exception, secret: str) -> str:

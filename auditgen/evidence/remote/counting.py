@@ -166,13 +166,12 @@ def _repeated(
         copies=alike.copies.sum().cast("int64"),
         differing=ibis.ifelse(alike.differs, kept, none).sum().cast("int64"),
         agreeing=ibis.ifelse(alike.differs, none, kept).sum().cast("int64"),
+        firsts=alike.record.nunique(where=~alike.differs),
     )
-    own_agreeing = alike.filter(~alike.differs).select("record").distinct()
     [total] = connection.rows("rows that share an id", summed)
-    [firsts] = connection.rows("ids whose rows agree", own_agreeing.aggregate(n=own_agreeing.count()))
     repeats = Repeats(
         copies=int(total["copies"] or 0),
-        reused=int(total["agreeing"] or 0) - int(firsts["n"]),
+        reused=int(total["agreeing"] or 0) - int(total["firsts"] or 0),
         contradicting=int(total["differing"] or 0),
     )
     if not repeats.copies:

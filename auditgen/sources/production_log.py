@@ -1,12 +1,10 @@
-"""What the readers of gateways and tracers have in common: times, outcomes, credentials, counts."""
+"""Requests of production, whatever wrote them down: times, outcomes, credentials, and what is missing."""
 
 from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
-from zoneinfo import ZoneInfo
 
 from auditgen.evidence.mapping import lookup, number_of, text_of
 from auditgen.evidence.model import (
@@ -21,13 +19,16 @@ from auditgen.evidence.model import (
     Presence,
 )
 from auditgen.sources import credentials
-from auditgen.sources.fields import FieldReader, from_epoch, parse_time
+from auditgen.sources.clock import Clock
+from auditgen.sources.fields import FieldReader
 from auditgen.sources.interface import Facts
 from auditgen.sources.jsontext import as_number
 from auditgen.sources.outcomes import Guard, Normaliser, Signals, resolve
+from auditgen.sources.side_records import share_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from datetime import datetime
 
     from auditgen.evidence.mapping import TimeRule
     from auditgen.evidence.model import Score
@@ -35,20 +36,21 @@ if TYPE_CHECKING:
 
 PRODUCTION = "production"
 """Run and suite of every record that comes from use and not from a test."""
+_PLACES = ("record", "endpoint", "time", "received", "sampling_rate")
+"""Declared fields beside those of every mapping, and beside a guardrail's words."""
+_GUARDED = ("guardrail_verdict", "guardrail_action")
 _WORDS = {
     "guardrail_verdict": {word: word for word in GUARDRAIL_VERDICTS},
     "guardrail_action": {word: word for word in GUARDRAIL_ACTIONS},
     "transport": {word: word for word in TRANSPORT},
 }
 _CERTAIN = (Outcome.BLOCKED_INPUT, Outcome.BLOCKED_OUTPUT, Outcome.GUARDRAIL_ERROR)
-_SHORT_ZONE = " UTC"
 _PER_SECOND = {"s": 1, "ms": 1000, "us": 1_000_000, "ns": 1_000_000_000}
-_FIRST_DAY = datetime(1970, 1, 2, tzinfo=UTC)
-"""A time before it is a zero that stands for none."""
 MAX_SKIPPED = 50
+SHOWN_KINDS = 5
 
 
-class GatewayLog:
+class ProductionLog:
     """What is known of a log while its records stream by."""
 
     def __init__(self, context: Context, tool: str, title: str) -> None:
@@ -56,14 +58,16 @@ class GatewayLog:
         self.fields = FieldReader(context, tool)
         self._map = context.mapping
         self._title = title
-        self._zone = None if context.mapping.time_zone is None else ZoneInfo(context.mapping.time_zone)
+        self._has_guard_rules = any(context.mapping.guardrail(name) is not None for name in _GUARDED)
+        self._has_place_rules = any(getattr(context.mapping, name) is not None for name in _PLACES)
+        self._clock = Clock(context.mapping.time_zone)
         self.count = 0
         self.points = 0
         self.notes: Counter[tuple[str, str]] = Counter()
         """Anomalies that are counted by the reader: (code, message) to number."""
         self.skipped: Counter[str] = Counter()
         """Rows that are no call of a model, by what they are."""
-        self._undecided = self._undated = self._zoneless = self._bare = self._crashed = 0
+        self._undecided = self._undated = self._bare = self._crashed = 0
         self._with_model = 0
         self._exposed = 0
         self._secrets: set[str] = set()
@@ -94,34 +98,8 @@ class GatewayLog:
         return credentials.without(text, self._found)
 
     def when(self, raw: Any, *, is_utc: bool = False) -> tuple[datetime | None, bool]:
-        """A time as UTC, and whether its zone was written or is documented (`is_utc`).
-
-        Numbers are seconds since 1970. A declared `time_zone` comes before what the tool's documents say.
-        """
-        at, is_known = self._read_time(raw)
-        if at is None:
-            return None, True
-        try:
-            if is_known:
-                at = at.astimezone(UTC)
-            elif self._zone is not None:
-                at, is_known = at.replace(tzinfo=self._zone).astimezone(UTC), True
-            else:
-                at, is_known = at.replace(tzinfo=UTC), is_utc
-        except (OverflowError, ValueError):  # the first and the last day there is
-            return None, True
-        return (None, True) if at < _FIRST_DAY else (at, is_known)
-
-    def _read_time(self, raw: Any) -> tuple[datetime | None, bool]:
-        if isinstance(raw, datetime):
-            return raw, raw.tzinfo is not None
-        if not isinstance(raw, str):
-            return from_epoch(raw), True
-        text = raw.strip()
-        number = number_of(text)
-        if number is not None:
-            return from_epoch(number), True
-        return parse_time(f"{text.removesuffix(_SHORT_ZONE)}Z" if text.endswith(_SHORT_ZONE) else text)
+        """A time as UTC, and whether its zone was written or is documented (`is_utc`); it is not counted."""
+        return self._clock.when(raw, is_utc=is_utc)
 
     def observation(
         self,
@@ -151,64 +129,79 @@ class GatewayLog:
         """
         self.count += 1
         mapped = self.fields.read(record, suite=PRODUCTION, response=response, scores=scores)
-        declared = self._declared_guard(record)
+        declared = self._declared_guard(record) if self._has_guard_rules else None
         if declared is not None:
             signals = replace(signals, guards=(*signals.guards, declared))
-        if self._map.record is not None:
+        if self._has_place_rules:
             sample_id = self.fields.text("record", record) or sample_id
-        if self._map.time is not None:
-            time, is_utc = _declared_time(self._map.time, record), False
-        if self._map.received is not None:
-            self.fields.text("received", record)  # so that it counts as found
-            received = _declared_time(self._map.received, record)
-        if self._map.endpoint is not None:
             endpoint = self.fields.text("endpoint", record) or endpoint
-        if self._map.sampling_rate is not None:
-            is_known = sampling_rate is not None and sampling_rate < 1  # its reader has counted it
-            sampling_rate = _share_of(self.fields.text("sampling_rate", record))
-            if sampling_rate is not None and sampling_rate < 1 and not is_known:
-                self.note("sampled-log", "requests of a log that keeps only a share, as declared")
-        at, is_zoned = self.when(time, is_utc=is_utc)
+            if self._map.time is not None:
+                time, is_utc = _declared_time(self._map.time, record), False
+            if self._map.received is not None:
+                self.fields.text("received", record)  # so that it counts as found
+                received = _declared_time(self._map.received, record)
+            if self._map.sampling_rate is not None:
+                sampling_rate = self._declared_rate(record, sampling_rate)
+        at, is_zoned = self._clock.read(time, is_utc=is_utc)
         native = self.normaliser.normalise(signals)
-        if native.transport is None and self._map.transport is not None:
-            native = replace(native, transport=self._declared_word("transport", record))
+        transport = native.transport
+        if transport is None and self._map.transport is not None:
+            transport = self._declared_word("transport", record)
         if is_doubtful and native.outcome not in _CERTAIN:
             native = replace(native, outcome=Outcome.UNSCORED, basis=Basis.NONE)
         outcome, basis = resolve(native, mapped.outcome)
+        model = mapped.model or model
         self._undated += at is None
-        self._zoneless += at is not None and not is_zoned
-        self._with_model += bool(mapped.model or model)
+        self._with_model += bool(model)
         self._crashed += outcome is Outcome.GUARDRAIL_ERROR
         if outcome is Outcome.UNSCORED:
             self._undecided += 1
-            is_served = is_call and native.transport in {"served", None}
+            is_served = is_call and transport in {"served", None}
             self._bare += response is None and not signals.has_response and is_served
         is_refusal = bool(signals.refusal and signals.refusal.strip())
-        observation = mapped.observation(
-            run_key=PRODUCTION,
-            suite=PRODUCTION,
-            sample_id=sample_id,
-            prompt_key=sample_id or locator,
-            locator=locator,
-            outcome=(outcome, basis),
-            model=model,
-            category=category,
-            prompt=prompt,
-            response=response,
-            error_text=error_text,
+        observation = Observation(
+            PRODUCTION,
+            sample_id,
+            mapped.prompt_key or sample_id or locator,
+            1,
+            outcome,
+            basis,
+            locator,
+            PRODUCTION,
+            model,
+            mapped.expected,
+            mapped.watch,
+            mapped.watch_basis,
+            mapped.cohort,
+            mapped.category or category,
+            mapped.strategy,
+            mapped.language,
+            prompt,
+            "absent" if prompt is None else "full",
+            response,
+            error_text,
             observed_at=at,
+            received_at=None if received is None else self._clock.when(received, is_utc=is_utc)[0],
             zone_written=is_zoned,
-            received_at=None if received is None else self.when(received, is_utc=is_utc)[0],
-            endpoint=endpoint,
-            transport=native.transport,
             guardrail_verdict=native.verdict,
             guardrail_action=native.action,
+            endpoint=endpoint,
+            transport=transport,
             sampling_rate=sampling_rate,
             refusal_native=True if is_refusal else None,
+            scores=mapped.scores,
         )
         if self._found or self._is_unsearched:
             return credentials.clean(observation, self._found)
         return observation
+
+    def _declared_rate(self, record: dict[str, Any], native: float | None) -> float | None:
+        """The declared share of requests that the log kept; counted where the reader has not done so."""
+        is_known = native is not None and native < 1
+        rate = _share_of(self.fields.text("sampling_rate", record))
+        if rate is not None and rate < 1 and not is_known:
+            self.note("sampled-log", "requests of a log that keeps only a share, as declared")
+        return rate
 
     def _declared_guard(self, record: dict[str, Any]) -> Guard | None:
         """What `audit.yaml` says of a guardrail; its words are checked as everybody's are."""
@@ -237,14 +230,18 @@ class GatewayLog:
         tool_version: str = "",
         role: str = "records",
         denominator: Presence = Presence.DERIVED,
+        undated: str = "",
     ) -> Iterator[Item]:
-        """The anomalies, without any credential, and the facts. `calls` names what was counted."""
-        for anomaly in self._anomalies(calls, role):
+        """The anomalies, without any credential, and the facts.
+
+        `calls` names what was counted, `undated` says why some of it has no time.
+        """
+        for anomaly in self._anomalies(calls, role, undated or f"{calls} without a readable time"):
             yield replace(anomaly, message=credentials.without(anomaly.message, self._secrets))
         completeness = {
             "run": Presence.ABSENT,
-            "time": self._share(self.count - self._undated),
-            "model": self._share(self._with_model),
+            "time": share_of(self.count - self._undated, self.count),
+            "model": share_of(self._with_model, self.count),
             "version": Presence.PRESENT if tool_version else Presence.ABSENT,
             "denominator": denominator,
             "threshold": Presence.ABSENT,
@@ -258,13 +255,7 @@ class GatewayLog:
             completeness=completeness if role == "records" else None,
         )
 
-    def _share(self, number: int) -> Presence:
-        """Present where every record says it, derived where some do."""
-        if not number:
-            return Presence.ABSENT
-        return Presence.PRESENT if number >= self.count else Presence.DERIVED
-
-    def _anomalies(self, calls: str, role: str) -> Iterator[Anomaly]:
+    def _anomalies(self, calls: str, role: str, undated: str) -> Iterator[Anomaly]:
         for anomaly in self.fields.anomalies():
             if anomaly.code != "suite-undescribed":  # production is no suite
                 yield anomaly
@@ -275,9 +266,8 @@ class GatewayLog:
             message = f"{calls} of which neither the log nor a declared rule says what was answered"
             yield Anomaly("outcome-undecided", message, self._undecided)
         if self._undated:
-            yield Anomaly("undated-rows", f"{calls} without a readable time", self._undated)
-        if self._zoneless:
-            yield Anomaly("time-zone-unknown", "times without a zone, read as UTC", self._zoneless)
+            yield Anomaly("undated-rows", undated, self._undated)
+        yield from self._clock.anomalies()
         if self._bare:
             yield Anomaly("content-not-captured", f"{calls} whose answer is not in the log", self._bare)
         if self._crashed:
