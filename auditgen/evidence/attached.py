@@ -57,8 +57,11 @@ class AttachedFile:
         row = self._ask(f"SELECT count(*) FROM {self._relation(name)}").fetchone()
         return int(row[0]) if row else 0
 
-    def copy(self, name: str, wanted: Sequence[str], out: Path) -> None:
-        """Write columns of a table or view as Parquet, under the names they are wanted by. Raises TableFault."""
+    def copy(self, name: str, wanted: Sequence[str], out: Path, limit: int | None = None) -> None:
+        """Write columns of a table or view as Parquet, under the names they are wanted by. Raises TableFault.
+
+        With `limit`, only so many rows of the beginning.
+        """
         import duckdb
         import pyarrow as pa
         import pyarrow.parquet as pq
@@ -71,7 +74,7 @@ class AttachedFile:
         selected = ", ".join(
             f"{_as_text(*steps[column])} AS {sql_name(column)}" for column in wanted
         )
-        query = f"SELECT {selected} FROM {self._relation(name)} LIMIT {MAX_ROWS + 1}"
+        query = f"SELECT {selected} FROM {self._relation(name)} LIMIT {limit or MAX_ROWS + 1}"
         with self._limited():
             try:
                 reader = self.connection.sql(query).to_arrow_reader(BATCH_ROWS)

@@ -82,6 +82,7 @@ def connect() -> duckdb.DuckDBPyConnection:
     spill = tempfile.mkdtemp(prefix="auditgen-spill-")
     weakref.finalize(connection, shutil.rmtree, spill, ignore_errors=True)
     connection.execute(f"SET temp_directory = {sql_text(spill)}")
+    connection.execute("SET enable_progress_bar = false")  # it would be printed among our results
     connection.execute("SET TimeZone = 'UTC'")
     connection.execute("SET preserve_insertion_order = true")
     return connection

@@ -12,10 +12,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from auditgen.evidence.model import Alert, Anomaly
+from auditgen.sources.clock import Clock
+from auditgen.sources.exported_rows import ExportedRows
 from auditgen.sources.interface import Context, Item, Probe, Recognition
 from auditgen.sources.jsontext import as_count, as_dict, as_list, as_text
-from auditgen.sources.monitored import Beside, Clock
-from auditgen.sources.objects import Objects, first_object
+from auditgen.sources.side_records import SideRecords
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -45,7 +46,7 @@ class AlertmanagerSource:
     def recognise(self, probe: Probe) -> Recognition | None:
         """By the keys of the first record."""
         head = probe.unpacked
-        keys = head.top_keys | head.item_keys | first_object(probe).keys()
+        keys = head.top_keys | head.item_keys
         if keys >= WEBHOOK_KEYS and ("groupKey" in keys or b'"labels"' in head.head):
             is_grafana = "orgId" in keys or b'"silenceURL"' in head.head
             tool = "grafana" if is_grafana else "alertmanager"
@@ -58,10 +59,10 @@ class AlertmanagerSource:
 
     def read(self, path: Path, context: Context) -> Iterator[Item]:
         """Every state of every alert that is told."""
-        found, objects = _Alerts(context), Objects(path)
-        for locator, record in objects:
+        found, rows = _Alerts(context), ExportedRows(path)
+        for locator, record in rows:
             yield from found.take(record, locator)
-        yield from objects.anomalies()
+        yield from rows.anomalies()
         yield from found.closing()
 
 
@@ -69,7 +70,7 @@ class _Alerts:
     """What is known of a file of alerts while its records stream by."""
 
     def __init__(self, context: Context) -> None:
-        self.beside = Beside()
+        self.beside = SideRecords()
         self.clock = Clock(context.mapping.time_zone)
         self.left_out = 0
         self.tool = "Alertmanager"

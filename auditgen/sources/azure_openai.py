@@ -15,10 +15,10 @@ from auditgen.evidence.model import Score
 from auditgen.sources import azure_filters, azure_gateway
 from auditgen.sources.chat_reply import prompt_of, reply_of
 from auditgen.sources.exported_rows import ExportedRows, nested, shape_of
-from auditgen.sources.production_log import ProductionLog
 from auditgen.sources.interface import Context, Item, Probe, Recognition
 from auditgen.sources.jsontext import as_dict, as_list, as_number, as_text, raw_text
 from auditgen.sources.outcomes import Guard, Signals
+from auditgen.sources.production_log import ProductionLog
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -83,7 +83,8 @@ def _countable(
         aliases=aliases,
     )
     try:
-        cube, about = store.derived(_key(group), lambda out: count_into(group, out))
+        beside = [sorted(file.reading.companions.items()) for file in chosen]
+        cube, about = store.derived(_key(group, beside), lambda out: count_into(group, out))
     except TableFault as error:
         if len(numbers) > 1:  # one of them is at fault; the others are counted without it
             return [
@@ -107,10 +108,11 @@ def _countable(
     return out
 
 
-def _key(group: Logged) -> str:
+def _key(group: Logged, beside: Sequence[Sequence[tuple[str, str]]]) -> str:
     mapping = None if group.mapping is None else group.mapping.model_dump(mode="json", by_alias=True)
     read = [table.format for table in group.tables] or [path.parent.name for path in group.records]
-    return digest_of(["cube", CUBE_VERSION, list(group.digests), mapping, read])[:40]
+    along = [list(map(list, names)) for names in beside]
+    return digest_of(["cube", CUBE_VERSION, list(group.digests), mapping, read, along])[:40]
 
 
 def count_alone(file: ReadFile, *, mapping: RecordMap | None, store: EvidenceStore) -> ReadFile:

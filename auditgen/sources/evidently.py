@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import ijson
 
 from auditgen.evidence.model import Anomaly, MetricPoint
+from auditgen.sources.clock import Clock
 from auditgen.sources.interface import Context, Item, Probe, Recognition
 from auditgen.sources.jsontext import (
     FiniteStream,
@@ -24,7 +25,7 @@ from auditgen.sources.jsontext import (
     parse_events,
     raw_text,
 )
-from auditgen.sources.monitored import Beside, Clock
+from auditgen.sources.side_records import SideRecords
 from auditgen.sources.walk import Walk
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ class _Found:
     """What is known of a file while its metrics stream by."""
 
     def __init__(self, context: Context) -> None:
-        self.beside = Beside()
+        self.beside = SideRecords()
         self.clock = Clock(context.mapping.time_zone)
         self.at: datetime | None = None
         self.labels: dict[str, str] = {}

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import BinaryIO
 
+JSON_FORMS = frozenset({"jsonl", "json", "object"})
 PARQUET_MAGIC = b"PAR1"
 MAX_CELL = 64 * 1024 * 1024
 MAX_LINE = 256 * 1024 * 1024
@@ -236,7 +237,9 @@ class ExportedRows:
                 header = [name.strip() for name in next(rows, [])[:MAX_WIDTH]]
                 where = (places.number, places.offset)
                 for row in rows:
-                    if len(row) == len(header):
+                    if places.is_ended:  # a whole row asks for nothing beyond it
+                        self._fault = f"the quote that opens in line {where[0]} is never closed"
+                    elif len(row) == len(header):
                         yield f"line:{where[0]}@{where[1]}", self._cells(header, row)
                     elif row:
                         self._reject(f"line:{where[0]}")
@@ -273,6 +276,7 @@ class _Places:
         self._stream = stream
         self.offset = 0
         self.number = 1
+        self.is_ended = False
 
     def __iter__(self) -> Iterator[str]:
         while line := self._stream.readline(MAX_LINE):
@@ -280,6 +284,7 @@ class _Places:
             self.number += 1
             encoding = "utf-8-sig" if self.number == 2 else "utf-8"
             yield line.decode(encoding, "replace").replace("\x00", "\N{REPLACEMENT CHARACTER}")
+        self.is_ended = True
 
 
 class _Bounded:

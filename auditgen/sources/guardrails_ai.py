@@ -15,12 +15,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from auditgen.evidence.model import Anomaly
+from auditgen.evidence.model import Anomaly, Presence
+from auditgen.sources.exported_rows import ExportedRows
 from auditgen.sources.interface import Context, Item, Probe, Recognition
 from auditgen.sources.jsontext import as_dict, as_list, as_text
-from auditgen.sources.monitored import Requests
-from auditgen.sources.objects import Objects, first_object
 from auditgen.sources.outcomes import Guard, Signals
+from auditgen.sources.production_log import ProductionLog
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -47,7 +47,7 @@ class GuardrailsAiSource:
     def recognise(self, probe: Probe) -> Recognition | None:
         """By the keys of the first record, in either spelling."""
         head = probe.unpacked
-        keys = head.top_keys | head.item_keys | first_object(probe).keys()
+        keys = head.top_keys | head.item_keys
         if any(wanted <= keys for wanted in OUTCOME_KEYS):
             return Recognition("guardrails-ai.outcome", "records with a raw and a validated output")
         if any(wanted <= keys for wanted in LOG_KEYS):
@@ -56,17 +56,18 @@ class GuardrailsAiSource:
 
     def read(self, path: Path, context: Context) -> Iterator[Item]:
         """One observation for each guarded call, or for each check where that is all the file has."""
-        requests, objects = Requests(context, self.name), Objects(path)
+        log, rows = ProductionLog(context, self.name, "Guardrails AI"), ExportedRows(path)
         checks = silent = 0
-        for locator, record in objects:
+        for locator, record in rows:
+            log.screen(record)
             if not {"value_before_validation", "valueBeforeValidation"}.isdisjoint(record):
                 checks += 1
-                yield _check(requests, record, locator)
+                yield _check(log, record, locator)
                 continue
-            made = _outcome(requests, record, locator)
+            made = _outcome(log, record, locator)
             silent += made.guardrail_action == "modify" and not _failures(record)
             yield made
-        yield from objects.anomalies()
+        yield from rows.anomalies()
         if silent:
             message = "outputs that were changed although no summary says that a validator failed"
             yield Anomaly("blocks-disagree", message, silent)
@@ -74,7 +75,8 @@ class GuardrailsAiSource:
             message = "rows are single checks; the requests that they belong to are not in the file"
             yield Anomaly("annotations-orphaned", message, checks)
         why = "records of a tool that writes no time into them"
-        yield from requests.closing("Guardrails AI", undated=why, is_whole=not checks)
+        denominator = Presence.ABSENT if checks else Presence.DERIVED
+        yield from log.closing(calls="requests", denominator=denominator, undated=why)
 
 
 def _get(record: dict[str, Any], name: str) -> Any:
@@ -90,14 +92,14 @@ def _failures(record: dict[str, Any]) -> int:
     return sum(_get(as_dict(s), "validator_status") == "fail" for s in summaries)
 
 
-def _outcome(requests: Requests, record: dict[str, Any], locator: str) -> Observation:
+def _outcome(log: ProductionLog, record: dict[str, Any], locator: str) -> Observation:
     raw, given = _get(record, "raw_llm_output"), _get(record, "validated_output")
     passed, error = _get(record, "validation_passed"), record.get("error")
     action = _action(raw, given, passed)
     guards = []
     for entry in as_list(_get(record, "validation_summaries"))[:MAX_GUARDS]:
         status = _get(as_dict(entry), "validator_status")
-        verdict = requests.normaliser.word(
+        verdict = log.normaliser.word(
             "validator_status", None if status is None else as_text(status), STATUS
         )
         done = (action if action != "pass" else None) if verdict == "deny" else "pass" if verdict else None
@@ -112,10 +114,13 @@ def _outcome(requests: Requests, record: dict[str, Any], locator: str) -> Observ
         guards.append(Guard("guard", "modify", "modify", "output"))
     elif not denied and not guards:
         guards.append(Guard("guard", "allow" if passed is True else None, action, "output"))
-    return requests.observation(
+    return log.observation(
         record,
-        Signals(guards=tuple(guards), has_response=raw is not None, is_failed=is_failed),
+        signals=Signals(guards=tuple(guards), has_response=raw is not None, is_failed=is_failed),
         locator=locator,
+        sample_id="",
+        time=None,
+        is_call=False,
         response=_shown(given),
         error_text=as_text(error)[:2000] if error else None,
     )
@@ -142,23 +147,25 @@ def _is_parsed(raw: Any, given: Any) -> bool:
         return False
 
 
-def _check(requests: Requests, record: dict[str, Any], locator: str) -> Observation:
+def _check(log: ProductionLog, record: dict[str, Any], locator: str) -> Observation:
     result = _get(record, "validation_result")
     before, after = _get(record, "value_before_validation"), _get(record, "value_after_validation")
     if result is None:  # the validator was called and never came to a result
         verdict, action = "error", None
     else:
         said = as_dict(result).get("outcome")
-        word = requests.normaliser.word(
+        word = log.normaliser.word(
             "validation_result.outcome", None if said is None else as_text(said), STATUS
         )
         verdict, action = word or "", _done(word, before, after)
     guard = Guard(_name(record), verdict or None, action, "output")
-    return requests.observation(
+    return log.observation(
         record,
-        Signals(guards=(guard,), has_response=None),
+        signals=Signals(guards=(guard,), has_response=None),
         locator=locator,
-        at=requests.clock.read(_get(record, "start_time")),
+        sample_id="",
+        time=_get(record, "start_time"),
+        is_call=False,
         response=_shown(after),
         error_text=None,
     )

@@ -6,7 +6,6 @@ A day is its first moment, UTC; a time without a zone is read as UTC and counted
 
 from __future__ import annotations
 
-import csv
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -14,12 +13,11 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from auditgen.evidence.model import Anomaly, Incident
 from auditgen.evidence.tables import TableFault
 from auditgen.sources import spreadsheet
-from auditgen.sources.csv_records import Records, header_of
+from auditgen.sources.clock import Clock
+from auditgen.sources.exported_rows import JSON_FORMS, ExportedRows, shape_of
 from auditgen.sources.interface import Context, Item, Probe, Recognition
 from auditgen.sources.jsontext import as_dict, as_text, loads
-from auditgen.sources.lines import DAMAGED
-from auditgen.sources.monitored import Beside, Clock
-from auditgen.sources.objects import Objects, first_object
+from auditgen.sources.side_records import SideRecords
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -55,14 +53,12 @@ class IncidentsSource:
             if set(spreadsheet.column_names(probe.path, REGISTER)) >= REGISTER:
                 return Recognition("incidents.xlsx", "workbook with the columns of a register")
             return None
-        names = set(header_of(probe.unpacked.head))
-        if names >= REGISTER:
+        shape = shape_of(probe)
+        if shape.form == "csv" and shape.columns >= REGISTER:
             return Recognition("incidents.csv", "columns of a register")
-        if names >= DATABASE:
+        if shape.form == "csv" and shape.columns >= DATABASE:
             return Recognition("aiid.csv", "columns of the AI Incident Database")
-        head = probe.unpacked
-        keys = head.item_keys | head.top_keys | first_object(probe).keys()
-        if keys >= DATABASE:
+        if shape.form in JSON_FORMS and shape.columns >= DATABASE:
             return Recognition("aiid.json", "records of the AI Incident Database")
         return None
 
@@ -71,19 +67,11 @@ class IncidentsSource:
         found = _Found(context)
         if Probe(path).zip_names:
             yield from _of_workbook(path, context, found)
-        elif header_of(Probe(path).unpacked.head):
-            records = Records(path)
-            try:
-                for locator, row in records:
-                    yield from found.take(row, locator)
-            except (*DAMAGED, csv.Error) as error:
-                yield Anomaly("truncated", f"the table breaks off: {str(error)[:100]}", blocks=True)
-            yield from records.anomalies()
         else:
-            objects = Objects(path)
-            for locator, record in objects:
-                yield from found.take(record, locator)
-            yield from objects.anomalies()
+            rows = ExportedRows(path)
+            for locator, row in rows:
+                yield from found.take(row, locator)
+            yield from rows.anomalies()
         yield from found.closing()
 
 
@@ -110,7 +98,7 @@ class _Found:
     """What is known of a register while its incidents go by."""
 
     def __init__(self, context: Context) -> None:
-        self.beside = Beside()
+        self.beside = SideRecords()
         self.clock = Clock(context.mapping.time_zone)
         self.tool = "incident register"
         self.unread_times = 0

@@ -17,11 +17,11 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from auditgen.evidence.model import GUARDRAIL_ACTIONS, GUARDRAIL_VERDICTS, Anomaly, Score
 from auditgen.sources.chat_reply import is_filter_error, prompt_of, reply_of
 from auditgen.sources.exported_rows import ExportedRows, nested, shape_of
-from auditgen.sources.production_log import ProductionLog
 from auditgen.sources.interface import Context, Item, Probe, Recognition
 from auditgen.sources.joined_scores import JoinedScores, beside
 from auditgen.sources.jsontext import as_dict, as_list, as_number, as_text, raw_text
 from auditgen.sources.outcomes import Guard, Signals
+from auditgen.sources.production_log import ProductionLog
 from auditgen.sources.tally import Tally
 
 if TYPE_CHECKING:

@@ -16,10 +16,10 @@ from auditgen.evidence.model import MetricPoint
 from auditgen.sources import litellm_words as words
 from auditgen.sources.chat_reply import prompt_of, reply_of
 from auditgen.sources.exported_rows import ExportedRows, nested, shape_of
-from auditgen.sources.production_log import ProductionLog
 from auditgen.sources.interface import Context, Item, Probe, Recognition
 from auditgen.sources.jsontext import as_dict, as_number, as_text
 from auditgen.sources.outcomes import Signals
+from auditgen.sources.production_log import ProductionLog
 from auditgen.sources.tally import Tally
 
 if TYPE_CHECKING:

@@ -7,15 +7,14 @@ Dates are written as the data had them, mostly without a zone.
 
 from __future__ import annotations
 
-import csv
 from typing import TYPE_CHECKING, ClassVar
 
 from auditgen.evidence.mapping import number_of
 from auditgen.evidence.model import Anomaly, MetricPoint
-from auditgen.sources.csv_records import Records, header_of
+from auditgen.sources.clock import Clock
+from auditgen.sources.exported_rows import ExportedRows, shape_of
 from auditgen.sources.interface import Context, Item, Probe, Recognition
-from auditgen.sources.lines import DAMAGED
-from auditgen.sources.monitored import Beside, Clock
+from auditgen.sources.side_records import SideRecords
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,30 +35,31 @@ class NannymlSource:
 
     def recognise(self, probe: Probe) -> Recognition | None:
         """By the columns that describe a chunk."""
-        columns = set(header_of(probe.unpacked.head))
-        if columns >= CHUNK and any(name.endswith(ALERT) for name in columns):
+        shape = shape_of(probe)
+        columns = shape.columns
+        if shape.form == "csv" and columns >= CHUNK and any(name.endswith(ALERT) for name in columns):
             return Recognition("nannyml.csv", "columns of chunks and their alerts")
         return None
 
     def read(self, path: Path, context: Context) -> Iterator[Item]:
         """A point for each value of each chunk of the analysis."""
-        beside, clock, records = Beside(), Clock(context.mapping.time_zone), Records(path)
+        beside, clock, rows = SideRecords(), Clock(context.mapping.time_zone), ExportedRows(path)
         reference = empty = 0
-        try:
-            for locator, row in records:
-                period = beside.words.word("chunk_period", row["chunk_period"], PERIODS)
-                if period == "reference":
-                    reference += 1
-                    continue
-                for point in _points(row, locator, clock, beside):
-                    beside.count += 1
-                    beside.undated += point.window_end is None
-                    empty += point.value is None
-                    beside.with_threshold += (point.threshold_low, point.threshold_high) != (None, None)
-                    yield point
-        except (*DAMAGED, csv.Error) as error:
-            yield Anomaly("truncated", f"the table breaks off: {str(error)[:100]}", blocks=True)
-        yield from records.anomalies()
+        for locator, cells in rows:
+            if not any(cells.values()):  # a line of separators
+                continue
+            row = {name: cell or "" for name, cell in cells.items()}
+            period = beside.words.word("chunk_period", row["chunk_period"], PERIODS)
+            if period == "reference":
+                reference += 1
+                continue
+            for point in _points(row, locator, clock, beside):
+                beside.count += 1
+                beside.undated += point.window_end is None
+                empty += point.value is None
+                beside.with_threshold += (point.threshold_low, point.threshold_high) != (None, None)
+                yield point
+        yield from rows.anomalies()
         if reference:
             message = "chunks of the reference: what the monitor was fitted on, no evidence of any period"
             yield Anomaly("evidence-outside-period", message, reference)
@@ -69,7 +69,7 @@ class NannymlSource:
         yield from beside.closing("NannyML", "metric points")
 
 
-def _points(row: dict[str, str], locator: str, clock: Clock, beside: Beside) -> Iterator[MetricPoint]:
+def _points(row: dict[str, str], locator: str, clock: Clock, beside: SideRecords) -> Iterator[MetricPoint]:
     start, _ = clock.read(row["chunk_start_date"])
     end, _ = clock.read(row["chunk_end_date"])
     labels = {name: row[name] for name in ("chunk_key", "chunk_period")}

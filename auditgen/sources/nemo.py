@@ -16,12 +16,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from auditgen.evidence.model import Anomaly
+from auditgen.sources.exported_rows import ExportedRows, shape_of
 from auditgen.sources.fields import from_epoch
 from auditgen.sources.interface import Context, Item, Probe, Recognition
 from auditgen.sources.jsontext import as_dict, as_list, as_text, last_said
-from auditgen.sources.monitored import Requests
-from auditgen.sources.objects import Objects, first_object
 from auditgen.sources.outcomes import Guard, Normaliser, Signals
+from auditgen.sources.production_log import ProductionLog
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -61,45 +61,46 @@ class NemoSource:
         keys = head.top_keys | head.item_keys
         if keys >= RESPONSE_KEYS or (keys >= {"response", "log"} and b'"activated_rails"' in head.head):
             return Recognition("nemo.response", "records with a response and its generation log")
-        if first_object(probe).keys() >= TRACE_KEYS and b'"guardrails.' in head.head:
+        if shape_of(probe).columns >= TRACE_KEYS and b'"guardrails.' in head.head:
             return Recognition("nemo.trace", "traces with spans of rails")
         return None
 
     def read(self, path: Path, context: Context) -> Iterator[Item]:
         """One observation for each request; all its rails are guards of it."""
-        requests, objects = Requests(context, self.name), Objects(path)
+        log, rows = ProductionLog(context, self.name, "NeMo Guardrails"), ExportedRows(path)
         silent = 0
-        for locator, record in objects:
+        for locator, record in rows:
+            log.screen(record)
             is_trace = "spans" in record and "response" not in record
-            made = (_traced if is_trace else _answered)(requests, record, locator)
+            made = (_traced if is_trace else _answered)(log, record, locator)
             silent += is_trace and made.response is None
             yield made
-        yield from objects.anomalies()
+        yield from rows.anomalies()
         if silent:
             yield Anomaly("content-not-captured", "traces without the answer that was given", silent)
         why = "requests whose times count from the start of the request, or that have none"
-        yield from requests.closing("NeMo Guardrails", undated=why)
+        yield from log.closing(calls="requests", undated=why)
 
 
-def _answered(requests: Requests, record: dict[str, Any], locator: str) -> Observation:
-    log, data = as_dict(record.get("log")), as_dict(record.get("output_data"))
-    rails = [as_dict(rail) for rail in as_list(log.get("activated_rails"))[:MAX_RAILS]]
+def _answered(log: ProductionLog, record: dict[str, Any], locator: str) -> Observation:
+    told, data = as_dict(record.get("log")), as_dict(record.get("output_data"))
+    rails = [as_dict(rail) for rail in as_list(told.get("activated_rails"))[:MAX_RAILS]]
     answer, raised = _answer(record.get("response"))
     is_error = (
         answer is not None and answer.strip() == INTERNAL_ERROR
-    ) or f"bot {ERROR_INTENT}" in as_text(log.get("colang_history")).splitlines()
-    guards = _guards(rails, requests.normaliser, is_error=is_error, is_raised=raised is not None)
+    ) or f"bot {ERROR_INTENT}" in as_text(told.get("colang_history")).splitlines()
+    guards = _guards(rails, log.normaliser, is_error=is_error, is_raised=raised is not None)
     event = as_dict(data.get("event"))
     started = [at for rail in rails if (at := from_epoch(rail.get("started_at"))) is not None]
-    moment = (min(started), True) if started else requests.clock.read(event.get("event_created_at"))
-    calls = [as_dict(call) for call in as_list(log.get("llm_calls"))]
+    calls = [as_dict(call) for call in as_list(told.get("llm_calls"))]
     prompt = data.get("user_message") or data.get("last_user_message")
-    return requests.observation(
+    return log.observation(
         record,
-        Signals(guards=guards, has_response=any(rail.get("type") == "generation" for rail in rails) or None),
+        signals=Signals(guards=guards, has_response=any(rail.get("type") == "generation" for rail in rails) or None),
         locator=locator,
         sample_id=_id(event.get("uid")),
-        at=moment,
+        time=min(started) if started else event.get("event_created_at"),
+        is_call=False,
         response=answer if answer is not None else raised,
         prompt=prompt if isinstance(prompt, str) else None,
         model=_model(call.get("llm_model_name") for call in calls),
@@ -117,8 +118,8 @@ def _answer(response: Any) -> tuple[str | None, str | None]:
     return last_said(as_list(response), "assistant"), None
 
 
-def _traced(requests: Requests, record: dict[str, Any], locator: str) -> Observation:
-    requests.normaliser.word("schema_version", as_text(record.get("schema_version")), TRACE_VERSIONS)
+def _traced(log: ProductionLog, record: dict[str, Any], locator: str) -> Observation:
+    log.normaliser.word("schema_version", as_text(record.get("schema_version")), TRACE_VERSIONS)
     rails, models, texts, is_error = [], [], {}, False
     for entry in as_list(record.get("spans"))[: 10 * MAX_RAILS]:
         span = as_dict(entry)
@@ -133,12 +134,14 @@ def _traced(requests: Requests, record: dict[str, Any], locator: str) -> Observa
             rails.append({name[5:]: value for name, value in known.items() if name.startswith("rail.")})
     answer = texts.get("guardrails.utterance.bot.finished") or texts.get("guardrails.utterance.bot.started")
     is_error = is_error or (answer is not None and answer.strip() == INTERNAL_ERROR)
-    guards = _guards(rails[:MAX_RAILS], requests.normaliser, is_error=is_error, is_raised=False)
-    return requests.observation(
+    guards = _guards(rails[:MAX_RAILS], log.normaliser, is_error=is_error, is_raised=False)
+    return log.observation(
         record,
-        Signals(guards=guards, has_response=any(rail.get("type") == "generation" for rail in rails) or None),
+        signals=Signals(guards=guards, has_response=any(rail.get("type") == "generation" for rail in rails) or None),
         locator=locator,
         sample_id=_id(record.get("trace_id")),
+        time=None,
+        is_call=False,
         response=answer,
         prompt=texts.get("guardrails.user_message"),
         model=_model(models),

@@ -10,11 +10,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from auditgen.evidence.model import Alert, Anomaly, Incident
+from auditgen.sources.clock import Clock
+from auditgen.sources.exported_rows import ExportedRows
 from auditgen.sources.fields import from_epoch
 from auditgen.sources.interface import Context, Item, Probe, Recognition
 from auditgen.sources.jsontext import as_dict, as_list, as_number, as_text
-from auditgen.sources.monitored import Beside, Clock
-from auditgen.sources.objects import Objects, first_object
+from auditgen.sources.side_records import SideRecords
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,17 +47,17 @@ class OcsfSource:
     def recognise(self, probe: Probe) -> Recognition | None:
         """By the class and the metadata of the first event."""
         head = probe.unpacked
-        keys = head.top_keys | head.item_keys | first_object(probe).keys()
+        keys = head.top_keys | head.item_keys
         if keys >= {"class_uid", "metadata"} and keys & MARKS:
             return Recognition("ocsf.findings", "events with a class of OCSF")
         return None
 
     def read(self, path: Path, context: Context) -> Iterator[Item]:
         """An alert or an incident for each finding; other classes are counted."""
-        found, objects = _Found(context), Objects(path)
-        for locator, event in objects:
+        found, rows = _Found(context), ExportedRows(path)
+        for locator, event in rows:
             yield from found.take(event, locator)
-        yield from objects.anomalies()
+        yield from rows.anomalies()
         yield from found.closing()
 
 
@@ -64,7 +65,7 @@ class _Found:
     """What is known of a file of findings while its events go by."""
 
     def __init__(self, context: Context) -> None:
-        self.beside = Beside()
+        self.beside = SideRecords()
         self.clock = Clock(context.mapping.time_zone)
         self.units = 0
         self.version = ""

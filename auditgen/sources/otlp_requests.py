@@ -15,7 +15,6 @@ from auditgen.evidence.model import Outcome, Score
 from auditgen.sources import credentials, openinference
 from auditgen.sources.exported_rows import nested
 from auditgen.sources.fields import by_metric
-from auditgen.sources.production_log import PRODUCTION, ProductionLog
 from auditgen.sources.jsontext import as_number, as_text, raw_text
 from auditgen.sources.otlp_calls import (
     Call,
@@ -48,6 +47,7 @@ from auditgen.sources.otlp_names import (
 )
 from auditgen.sources.otlp_spans import ERROR, LogRecord, Origin, Span, moment
 from auditgen.sources.outcomes import Normaliser, Signals
+from auditgen.sources.production_log import PRODUCTION, ProductionLog
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

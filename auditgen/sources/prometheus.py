@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from auditgen.evidence.model import Anomaly, MetricPoint
 from auditgen.sources.alertmanager import prometheus_alert
+from auditgen.sources.clock import Clock
+from auditgen.sources.exported_rows import ExportedRows
 from auditgen.sources.fields import from_epoch
 from auditgen.sources.interface import Context, Item, Probe, Recognition
 from auditgen.sources.jsontext import as_dict, as_list, as_text
-from auditgen.sources.lines import DAMAGED
-from auditgen.sources.monitored import Beside, Clock
-from auditgen.sources.objects import Objects, has_lines
+from auditgen.sources.lines import DAMAGED, open_unpacked
 from auditgen.sources.prometheus_text import Exposition, _parsed, named_as_counter, number
+from auditgen.sources.side_records import SideRecords
 from auditgen.sources.walk import Walk
 
 if TYPE_CHECKING:
@@ -57,6 +58,16 @@ class PrometheusSource:
         return _Answers(context).read(path) if with_braces else _exposition(path)
 
 
+def _has_lines(path: Path) -> bool:
+    """Whether the file holds a JSON object on each line, by its first two lines that hold anything."""
+    with open_unpacked(path) as stream:
+        try:
+            lines = [line for line in stream.read(1 << 20).split(b"\n") if line.strip()][:2]
+        except DAMAGED:
+            return False
+    return len(lines) == 2 and all(line.startswith(b"{") for line in lines)
+
+
 def _recognised_answer(head: Probe) -> Recognition | None:
     if head.top_keys >= {"status", "errorType", "error"}:
         return Recognition("prometheus.api/error", "an answer of the HTTP API that failed")
@@ -94,7 +105,7 @@ class _Resets:
 
 
 def _exposition(path: Path) -> Iterator[Item]:
-    beside, found, resets = Beside(), Exposition(), _Resets()
+    beside, found, resets = SideRecords(), Exposition(), _Resets()
     try:
         for point in found.points(path):
             beside.count += 1
@@ -127,17 +138,17 @@ class _Answers:
 
     def __init__(self, context: Context) -> None:
         self.clock = Clock(context.mapping.time_zone)
-        self.points, self.alerts, self.resets = Beside(), Beside(), _Resets()
+        self.points, self.alerts, self.resets = SideRecords(), SideRecords(), _Resets()
         self.nonfinite = self.failed = self.warned = 0
         self.kind = ""
 
     def read(self, path: Path) -> Iterator[Item]:
         """One answer of any size, or one on each line."""
-        if has_lines(path):
-            objects = Objects(path)
-            for locator, answer in objects:
+        if _has_lines(path):
+            rows = ExportedRows(path)
+            for locator, answer in rows:
                 yield from self._answer(answer, locator)
-            yield from objects.anomalies()
+            yield from rows.anomalies()
         else:
             walk, index, place_before = Walk(path, *PLACES), 0, ""
             pending: list[Any] = []

@@ -33,6 +33,7 @@ from auditgen.evidence.tables import TableFault, connect
 from auditgen.plugins import load_plugins
 from auditgen.sources import refusal
 from auditgen.sources.counting import count_alone
+from auditgen.sources.database import DATABASES, open_database
 from auditgen.sources.interface import Context, Facts, Probe, ReadFile, Recognition
 from auditgen.sources.rows import read_rows
 from auditgen.sources.spreadsheet import copy_sheet
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
 
     from auditgen.evidence.repeats import Repeats
     from auditgen.evidence.store import EvidenceStore
+    from auditgen.evidence.tables import Table
     from auditgen.plugins import Plugin
     from auditgen.sources.interface import Item, Source
     from auditgen.sources.labels import RefusalLabels
@@ -362,12 +364,19 @@ def _read_table(
     is_evaluation = mapping is not None and mapping.records == "evaluation"
     base = replace(base, kind="evaluation" if is_evaluation else "monitoring", tool="table")
     left_out: tuple[Anomaly, ...] = ()
+    whole: Table | None = None
     try:
         if base.format == "table.xlsx":
             sheet = mapping.sheet if mapping is not None else None
             key = store.key(base.sha256, "sheet", base.reader_version, {"sheet": sheet})
             copy, left_out = _copied_sheet(path, sheet, key, store)
             table = table_of(copy, "table.parquet")
+        elif base.format in DATABASES:
+            opened = open_database(path, base, mapping, store)
+            base, whole = opened.base, opened.whole
+            if opened.refused is not None or opened.table is None:
+                return opened.refused or ReadFile(base)
+            left_out, table = base.anomalies, opened.table
         else:
             table = table_of(path, base.format)
     except (TableFault, *DAMAGED) as error:
@@ -375,10 +384,11 @@ def _read_table(
         anomaly = Anomaly("unreadable", message, blocks=True)
         return ReadFile(replace(base, anomalies=(anomaly,)))
     if is_evaluation:
+        base = replace(base, anomalies=())
         read = _read_records(
             path, base, lambda: chain(read_rows(table, context), left_out), context, store
         )
-        return replace(read, table=table)
+        return replace(read, table=whole or table)
     base = replace(base, anomalies=left_out)
     if mapping is None or mapping.time is None:
         columns = ", ".join(table.columns[:30])
@@ -391,7 +401,7 @@ def _read_table(
         counts = Counts(observations=rows)
         return ReadFile(replace(base, counts=counts, anomalies=(*left_out, anomaly)), table=table)
     if table.format == "parquet":
-        return ReadFile(base, table=table)
+        return ReadFile(base, table=table, mapped=whole)
     key = store.key(base.sha256, f"copy {COPY_VERSION}", base.format, copy_key(mapping))
     try:
         copy, about = store.derived(key, lambda out: copy_table(table, mapping, out, lines))

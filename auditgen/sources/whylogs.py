@@ -8,7 +8,6 @@ moments are milliseconds since 1970, UTC.
 
 from __future__ import annotations
 
-import csv
 import math
 import struct
 from collections import Counter
@@ -16,11 +15,10 @@ from typing import TYPE_CHECKING, Any, BinaryIO, ClassVar
 
 from auditgen.evidence.mapping import number_of
 from auditgen.evidence.model import Anomaly, MetricPoint
-from auditgen.sources.csv_records import Records, header_of
+from auditgen.sources.exported_rows import ExportedRows, shape_of
 from auditgen.sources.fields import from_epoch
 from auditgen.sources.interface import Context, Item, Probe, Recognition
-from auditgen.sources.lines import DAMAGED
-from auditgen.sources.monitored import Beside
+from auditgen.sources.side_records import SideRecords
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -50,7 +48,8 @@ class WhylogsSource:
         """By the magic number, or by the columns of a view."""
         if probe.head.startswith(MAGIC):
             return Recognition("whylogs.profile", "magic number of a profile")
-        if set(header_of(probe.unpacked.head)) >= VIEW_COLUMNS:
+        shape = shape_of(probe)
+        if shape.form == "csv" and shape.columns >= VIEW_COLUMNS:
             return Recognition("whylogs.view", "columns of a profile's view")
         return None
 
@@ -64,7 +63,7 @@ class WhylogsSource:
 
 
 def _profile(stream: BinaryIO) -> Iterator[Item]:
-    beside, sketches = Beside(), Counter[str]()
+    beside, sketches = SideRecords(), Counter[str]()
     version = ""
     try:
         segments = dict(_numbers(_delimited(stream, MAX_HEADER)))
@@ -148,7 +147,7 @@ class _Header:
 
 
 def _points(
-    header: _Header, name: str, locator: str, chunk: bytes, beside: Beside, sketches: Counter[str]
+    header: _Header, name: str, locator: str, chunk: bytes, beside: SideRecords, sketches: Counter[str]
 ) -> Iterator[MetricPoint]:
     """The counters and sums of one column, by the path of the metric."""
     found: dict[str, float] = {}
@@ -179,7 +178,7 @@ def _point(
     locator: str,
     at: datetime | None,
     total: float | None,
-    beside: Beside,
+    beside: SideRecords,
 ) -> MetricPoint:
     beside.count += 1
     beside.undated += at is None
@@ -197,20 +196,16 @@ def _point(
 
 
 def _view(path: Path) -> Iterator[Item]:
-    beside = Beside()
-    records = Records(path)
-    try:
-        for locator, row in records:
-            total = number_of(row.get("counts/n") or "")
-            for name, raw in row.items():
-                if name in NOT_NUMBERS or not raw:
-                    continue
-                value = number_of(raw)
-                labels = {"column": row.get("column", "")}
-                yield _point(name, value, raw[:100], labels, locator, None, total, beside)
-    except (*DAMAGED, csv.Error, ValueError) as error:
-        yield Anomaly("truncated", f"the table breaks off: {str(error)[:100]}", blocks=True)
-    yield from records.anomalies()
+    beside = SideRecords()
+    rows = ExportedRows(path)
+    for locator, row in rows:
+        total = number_of(row.get("counts/n") or "")
+        labels = {"column": row.get("column") or ""}
+        for name, raw in row.items():
+            if name in NOT_NUMBERS or not raw:
+                continue
+            yield _point(name, number_of(raw), raw[:100], labels, locator, None, total, beside)
+    yield from rows.anomalies()
     why = "numbers of a profile's view, which has no time"
     yield from beside.closing(TOOL, "metric points", undated=why)
 

@@ -10,6 +10,7 @@ import socket
 import subprocess
 import tempfile
 import time
+import uuid
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -42,14 +43,15 @@ class Server:
         """Put a table on the server: its name there, and the same as a Parquet file."""
         self.count += 1
         name = f"log_{self.count}"
-        path = self.folder / f"{name}.parquet"
+        path = self.folder / name / f"{name}.parquet"
+        path.parent.mkdir()
         pq.write_table(table, path)
         if self.name == "postgres":
             self._copy(name, table)
             return f"public.{name}", path
-        view = f"CREATE OR REPLACE GLOBAL TEMPORARY VIEW {name} AS SELECT * FROM parquet.`{path}`"
-        self.session.sql(view).collect()
-        return f"global_temp.{name}", path
+        self.session.sql("CREATE DATABASE IF NOT EXISTS gateway").collect()
+        self.session.sql(f"CREATE TABLE gateway.{name} USING parquet LOCATION '{path.parent}'").collect()
+        return f"gateway.{name}", path
 
     def _copy(self, name: str, table: pa.Table) -> None:
         kinds = {
@@ -87,7 +89,9 @@ def _sail(folder: Path) -> Server:
     process = SparkConnectServer()
     process.start(background=True)
     _, port = process.listening_address
-    server = Server("sail", f"sc://127.0.0.1:{port}", folder, process=process)
+    # a session of Sail has tables of its own: that of the tests and that of the program must be one
+    url = f"sc://127.0.0.1:{port}/;session_id={uuid.uuid4()}"
+    server = Server("sail", url, folder, process=process)
     server.session = _session(server.url)
     server.cleanup = [process.stop, server.session.stop]
     return server

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from auditgen.evidence.mapping import RecordMap, Rule, TimeRule
+    from auditgen.evidence.remote.clocks import Ask
 
 PLAIN_NUMBER = "^[+-]?([0-9]{1,100}([.][0-9]{0,100})?|[.][0-9]{1,100})([eE][+-]?[0-9]{1,2})?$"
 """What is a number here: narrower than `mapping.NUMBER`, so that no engine can be asked for more than it holds."""
@@ -52,6 +53,7 @@ class Source:
     """A table or view with what its engine says of it."""
 
     table: Any
+    ask: Ask
     clocks: Mapping[str, bool]
     """Columns that are typed times, and whether they are moments rather than clocks on a wall."""
     micros: Callable[[Any, bool], Any]
@@ -145,7 +147,7 @@ def canonical(source: Source, mapping: RecordMap) -> tuple[Stages, dict[str, str
     for name, rule in clocks.items():
         if rule is not None:
             chosen[f"clock_{name}"] = raw_moment(source, name, rule)
-    stages = Stages(source.table)
+    stages = Stages(source.table, source.ask)
     stages.take(source.table.select(**chosen))
     at, known = add_moment(stages, source, "time", mapping.time, mapping.time_zone)
     received, _ = add_moment(stages, source, "received", mapping.received, mapping.time_zone)
@@ -258,7 +260,7 @@ def _value(source: Source, field: str, rule: Rule | None, *, mark: bool = True) 
             (band.below, lambda b, n=number: n < b),
         ):
             if bound is not None:
-                inside = inside & holds(ibis.literal(float(bound), type="float64"))
+                inside = inside & holds(_float(bound))
         found = inside.ifelse(band.is_, found)
     if rule.values:
         cases = [(ibis.literal(key), word) for key, word in rule.values.items()]
@@ -272,7 +274,7 @@ def _number(source: Source, field: str, rule: Rule) -> Any:
     if column.type().is_floating():
         number = column.cast("float64")
         limit = 1.7976931348623157e308
-        return ((number >= -limit) & (number <= limit)).ifelse(number, ibis.null("float64"))
+        return ((number >= _float(-limit)) & (number <= _float(limit))).ifelse(number, ibis.null("float64"))
     if column.type().is_decimal():
         return column.cast("float64")
     return number_of_text(source.text(field, rule.from_ or ""))
@@ -284,13 +286,18 @@ def number_of_text(text: Any) -> Any:
     return is_number.ifelse(is_number.ifelse(text, "0").cast("float64"), ibis.null("float64"))
 
 
+def _float(number: float) -> Any:
+    """A float as its text, cast: a bare `0.25` is a decimal to some engines, and takes the column with it."""
+    return ibis.literal(repr(float(number))).cast("float64")
+
+
 def _rate(source: Source, mapping: RecordMap) -> Any:
     """The share of requests that the log kept; -1 where what is written is no such share."""
     rule = mapping.sampling_rate
     if rule is None:
         return None
     if rule.is_ is not None:
-        return ibis.literal(float(rule.is_), type="float64")
+        return _float(float(rule.is_))
     column = source.column("sampling_rate", rule.from_ or "")
     if rule.translates or not (column.type().is_floating() or column.type().is_decimal()):
         text = _value(source, "sampling_rate", rule, mark=False)
@@ -301,7 +308,7 @@ def _rate(source: Source, mapping: RecordMap) -> Any:
         # asked as a text: of a float, ibis does not tell NaN from NULL
         number, present = _number(source, "sampling_rate", rule), column.cast("string").notnull()
     is_share = (number > 0) & (number <= 1)
-    bad = present.ifelse(ibis.literal(-1.0, type="float64"), ibis.null("float64"))
+    bad = present.ifelse(_float(-1.0), ibis.null("float64"))
     return is_share.ifelse(number, bad)
 
 

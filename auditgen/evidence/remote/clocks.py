@@ -15,7 +15,10 @@ from zoneinfo import ZoneInfo
 import ibis
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
+
+    Ask = Callable[[str, Any], list[dict[str, Any]]]
+    """Ask the engine: a title for the query, the expression; rows come back."""
 
 SECOND, MINUTE, HOUR, DAY = 1_000_000, 60_000_000, 3_600_000_000, 86_400_000_000
 ISO = (
@@ -45,8 +48,9 @@ _MOST = {"s": 10**12, "ms": 10**15, "us": 10**18, "ns": 9 * 10**18}
 class Stages:
     """A relation built up in named steps, so that a query says each thing once and can be read."""
 
-    def __init__(self, table: Any, name: str = "rows") -> None:
+    def __init__(self, table: Any, ask: Ask, name: str = "rows") -> None:
         self.table = table
+        self.ask = ask
         self._name = name
         self._count = 0
 
@@ -100,23 +104,34 @@ def add_micros_of_text(stages: Stages, name: str, zone: str | None) -> None:
         usual = text.like(USUAL[0]) | text.like(USUAL[1]) | text.like(USUAL[2])
         plain = text.re_search(WITH_ZONE) & ~text.re_search(NOT_PLAIN)
         known = (usual | plain).fill_null(True)
-    at = has_zone.ifelse(local - written, _from_wall(local, zone))
+    at = has_zone.ifelse(local - written, _from_wall(stages, local, zone))
     stages.keep(**{f"{name}_at": at, f"{name}_known": known})
     stages.drop(*column.values())
 
 
 def add_micros_of_local(stages: Stages, name: str, zone: str | None) -> None:
     """Of the microseconds of a clock on the wall in column `name`: `name_at`, microseconds UTC."""
-    stages.keep(**{f"{name}_at": _from_wall(stages.table[name], zone)})
+    stages.keep(**{f"{name}_at": _from_wall(stages, stages.table[name], zone)})
 
 
-def _from_wall(local: Any, zone: str | None) -> Any:
-    """Microseconds of a clock on the wall as microseconds UTC, NULL where the zone's offset is not known."""
+def _from_wall(stages: Stages, local: Any, zone: str | None) -> Any:
+    """Microseconds of a clock on the wall as microseconds UTC, NULL where the zone's offset is not known.
+
+    The engine is asked first from when to when the times are: hardly a log sees more than a few changes of the
+    clock, and a query with those of a century takes a minute to plan.
+    """
     if zone in {None, "UTC"}:
         return local
     first, last = (_micros(datetime(year, 1, 1, tzinfo=UTC)) for year in (FIRST_YEAR, LAST_YEAR))
     is_within = (local >= first) & (local < last)
-    return is_within.ifelse(local - _branch(local, offsets(zone or "UTC")), ibis.null("int64"))
+    inside = stages.table.select(local=is_within.ifelse(local, ibis.null("int64")))
+    [seen] = stages.ask("times on the wall", inside.aggregate(low=inside.local.min(), high=inside.local.max()))
+    none = ibis.null("int64")
+    if seen["low"] is None:
+        return none
+    steps = [step for step in offsets(zone or "UTC") if step[0] <= seen["high"]]
+    begun = [number for number, step in enumerate(steps) if step[0] <= seen["low"]]
+    return is_within.ifelse(local - _branch(local, steps[begun[-1] :]), none)
 
 
 def micros_of_number(value: Any, unit: str) -> Any:

@@ -68,6 +68,8 @@ class Connection:
     version: str
     handle: Any
     secret: str = ""
+    is_shared: bool = False
+    """Whether the URL names a session, which then is not ours to end."""
     queries: list[Query] = field(default_factory=list)
 
     def rows(self, title: str, expression: Any) -> list[dict[str, Any]]:
@@ -97,15 +99,16 @@ class Connection:
             if known is not None and name not in known:
                 raise NoSuchTable(tuple(".".join((*above, other)) for other in known)) from error
             raise self._refused(f"does not show `{table}`", error) from error
-        return Source(found, clocks, _micros_by_extract if self.backend == POSTGRES else _micros_by_spark)
+        micros = _micros_by_extract if self.backend == POSTGRES else _micros_by_spark
+        return Source(found, self.rows, clocks, micros)
 
     def close(self) -> None:
         """Let go of the engine."""
         try:
-            if self.backend == SPARK:
-                self.handle._session.stop()
-            else:
+            if self.backend != SPARK:
                 self.handle.disconnect()
+            elif not self.is_shared:
+                self.handle._session.stop()
         except Exception:  # it is gone already
             return
 
@@ -153,7 +156,7 @@ def connect(url: str, *, name: str, secret: str = "") -> Connection:
             f"the engine `{name}` cannot be reached: {_said(error, secret)}; nothing was written",
             hint="is the address right, is it running, and is the secret in the environment?",
         ) from error
-    return Connection(name, backend, version, handle, secret)
+    return Connection(name, backend, version, handle, secret, is_shared="session_id=" in url)
 
 
 def _spark(url: str, secret: str) -> tuple[Any, str]:

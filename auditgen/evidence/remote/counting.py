@@ -128,7 +128,7 @@ def _repeated(
     """
     start, end = (_micros_of_day(day) for day in period)
     dated = rows.filter((rows["at"] >= start) & (rows["at"] < end + DAY) & rows.record.notnull())
-    stages = Stages(dated, "repeated")
+    stages = Stages(dated, connection.rows, "repeated")
     dated = stages.take(dated)
     twice = dated.group_by("record").aggregate(times=dated.count())
     twice = stages.take(twice.filter(twice.times > 1).select(shared="record"))
@@ -213,7 +213,7 @@ def _undated(connection: Connection, source: Source, mapping: RecordMap) -> tupl
     if rule is None or rule.from_ is None or rule.from_ in source.clocks:
         return ()
     text = source.text("time", rule.from_)
-    stages = Stages(source.table)
+    stages = Stages(source.table, source.ask)
     stages.take(source.table.select(text=text, clock_time=raw_moment(source, "time", rule)))
     at, _ = add_moment(stages, source, "time", rule, mapping.time_zone)
     rows = stages.table
