@@ -39,6 +39,18 @@ if TYPE_CHECKING:
     is_flag=True,
     help="Read Inspect logs with the official package too, and compare.",
 )
+@click.option(
+    "--suggest-mapping",
+    "is_suggestion",
+    is_flag=True,
+    help="Write a first mapping of one table, to be finished by hand.",
+)
+@click.option("--table", help="With --suggest-mapping: which table of a database, or sheet of a workbook.")
+@click.option(
+    "--out",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="With --suggest-mapping: a new file for it, instead of standard output.",
+)
 @click.option("-q", "--quiet", is_flag=True, help="No progress line.")
 def command(
     paths: tuple[Path, ...],
@@ -46,6 +58,9 @@ def command(
     responses: Path | None,
     own_suites: tuple[Path, ...],
     is_cross_check: bool,
+    is_suggestion: bool,
+    table: str | None,
+    out: Path | None,
     quiet: bool,
 ) -> int:
     """Say what each export is, what it holds and what is missing. Folders are searched.
@@ -59,6 +74,12 @@ def command(
       auditgen inspect evals/ red-team.json
       auditgen inspect --format json evals/ > what-i-have.json
       auditgen inspect evals/ --responses to-label.jsonl
+
+    With --suggest-mapping, the columns of one table (CSV, JSON Lines, Parquet, XLSX, DuckDB, SQLite) become an
+    entry for audit.yaml: what a name or a value seems to mean stands beside it, what it means is yours to say.
+
+    
+      auditgen inspect gateway.csv --suggest-mapping --out gateway.yaml
 
     With --cross-check (needs `pip install 'auditgen[inspect]'`) samples, failures and every score of
     Inspect logs are compared with what the official package reads.
@@ -76,6 +97,12 @@ def command(
     from auditgen.sources.reading import SourceRegistry, read_file
     from auditgen.sources.suites import SuiteLibrary
 
+    if is_suggestion:
+        from auditgen.cli.suggest import suggest_mapping
+
+        return suggest_mapping(paths, table, out, is_json=output_format == "json")
+    if table is not None or out is not None:
+        raise click.UsageError("--table and --out belong to --suggest-mapping")
     suites = SuiteLibrary.load(own_suites)
     checks: _CrossChecks | None = _CrossChecks() if is_cross_check else None
     files = list(_files(paths))

@@ -7,8 +7,6 @@ engine's fast reader; any doubt about one line, and each line is taken on its ow
 
 from __future__ import annotations
 
-import tempfile
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
@@ -41,7 +39,7 @@ if TYPE_CHECKING:
 
     from auditgen.evidence.mapping import RecordMap
 
-COPY_VERSION = "1"
+COPY_VERSION = "2"
 _CHUNK = 1 << 20
 
 
@@ -87,25 +85,22 @@ def copy_table(table: Table, mapping: RecordMap, out: Path, lines: int) -> dict[
 def _copy_json(table: Table, mapping: RecordMap, out: Path, lines: int) -> dict[str, Any]:
     import duckdb
 
-    with tempfile.TemporaryDirectory(prefix="auditgen-text-", dir=out.parent) as folder:
-        # the engine does not compare the checksums of gzip, so damage would become data
-        plain = table
-        if table.packed:
-            plain, lines = _unpacked(table, Path(folder))
-        try:
-            connection = connect()
-            reader = _Fast(plain)
-            _copy(connection, plain, mapping, reader, reader.relation_of(copied_fields(mapping)), out)
-            found = connection.execute(f"SELECT count(*) FROM read_parquet({sql_file(out)})").fetchone()
-            if found is not None and found[0] == lines:
-                return {"rejected": 0, "lines": []}
-        except duckdb.Error:
-            pass  # a line is no object, or names a key twice: then every line is looked at on its own
-        check_text(plain)
+    if table.packed:
+        lines = _checked_lines(table)
+    try:
         connection = connect()
-        _copy(connection, plain, mapping, Columns(plain), Columns(plain).relation(), out)
-        rejected, shown = rejected_lines(connection, plain)
-        return {"rejected": rejected, "lines": list(shown)}
+        reader = _Fast(table)
+        _copy(connection, table, mapping, reader, reader.relation_of(copied_fields(mapping)), out)
+        found = connection.execute(f"SELECT count(*) FROM read_parquet({sql_file(out)})").fetchone()
+        if found is not None and found[0] == lines:
+            return {"rejected": 0, "lines": []}
+    except duckdb.Error:
+        pass  # a line is no object, or names a key twice: then every line is looked at on its own
+    check_text(table)
+    connection = connect()
+    _copy(connection, table, mapping, Columns(table), Columns(table).relation(), out)
+    rejected, shown = rejected_lines(connection, table)
+    return {"rejected": rejected, "lines": list(shown)}
 
 
 def _copy(
@@ -132,7 +127,7 @@ def _copy(
         selected.append(f"CAST({text} AS VARCHAR) AS c{number}")
     connection.execute(
         f"COPY (SELECT {', '.join(selected)} FROM ({relation})) TO {sql_text(str(out))}"
-        " (FORMAT parquet, COMPRESSION snappy)"
+        " (FORMAT parquet, COMPRESSION lz4_raw, PARQUET_VERSION v2)"
     )
 
 
@@ -166,7 +161,7 @@ class _Fast(Columns):
             f"SELECT row_number() OVER () AS {ROW}, * FROM read_json({sql_file(self._table.path)},"
             f" columns = {{{columns}}}, format = 'newline_delimited', records = true, auto_detect = false,"
             f" hive_partitioning = false, maximum_object_size = {MAX_LINE_BYTES // 4},"
-            " compression = 'none')"
+            f" compression = '{self._table.packed or 'none'}')"
         )
 
     def text(self, field: str) -> str:
@@ -195,20 +190,21 @@ def _inflated(table: Table) -> BinaryIO:
     return cast("BinaryIO", igzip.open(table.path))  # type: ignore[no-untyped-call]
 
 
-def _unpacked(table: Table, folder: Path) -> tuple[Table, int]:
-    """The text of a packed file, and how many lines it has."""
-    plain = folder / "text.jsonl"
+def _checked_lines(table: Table) -> int:
+    """How many lines a packed file has. Raises TableFault where it is damaged.
+
+    The engine does not compare the checksums of gzip, so damage would become data.
+    """
     lines, last = 0, b"\n"
     try:
-        with _inflated(table) as packed, plain.open("wb") as out:
+        with _inflated(table) as packed:
             while chunk := packed.read(_CHUNK):
-                out.write(chunk)
                 lines += chunk.count(b"\n")
                 last = chunk[-1:]
     except DAMAGED as error:
         message = f"the file is damaged or cut off: {str(error)[:100]}"
         raise TableFault(message) from error
-    return replace(table, path=plain, packed=""), lines + (last != b"\n")
+    return lines + (last != b"\n")
 
 
 def table_of_copy(copy: Path, mapping: RecordMap) -> Table:
