@@ -55,7 +55,11 @@ def printable(text: str) -> str:
 
 
 MAX_SHOWN_CHARS, MAX_SHOWN_WORDS = 40, 3
-_PRIVATE = re.compile(r"@|[0-9]{7}|(?=[A-Za-z_+/=-]*[0-9])[A-Za-z0-9_+/=-]{20}|Bearer |://", re.IGNORECASE)
+_PRIVATE = re.compile(
+    r"@|\+[0-9]|([0-9][ ()./]{0,2}){7}|[0-9]{1,3}([.][0-9]{1,3}){3}|([0-9a-f]{1,4}:){3}"
+    r"|(?=[A-Za-z_+/=-]*[0-9])[A-Za-z0-9_+/=-]{20}|Bearer |://",
+    re.IGNORECASE,
+)
 """What a word of a vocabulary has not, and an address, a telephone number or a credential has."""
 
 

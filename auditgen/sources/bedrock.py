@@ -72,8 +72,7 @@ class BedrockSource:
         """Every call, or every judgement of a guardrail."""
         rows = ExportedRows(path)
         log = ProductionLog(context, self.name, "Amazon Bedrock")
-        for locator, raw in rows:
-            row = _unwrapped(raw)
+        for locator, row in log.screened((locator, _unwrapped(raw)) for locator, raw in rows):
             found = _result(row, locator, log) if "assessments" in row else _call(row, locator, log)
             if found is not None:
                 yield found
@@ -91,7 +90,6 @@ def _unwrapped(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def _call(raw: dict[str, Any], locator: str, log: ProductionLog) -> Observation | None:
-    log.screen(raw)
     if raw.get("schemaType") != SCHEMA:
         log.skip("records of another kind")
         return None
@@ -141,7 +139,6 @@ def _call(raw: dict[str, Any], locator: str, log: ProductionLog) -> Observation 
 
 def _result(raw: dict[str, Any], locator: str, log: ProductionLog) -> Observation:
     """One ApplyGuardrail result: a verdict on one text; what the application did, it does not say."""
-    log.screen(raw)
     source = raw.get("source")
     stage = as_text(source).lower() if source in ("INPUT", "OUTPUT") else None
     word = raw.get("action")

@@ -7,7 +7,7 @@ looks like one is opened. A plain text is the reply itself and says nothing else
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from auditgen.sources.exported_rows import nested
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 MAX_PARTS = 10_000
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Reply:
-    """The parts of a reply that matter here; None where it does not say."""
+    """The parts of a reply that matter here; None where it does not say. Filled in while it is read."""
 
     text: str | None = None
     finish: str | None = None
@@ -53,7 +53,9 @@ def reply_of(value: Any, depth: int = 0) -> Reply:
     if depth > 4:
         return about
     found = _of_object(value, depth)
-    return replace(found, model=found.model or about.model, native_id=found.native_id or about.native_id)
+    found.model = found.model or about.model
+    found.native_id = found.native_id or about.native_id
+    return found
 
 
 def _of_object(value: dict[str, Any], depth: int) -> Reply:
@@ -67,11 +69,13 @@ def _of_object(value: dict[str, Any], depth: int) -> Reply:
         return _of_outputs(value)
     if isinstance(value.get("output"), dict) and "message" in value["output"]:  # Bedrock's Converse
         message = _of_message(as_dict(value["output"]["message"]))
-        return replace(message, finish=_text(value.get("stopReason")), is_known=True)
+        message.finish = _text(value.get("stopReason"))
+        return message
     if isinstance(value.get("message"), dict):  # Ollama, and choices taken out of their list
         message = _of_message(value["message"])
         finish = _text(value.get("finish_reason")) or _text(value.get("done_reason"))
-        return replace(message, finish=finish or message.finish, is_known=True)
+        message.finish = finish or message.finish
+        return message
     if isinstance(value.get("kwargs"), dict) and isinstance(value.get("lc"), int):  # LangChain, serialised
         return _of_message(value["kwargs"])
     if {"content", "refusal", "stop_reason", "role"} & value.keys():
@@ -104,12 +108,13 @@ def _of_choices(choices: list[Any]) -> Reply:
     found: Reply | None = None
     for choice in map(as_dict, choices[:MAX_PARTS]):
         part = _of_message(as_dict(choice.get("message") or choice.get("delta")))
-        text = part.text if part.text is not None else _text(choice.get("text"))
-        part = replace(part, text=text, finish=_text(choice.get("finish_reason")))
+        if part.text is None:
+            part.text = _text(choice.get("text"))
+        part.finish = _text(choice.get("finish_reason"))
         if found is None:
             found = part
         elif part.refusal and not found.refusal:
-            found = replace(found, refusal=part.refusal)
+            found.refusal = part.refusal
     return found or Reply(is_known=True)
 
 
@@ -128,8 +133,10 @@ def _of_generations(generations: list[Any], depth: int) -> Reply:
     inner = reply_of(first.get("message"), depth + 1) if first.get("message") else Reply()
     info = as_dict(first.get("generation_info"))
     finish = _text(info.get("finish_reason")) or _text(info.get("stop_reason")) or inner.finish
-    text = inner.text if inner.text is not None else _text(first.get("text"))
-    return replace(inner, text=text, finish=finish, is_known=bool(first))
+    if inner.text is None:
+        inner.text = _text(first.get("text"))
+    inner.finish, inner.is_known = finish, bool(first)
+    return inner
 
 
 def _of_outputs(value: dict[str, Any]) -> Reply:
@@ -176,7 +183,8 @@ def _of_list(parts: list[Any], depth: int) -> Reply:
             is_known=found.is_known or inner.is_known,
             has_tool_calls=found.has_tool_calls or inner.has_tool_calls,
         )
-    return replace(found, text="".join(texts) or None, refusal="".join(refusals) or None)
+    found.text, found.refusal = "".join(texts) or None, "".join(refusals) or None
+    return found
 
 
 def content_of(content: Any) -> tuple[str | None, str | None]:

@@ -79,7 +79,7 @@ class Column:
         """How it writes times, None where it does not."""
         written = {text: n for text, n in self.values.items() if text.strip()}
         total = sum(written.values())
-        if not total:
+        if not total or any(_ADDRESS.fullmatch(text) for text in written):
             return None
         if self.is_zoned_type is not None:
             first, last = min(written), max(written)
@@ -118,7 +118,7 @@ class Column:
     @cached_property
     def looks_like(self) -> str:
         """What of that its values look like; empty for words, numbers, times and ids."""
-        if self.clock is not None or self.is_number:
+        if self.is_number or (self.clock is not None and self.clock.form != "other"):
             return ""
         texts = [text for text in self.values if text]
         if any(credentials.tokens(text) for text in texts):
@@ -137,6 +137,11 @@ class Column:
     def is_number(self) -> bool:
         """Whether every value is a number."""
         return bool(self.values) and all(not text or number_of(text) is not None for text in self.values)
+
+    @cached_property
+    def is_status(self) -> bool:
+        """Whether every value is a status code of HTTP."""
+        return bool(self.values) and all(re.fullmatch("[1-5][0-9][0-9]", text) for text in self.values if text)
 
     @cached_property
     def is_vocabulary(self) -> bool:

@@ -7,16 +7,19 @@ text that is stored and no message that is shown contains it.
 from __future__ import annotations
 
 import re
+from array import array
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from itertools import accumulate, repeat
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import orjson
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Callable, Collection, Iterable, Iterator
 
     from auditgen.evidence.model import Observation, Score
 
+T = TypeVar("T")
 REMOVED = "[credential removed]"
 MAX_REMEMBERED = 1000
 """Credentials of one file that are looked for in its other texts, too."""
@@ -52,6 +55,16 @@ Looking for fixed texts is fast, and most records hold none of them.
 """
 
 
+_SUSPECT = (
+    "earer |EARER |uthorization|api-key|Api-Key|API-KEY|iption-key|iption-Key|AKIA|ASIA|github_pat_|AIza"
+    "|[sp]k-[A-Za-z0-9_-]{16}|gh[pousr]_[A-Za-z0-9]{30}|xox[abprs]-|eyJ[A-Za-z0-9_-]{8}|-----BEGIN "
+)
+"""What every text with a credential matches: the needles, with as much of a form as follows them at once."""
+BATCH_RECORDS, BATCH_BYTES = 128, 1 << 20
+FEW_RECORDS = 1000
+"""So many are searched needle by needle, before it is worth the memory to load Arrow's functions."""
+
+
 def tokens(text: str) -> set[str]:
     """The credentials in a text, without what announces them."""
     return {token for needle, back in _NEEDLES.items() for token in _near(text, needle, back)}
@@ -74,9 +87,62 @@ def _near(text: str, needle: str, back: int) -> Iterator[str]:
 
 def tokens_of(record: Any) -> set[str] | None:
     """The credentials anywhere in a record; None where it cannot be written as JSON to be searched."""
+    text = _written(record)
+    return None if text is None else tokens(text.decode("utf-8"))
+
+
+class Search:
+    """Looks for credentials in one record after another; many are looked through at once."""
+
+    def __init__(self) -> None:
+        self._count = 0
+
+    def over(
+        self, items: Iterable[T], raw_of: Callable[[T], Any]
+    ) -> Iterator[tuple[T, set[str] | None]]:
+        """Each item, in order, with the credentials in what `raw_of` gives of it; see `tokens_of`."""
+        batch: list[tuple[T, bytes | None]] = []
+        size = 0
+        for item in items:
+            text = _written(raw_of(item))
+            batch.append((item, text))
+            size += 0 if text is None else len(text)
+            if len(batch) >= BATCH_RECORDS or size >= BATCH_BYTES:
+                yield from self._searched(batch)
+                batch, size = [], 0
+        yield from self._searched(batch)
+
+    def _searched(self, batch: list[tuple[T, bytes | None]]) -> Iterator[tuple[T, set[str] | None]]:
+        texts = [text or b"" for _, text in batch]
+        is_few = self._count < FEW_RECORDS
+        self._count += len(batch)
+        suspects = repeat(True) if is_few or not batch else _suspects(texts)
+        for (item, text), is_suspect in zip(batch, suspects, strict=False):
+            if text is None:
+                yield item, None
+            else:
+                yield item, tokens(text.decode("utf-8")) if is_suspect else set()
+
+
+def _suspects(texts: list[bytes]) -> Iterable[bool]:
+    """Which texts may hold a credential: one automaton for all needles, in linear time."""
+    if max(map(len, texts)) > BATCH_BYTES:  # its places must fit into 32 bits
+        return repeat(True)
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    offsets = array("i", [0, *accumulate(map(len, texts))])
+    buffers = [None, pa.py_buffer(offsets), pa.py_buffer(b"".join(texts))]
+    column = pa.Array.from_buffers(pa.binary(), len(texts), buffers)
+    found: list[bool] = pc.match_substring_regex(column, _SUSPECT).to_pylist()
+    return found
+
+
+def _written(record: Any) -> bytes | None:
+    """A record as JSON; None where it cannot be: numbers beyond 64 bits, nesting beyond the writer's."""
     try:
-        return tokens(orjson.dumps(record, default=str).decode("utf-8"))
-    except (TypeError, RecursionError):  # numbers beyond 64 bits, nesting beyond the writer's
+        return orjson.dumps(record, default=str)
+    except (TypeError, RecursionError):
         return None
 
 

@@ -36,6 +36,7 @@ BATCH_ROWS = 512
 MAX_HELD = 1 << 20
 _BLANK = b"\xef\xbb\xbf \t\r\n"
 _LOOKED_AT = 20
+_OPENINGS = frozenset('{["')
 _EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - the zone is the column's, or nobody's
 _SHAPES: WeakKeyDictionary[Probe, Shape] = WeakKeyDictionary()
 
@@ -123,8 +124,10 @@ def _header(head: bytes) -> tuple[list[str], str]:
 
 def nested(value: Any) -> Any:
     """What a text of JSON stands for, also where it was written as text twice; anything else as it is."""
+    if type(value) is not str:  # as nearly always
+        return value
     for _ in range(3):
-        if not isinstance(value, str) or value.lstrip()[:1] not in {"{", "[", '"'}:
+        if not isinstance(value, str) or value.lstrip()[:1] not in _OPENINGS:
             break
         try:
             value = loads(value.encode("utf-8", "surrogatepass"))[0]

@@ -105,7 +105,10 @@ class FieldReader:
         self._suites: SuiteLibrary = context.suites
         self._labels = context.labels
         self._tool = tool
-        self._has_rules = bool(context.mapping.rules())
+        self._rules = context.mapping.rules()
+        self._has_rules = bool(self._rules)
+        self._own = bool(context.mapping.outcomes or context.mapping.expected)
+        self._last: tuple[str, str, Suite | None] | None = None
         self._maps: dict[int, RecordMap] = {}
         self._untranslated: dict[str, Counter[str]] = {}
         self._missed: Counter[str] = Counter()
@@ -128,7 +131,12 @@ class FieldReader:
         `record` is what rules look into; `response` serves rules that ask for the text heuristic.
         """
         self._asked += 1
-        known = self._suites.find(self._tool, suite, version)
+        last = self._last
+        if last is not None and last[0] == suite and last[1] == version:
+            known = last[2]  # mostly the suite of the record before
+        else:
+            known = self._suites.find(self._tool, suite, version)
+            self._last = (suite, version, known)
         self._note(suite, known)
         if known is None and not self._has_rules and not scores:
             return _NOTHING  # millions of records may pass of which nothing is declared
@@ -148,6 +156,10 @@ class FieldReader:
             prompt_key=self._field("prompt", mapping, record, response),
             scores=tuple(_annotated(score, known) for score in scores),
         )
+
+    def looks_into(self, suite: str) -> bool:
+        """Whether any rule may look into records of a suite; of others no record needs to be prepared."""
+        return self._has_rules or self._suites.find(self._tool, suite, "") is not None
 
     def text(self, field: str, record: dict[str, Any]) -> str | None:
         """A whole text that `audit.yaml` maps: a prompt, a response, an id. Structures become JSON."""
@@ -182,7 +194,7 @@ class FieldReader:
             )
         if not self._asked:
             return
-        for field, rules in sorted(self._mapping.rules().items()):
+        for field, rules in sorted(self._rules.items()):
             named = [rule.from_ for rule in rules if rule.from_ is not None]
             if set(named) & set(columns):
                 continue
@@ -197,11 +209,10 @@ class FieldReader:
             yield Anomaly("suite-undescribed", message, self._undescribed.total())
 
     def _note(self, name: str, known: Suite | None) -> None:
-        own = bool(self._mapping.outcomes or self._mapping.expected)
-        if name in self._described or len(self._described) < MAX_NAMES:
+        if name not in self._described and len(self._described) < MAX_NAMES:
             described = known.id if known is not None else ""
-            self._described[name] = described or ("audit.yaml" if own else "")
-        if known is None and not own:
+            self._described[name] = described or ("audit.yaml" if self._own else "")
+        if known is None and not self._own:
             is_kept = name in self._undescribed or len(self._undescribed) < MAX_NAMES
             self._undescribed[name if is_kept else ""] += 1
 

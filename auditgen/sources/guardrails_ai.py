@@ -58,8 +58,7 @@ class GuardrailsAiSource:
         """One observation for each guarded call, or for each check where that is all the file has."""
         log, rows = ProductionLog(context, self.name, "Guardrails AI"), ExportedRows(path)
         checks = silent = 0
-        for locator, record in rows:
-            log.screen(record)
+        for locator, record in log.screened(rows):
             if not {"value_before_validation", "valueBeforeValidation"}.isdisjoint(record):
                 checks += 1
                 yield _check(log, record, locator)

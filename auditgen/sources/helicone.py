@@ -53,7 +53,7 @@ class HeliconeSource:
             yield from log.closing(role="companion")
             return
         rows = ExportedRows(path, repair=_single, trailing_comma=True)
-        for locator, row in rows:
+        for locator, row in log.screened(rows):
             yield _request(row, locator, log)
         yield from rows.anomalies()
         yield from log.closing(calls="requests")
@@ -70,7 +70,6 @@ def _single(cell: str) -> str:
 
 
 def _request(raw: dict[str, Any], locator: str, log: ProductionLog) -> Observation:
-    log.screen(raw)
     row = {**raw, **{name: nested(raw[name]) for name in OPENED if raw.get(name) is not None}}
     status = _number(raw.get("response_status"))
     body = row.get("response_body")

@@ -186,8 +186,7 @@ def _observations(
     if not number:
         message = "an empty window: it may have been idle, or its export overwritten or broken off"
         yield Anomaly("export-unfinished", message)
-    for locator, row in rows:
-        log.screen(row)
+    for locator, row in log.screened(rows):
         kind = as_text(row.get("type"))
         if kind not in TYPES:
             log.normaliser.word("type", kind, {})

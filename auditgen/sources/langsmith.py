@@ -76,8 +76,7 @@ class LangSmithSource:
         for _, row in ExportedRows(path):
             if row.get("run_type") == "llm":
                 calls[as_text(row.get("id"))] = 1
-        for locator, row in rows:
-            log.screen(row)
+        for locator, row in log.screened(rows):
             kind = as_text(row.get("run_type"))
             parent = as_text(row.get("parent_run_id"))
             if kind != "llm":

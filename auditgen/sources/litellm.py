@@ -69,7 +69,7 @@ class LiteLlmSource:
             yield from _metrics(rows, log)
         else:
             is_table = columns >= SPEND
-            for locator, row in rows:
+            for locator, row in log.screened(rows):
                 found = _call(_unwrapped(row), locator, log, is_table=is_table)
                 if found is not None:
                     yield found
@@ -84,7 +84,6 @@ def _unwrapped(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def _call(raw: dict[str, Any], locator: str, log: ProductionLog, *, is_table: bool) -> Observation | None:
-    log.screen(raw)
     kind = as_text(raw.get("call_type"))
     if kind not in words.CALLS:
         log.skip(f"`{kind}`")
@@ -157,8 +156,7 @@ def _status(code: Any) -> int | None:
 def _metrics(rows: ExportedRows, log: ProductionLog) -> Iterator[Item]:
     """Four counts a day and guardrail. The tool counts a crashed guardrail as flagged."""
     seen = Tally()
-    for locator, row in rows:
-        log.screen(row)
+    for locator, row in log.screened(rows):
         key = next((k for k in METRIC_KEYS if row.get(k) is not None), "guardrail_id")
         name, day = as_text(row.get(key))[:200], _day(row.get("date"))
         counts = {series: _count(row.get(series)) for series in COUNTS}

@@ -57,7 +57,7 @@ class ModerationSource:
         """Every moderated request."""
         rows = ExportedRows(path)
         log = ProductionLog(context, self.name, "OpenAI moderation")
-        for locator, row in rows:
+        for locator, row in log.screened(rows):
             yield _request(row, locator, log)
         yield from rows.anomalies()
         yield from log.closing(calls="requests")
@@ -90,7 +90,6 @@ def _staged(body: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def _request(raw: dict[str, Any], locator: str, log: ProductionLog) -> Observation:
-    log.screen(raw)
     body = _body(raw)
     is_wrapped = body is not raw
     judge = as_text((body if "results" in body else as_dict(body.get("moderation"))).get("model"))

@@ -69,8 +69,7 @@ class NemoSource:
         """One observation for each request; all its rails are guards of it."""
         log, rows = ProductionLog(context, self.name, "NeMo Guardrails"), ExportedRows(path)
         silent = 0
-        for locator, record in rows:
-            log.screen(record)
+        for locator, record in log.screened(rows):
             is_trace = "spans" in record and "response" not in record
             made = (_traced if is_trace else _answered)(log, record, locator)
             silent += is_trace and made.response is None
@@ -94,9 +93,10 @@ def _answered(log: ProductionLog, record: dict[str, Any], locator: str) -> Obser
     started = [at for rail in rails if (at := from_epoch(rail.get("started_at"))) is not None]
     calls = [as_dict(call) for call in as_list(told.get("llm_calls"))]
     prompt = data.get("user_message") or data.get("last_user_message")
+    is_generated = any(rail.get("type") == "generation" for rail in rails)
     return log.observation(
         record,
-        signals=Signals(guards=guards, has_response=any(rail.get("type") == "generation" for rail in rails) or None),
+        signals=Signals(guards=guards, has_response=is_generated or None),
         locator=locator,
         sample_id=_id(event.get("uid")),
         time=min(started) if started else event.get("event_created_at"),
@@ -135,9 +135,10 @@ def _traced(log: ProductionLog, record: dict[str, Any], locator: str) -> Observa
     answer = texts.get("guardrails.utterance.bot.finished") or texts.get("guardrails.utterance.bot.started")
     is_error = is_error or (answer is not None and answer.strip() == INTERNAL_ERROR)
     guards = _guards(rails[:MAX_RAILS], log.normaliser, is_error=is_error, is_raised=False)
+    is_generated = any(rail.get("type") == "generation" for rail in rails)
     return log.observation(
         record,
-        signals=Signals(guards=guards, has_response=any(rail.get("type") == "generation" for rail in rails) or None),
+        signals=Signals(guards=guards, has_response=is_generated or None),
         locator=locator,
         sample_id=_id(record.get("trace_id")),
         time=None,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from auditgen.evidence.model import Anomaly, Basis, Outcome
 
@@ -35,6 +35,7 @@ FINISH: Mapping[str, str] = {
     "eos_token": ENDED,
 }  # fmt: skip
 """Finish reasons in small letters, by what they say. `refusal` (Anthropic) is a classifier's stop."""
+MAX_KNOWN, MAX_WORDS = 4096, 200
 _VERDICT_ORDER = ("error", "deny", "escalate", "modify", "warn", "flag", "allow")
 _ACTION_ORDER = ("block", "escalate", "modify", "pass")
 
@@ -89,6 +90,7 @@ class Normaliser:
     """Applies the rules and keeps count of words it does not know: they are never guessed at."""
 
     unknown: dict[str, Counter[str]] = field(default_factory=dict)
+    _known: dict[tuple[Any, ...], Normalised] = field(default_factory=dict)
 
     def word(self, field_name: str, raw: str | None, known: Mapping[str, str | None]) -> str | None:
         """A tool's word in our vocabulary; an unknown one is counted and gives None."""
@@ -98,8 +100,9 @@ class Normaliser:
             return known[raw]
         found = self.unknown.setdefault(field_name, Counter())
         shown = raw[:60]
-        if shown in found or len(found) < 200:  # a hostile file could invent endless words
-            found[shown] += 1
+        if shown not in found and len(found) >= MAX_WORDS:  # a hostile file could invent endless words
+            shown = "(other words)"
+        found[shown] += 1
         return None
 
     def normalise(self, signals: Signals) -> Normalised:
@@ -113,35 +116,25 @@ class Normaliser:
         6. a native refusal: refused;
         7. an answer cut off: truncated.
         """
+        key = (
+            signals.finish,
+            bool(signals.refusal and signals.refusal.strip()),
+            signals.is_filtered,
+            signals.is_failed,
+            signals.http_status,
+            signals.has_response,
+            tuple([(guard.verdict, guard.action, guard.stage) for guard in signals.guards]),
+        )
+        known = self._known.get(key)  # records differ in their texts, and seldom in what they say here
+        if known is not None:
+            return known
         finish = None
         if signals.finish is not None:
             finish = self.word("finish_reason", signals.finish.strip().lower(), FINISH)
-        transport = _transport(signals, finish)
-        verdict = _first(_VERDICT_ORDER, (guard.verdict for guard in signals.guards))
-        action = _first(_ACTION_ORDER, (guard.action for guard in signals.guards))
-        outcome, basis = Outcome.UNSCORED, Basis.NONE
-        if verdict == "error" and action != "block":
-            outcome, basis = Outcome.GUARDRAIL_ERROR, Basis.GUARDRAIL_RECORD
-        elif verdict == "error" and not any(
-            guard.action == "block" and guard.verdict not in {"error", None} for guard in signals.guards
-        ):
-            outcome, basis = Outcome.GUARDRAIL_ERROR, Basis.GUARDRAIL_RECORD  # closed by the crash
-        elif action == "block":
-            stages = {guard.stage for guard in signals.guards if guard.action == "block"}
-            outcome, basis = _blocked(stages, signals), Basis.GUARDRAIL_RECORD
-        elif transport == "blocked":
-            is_reply = finish == FILTERED and signals.has_response is not False
-            outcome = Outcome.BLOCKED_OUTPUT if is_reply else Outcome.BLOCKED_INPUT
-            basis = Basis.FINISH_REASON if finish == FILTERED else Basis.NATIVE_FIELD
-        elif transport == "failed":
-            outcome, basis = Outcome.PROVIDER_ERROR, Basis.NATIVE_FIELD
-        elif action == "modify":
-            outcome, basis = Outcome.MODIFIED, Basis.GUARDRAIL_RECORD
-        elif signals.refusal and signals.refusal.strip():
-            outcome, basis = Outcome.REFUSED, Basis.NATIVE_FIELD
-        elif finish == CUT:
-            outcome, basis = Outcome.TRUNCATED, Basis.FINISH_REASON
-        return Normalised(outcome, basis, verdict, action, transport)
+        made = _normalised(signals, finish)
+        if len(self._known) < MAX_KNOWN and (finish is not None or signals.finish is None):
+            self._known[key] = made
+        return made
 
     def anomalies(self) -> Iterator[Anomaly]:
         """Words that nobody knows, by field."""
@@ -158,6 +151,36 @@ def resolve(native: Normalised, declared: tuple[Outcome, Basis] | None) -> tuple
     if native.outcome is not Outcome.UNSCORED or declared is None:
         return native.outcome, native.basis
     return declared
+
+
+def _normalised(signals: Signals, finish: str | None) -> Normalised:
+    """`finish` is what the finish reason says, None where it is absent or unknown."""
+    transport = _transport(signals, finish)
+    verdict = _first(_VERDICT_ORDER, (guard.verdict for guard in signals.guards))
+    action = _first(_ACTION_ORDER, (guard.action for guard in signals.guards))
+    outcome, basis = Outcome.UNSCORED, Basis.NONE
+    if verdict == "error" and action != "block":
+        outcome, basis = Outcome.GUARDRAIL_ERROR, Basis.GUARDRAIL_RECORD
+    elif verdict == "error" and not any(
+        guard.action == "block" and guard.verdict not in {"error", None} for guard in signals.guards
+    ):
+        outcome, basis = Outcome.GUARDRAIL_ERROR, Basis.GUARDRAIL_RECORD  # closed by the crash
+    elif action == "block":
+        stages = {guard.stage for guard in signals.guards if guard.action == "block"}
+        outcome, basis = _blocked(stages, signals), Basis.GUARDRAIL_RECORD
+    elif transport == "blocked":
+        is_reply = finish == FILTERED and signals.has_response is not False
+        outcome = Outcome.BLOCKED_OUTPUT if is_reply else Outcome.BLOCKED_INPUT
+        basis = Basis.FINISH_REASON if finish == FILTERED else Basis.NATIVE_FIELD
+    elif transport == "failed":
+        outcome, basis = Outcome.PROVIDER_ERROR, Basis.NATIVE_FIELD
+    elif action == "modify":
+        outcome, basis = Outcome.MODIFIED, Basis.GUARDRAIL_RECORD
+    elif signals.refusal and signals.refusal.strip():
+        outcome, basis = Outcome.REFUSED, Basis.NATIVE_FIELD
+    elif finish == CUT:
+        outcome, basis = Outcome.TRUNCATED, Basis.FINISH_REASON
+    return Normalised(outcome, basis, verdict, action, transport)
 
 
 def _transport(signals: Signals, finish: str | None) -> str | None:

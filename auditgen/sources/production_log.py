@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from operator import itemgetter
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from auditgen.evidence.mapping import lookup, number_of, text_of
 from auditgen.evidence.model import (
@@ -27,13 +28,14 @@ from auditgen.sources.outcomes import Guard, Normaliser, Signals, resolve
 from auditgen.sources.side_records import share_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from datetime import datetime
 
     from auditgen.evidence.mapping import TimeRule
     from auditgen.evidence.model import Score
     from auditgen.sources.interface import Context, Item
 
+T = TypeVar("T")
 PRODUCTION = "production"
 """Run and suite of every record that comes from use and not from a test."""
 _PLACES = ("record", "endpoint", "time", "received", "sampling_rate")
@@ -47,6 +49,7 @@ _WORDS = {
 _CERTAIN = (Outcome.BLOCKED_INPUT, Outcome.BLOCKED_OUTPUT, Outcome.GUARDRAIL_ERROR)
 _PER_SECOND = {"s": 1, "ms": 1000, "us": 1_000_000, "ns": 1_000_000_000}
 MAX_SKIPPED = 50
+_ROW_OF: Callable[[tuple[str, dict[str, Any]]], dict[str, Any]] = itemgetter(1)
 SHOWN_KINDS = 5
 
 
@@ -73,6 +76,7 @@ class ProductionLog:
         self._secrets: set[str] = set()
         self._found: set[str] = set()
         self._is_unsearched = False
+        self._search = credentials.Search()
 
     def note(self, code: str, message: str, number: int = 1) -> None:
         """Count one more of these; each becomes one anomaly at the end."""
@@ -84,12 +88,26 @@ class ProductionLog:
             kind = "others"
         self.skipped[credentials.without(kind[:60])] += 1
 
+    def screened(self, rows: Iterable[tuple[str, dict[str, Any]]]) -> Iterator[tuple[str, dict[str, Any]]]:
+        """Rows as `ExportedRows` gives them; each was screened when it comes, some ahead of it."""
+        return self.screened_by(rows, _ROW_OF)
+
+    def screened_by(self, items: Iterable[T], raw_of: Callable[[T], Any]) -> Iterator[T]:
+        """The same for anything; `raw_of` gives all that may be kept of it."""
+        for item, found in self._search.over(items, raw_of):
+            self._take_found(found)
+            yield item
+
     def screen(self, raw: Any) -> None:
         """Look for credentials in one native record, before anything of it is kept."""
-        found = credentials.tokens_of(raw)
+        self._take_found(credentials.tokens_of(raw))
+
+    def _take_found(self, found: set[str] | None) -> None:
         self._is_unsearched = found is None
         self._found = found or set()
-        self._exposed += bool(found)
+        if not found:
+            return
+        self._exposed += 1
         if len(self._secrets) < credentials.MAX_REMEMBERED:
             self._secrets |= self._found
 

@@ -272,7 +272,9 @@ class _Suggestion:
         self.lines.entry(6, f"{canonical}: {{from: {scalar(taken.name)}}}", said)
 
     def _vocabulary(self, canonical: str) -> None:
-        taken = self._named(canonical, lambda column: column.filled > 0)
+        taken = self._named(
+            canonical, lambda column: column.filled > 0 and (canonical == "transport" or not column.is_status)
+        )
         known = VOCABULARY[canonical]
         if taken is None:
             if canonical == "outcome":

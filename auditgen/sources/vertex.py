@@ -76,7 +76,7 @@ class VertexSource:
         """Every request."""
         rows = ExportedRows(path)
         log = ProductionLog(context, self.name, "Vertex AI")
-        for locator, row in rows:
+        for locator, row in log.screened(rows):
             yield _request(row, locator, log)
         yield from rows.anomalies()
         yield from log.closing(calls="requests")
@@ -114,7 +114,6 @@ def _gathered(value: Any, log: ProductionLog) -> Body:
 
 
 def _request(raw: dict[str, Any], locator: str, log: ProductionLog) -> Observation:
-    log.screen(raw)
     body = _gathered(_body(raw), log)
     asked = next((found for name in ASKED if (found := nested(raw.get(name)))), None)
     if isinstance(asked, list) and asked and not any("role" in as_dict(one) for one in asked):

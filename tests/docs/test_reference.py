@@ -102,6 +102,8 @@ SHARED: dict[type[BaseModel], str] = {
     mapping.Rule: "A rule",
     mapping.OutcomeRule: "A rule",
     mapping.WatchRule: "A rule",
+    mapping.TimeRule: "A rule",
+    model.Provider: "`sources[].provider`",
     mapping.Band: "A band",
     model.ModelAlias: "`sources[].model`",
 }
@@ -132,7 +134,7 @@ def test_every_key_of_audit_yaml(heading: str, cls: type[BaseModel]) -> None:
     keys = {row[0].strip("`"): row for row in pages.rows(AUDIT[heading])}
     fields = {field.alias or name: field for name, field in cls.model_fields.items()}
     if heading == "A rule":
-        assert set(fields) <= set(keys) == {"from", "is", "values", "bands", "basis"}
+        assert set(fields) <= set(keys) == {"from", "is", "values", "bands", "basis", "unit"}
         return
     assert list(keys) == list(fields)
     for key, field in fields.items():
