@@ -266,7 +266,7 @@ def validation_diagnostics(
     items = error.errors(include_url=False)
     meant = {pair for item in items for pair in _meant(model, item)}
     for item in items:
-        if _follows(item, items) or (item["type"] == "missing" and item["loc"] in meant):
+        if _follows(item, items) or _is_other_arm(item, items) or (item["type"] == "missing" and item["loc"] in meant):
             continue
         written = _written_path(document, (*prefix, *item["loc"]))
         kind = str(item["type"])
@@ -307,6 +307,16 @@ def validation_diagnostics(
             )
         )
     return out
+
+
+def _is_other_arm(item: ErrorDetails, items: Sequence[ErrorDetails]) -> bool:
+    """Whether a block was only tried as a list, where it may be one or the other."""
+    above = item["loc"][:-1]
+    return (
+        item["type"] == "tuple_type"
+        and isinstance(item["input"], dict)
+        and any(other is not item and other["loc"][: len(above)] == above for other in items)
+    )
 
 
 def _meant(model: type[BaseModel], item: ErrorDetails) -> list[tuple[str | int, ...]]:

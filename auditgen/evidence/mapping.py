@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from auditgen.diagnostics import shown_value
 from auditgen.evidence.model import (
     GUARDRAIL_ACTIONS,
     GUARDRAIL_VERDICTS,
@@ -27,6 +28,10 @@ from auditgen.evidence.model import (
 FROZEN = ConfigDict(
     frozen=True, extra="forbid", strict=True, allow_inf_nan=False, use_attribute_docstrings=True
 )
+
+
+UNFINISHED, MAX_LEFT = "TODO", 5
+"""What a suggested mapping has where only a person knows; no record is ever called so."""
 
 
 class Band(BaseModel):
@@ -96,6 +101,17 @@ class Rule(BaseModel):
     """Raw text to canonical value. What is not listed is left out, counted and reported."""
     bands: tuple[Band, ...] | None = None
     """For numbers: the first band that holds the value decides."""
+
+    @field_validator("values")
+    @classmethod
+    def _nothing_left_open(cls, values: dict[str, str] | None) -> dict[str, str] | None:
+        left = [raw for raw, word in (values or {}).items() if word == UNFINISHED]
+        if left:
+            shown = ", ".join(shown_value(raw) for raw in left[:MAX_LEFT])
+            more = f" and {len(left) - MAX_LEFT} more" if len(left) > MAX_LEFT else ""
+            message = f"{shown}{more} still stand{'s' if len(left) == 1 else ''} for `{UNFINISHED}`"
+            raise ValueError(message)
+        return values
 
     @model_validator(mode="after")
     def _one_origin(self) -> Self:

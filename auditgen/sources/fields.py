@@ -137,7 +137,10 @@ class FieldReader:
         else:
             known = self._suites.find(self._tool, suite, version)
             self._last = (suite, version, known)
-        self._note(suite, known)
+            self._describe(suite, known)
+        if known is None and not self._own:
+            is_kept = suite in self._undescribed or len(self._undescribed) < MAX_NAMES
+            self._undescribed[suite if is_kept else ""] += 1
         if known is None and not self._has_rules and not scores:
             return _NOTHING  # millions of records may pass of which nothing is declared
         mapping = self._merged(known)
@@ -208,13 +211,10 @@ class FieldReader:
             message = f"nobody has described what the scores of {shown} mean"
             yield Anomaly("suite-undescribed", message, self._undescribed.total())
 
-    def _note(self, name: str, known: Suite | None) -> None:
-        if name not in self._described and len(self._described) < MAX_NAMES:
+    def _describe(self, name: str, known: Suite | None) -> None:
+        if name in self._described or len(self._described) < MAX_NAMES:
             described = known.id if known is not None else ""
             self._described[name] = described or ("audit.yaml" if self._own else "")
-        if known is None and not self._own:
-            is_kept = name in self._undescribed or len(self._undescribed) < MAX_NAMES
-            self._undescribed[name if is_kept else ""] += 1
 
     def _merged(self, known: Suite | None) -> RecordMap:
         """The user's rule where there is one, else the suite's."""

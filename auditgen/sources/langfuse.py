@@ -242,8 +242,10 @@ def _call(
     error = message if isinstance(message, str) and message else None
     has_failed = row.get("level") == "ERROR"
     is_filtered = has_failed and is_filter_error(error)
-    record = _record(row)
-    record["scores"] = {s.metric: s.value if s.value is not None else s.raw for s in joined}
+    record = row
+    if log.has_rules:
+        record = _record(row)
+        record["scores"] = {s.metric: s.value if s.value is not None else s.raw for s in joined}
     return log.observation(
         record,
         locator=locator,

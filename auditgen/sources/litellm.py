@@ -88,15 +88,12 @@ def _call(raw: dict[str, Any], locator: str, log: ProductionLog, *, is_table: bo
     if kind not in words.CALLS:
         log.skip(f"`{kind}`")
         return None
-    row = dict(raw)
-    for name in JSON_COLUMNS:
-        row[name] = _parsed(row.get(name), name, log)
-    metadata = as_dict(row["metadata"])
-    row["metadata"] = {k: v for k, v in metadata.items() if k not in _LEFT_OUT}
-    information = nested(row.pop("guardrail_information", None) or metadata.get("guardrail_information"))
-    fields = as_dict(row.get("status_fields")) or as_dict(metadata.get("status_fields"))
-    error = as_dict(row.get("error_information")) or as_dict(metadata.get("error_information"))
-    status = row.get("status") or metadata.get("status")
+    opened = {name: _parsed(raw.get(name), name, log) for name in JSON_COLUMNS}
+    metadata = as_dict(opened["metadata"])
+    information = nested(raw.get("guardrail_information") or metadata.get("guardrail_information"))
+    fields = as_dict(raw.get("status_fields")) or as_dict(metadata.get("status_fields"))
+    error = as_dict(raw.get("error_information")) or as_dict(metadata.get("error_information"))
+    status = raw.get("status") or metadata.get("status")
     has_failed = status == "failure" or bool(error.get("error_class"))
     code = _status(error.get("error_code"))
     failure = words.failure_of(error, code, has_failed=has_failed)
@@ -105,7 +102,7 @@ def _call(raw: dict[str, Any], locator: str, log: ProductionLog, *, is_table: bo
     )
     if status not in (None, "success", "failure"):
         log.normaliser.word("status", as_text(status), {})
-    reply = reply_of(row["response"])
+    reply = reply_of(opened["response"])
     is_blocked = words.is_block(error)
     signals = Signals(
         finish=None if has_failed else reply.finish,
@@ -116,21 +113,28 @@ def _call(raw: dict[str, Any], locator: str, log: ProductionLog, *, is_table: bo
         has_response=False if has_failed else reply.is_answered or None,
         guards=guards,
     )
-    text = row.get("error_str") or error.get("error_message")
+    text = raw.get("error_str") or error.get("error_message")
     return log.observation(
-        row,
+        _record(raw, opened, metadata) if log.has_rules else raw,
         locator=locator,
-        sample_id=as_text(row.get("request_id" if is_table else "id") or row.get("litellm_call_id")),
+        sample_id=as_text(raw.get("request_id" if is_table else "id") or raw.get("litellm_call_id")),
         signals=signals,
         is_doubtful=_has_unknown(information, fields),
-        time=row.get("startTime"),
+        time=raw.get("startTime"),
         is_utc=is_table,
-        model=as_text(row.get("model") or row.get("model_group")),
+        model=as_text(raw.get("model") or raw.get("model_group")),
         endpoint=as_text(metadata.get("user_api_key_request_route")) or kind or None,
-        prompt=prompt_of(row["messages"]) or prompt_of(row["proxy_server_request"]),
+        prompt=prompt_of(opened["messages"]) or prompt_of(opened["proxy_server_request"]),
         response=None if has_failed else reply.text,
         error_text=text if has_failed and isinstance(text, str) else None,
     )
+
+
+def _record(raw: dict[str, Any], opened: dict[str, Any], metadata: dict[str, Any]) -> dict[str, Any]:
+    """The row as rules look into it: columns of JSON are opened, what may hold headers is left out."""
+    row = {**raw, **opened, "metadata": {k: v for k, v in metadata.items() if k not in _LEFT_OUT}}
+    row.pop("guardrail_information", None)
+    return row
 
 
 def _has_unknown(information: Any, fields: dict[str, Any]) -> bool:

@@ -61,6 +61,7 @@ class ProductionLog:
         self.fields = FieldReader(context, tool)
         self._map = context.mapping
         self._title = title
+        self._has_rules = self.fields.looks_into(PRODUCTION)
         self._has_guard_rules = any(context.mapping.guardrail(name) is not None for name in _GUARDED)
         self._has_place_rules = any(getattr(context.mapping, name) is not None for name in _PLACES)
         self._clock = Clock(context.mapping.time_zone)
@@ -77,6 +78,11 @@ class ProductionLog:
         self._found: set[str] = set()
         self._is_unsearched = False
         self._search = credentials.Search()
+
+    @property
+    def has_rules(self) -> bool:
+        """Whether any declared rule looks into records; else nobody asks for more of them than their fields."""
+        return self._has_rules
 
     def note(self, code: str, message: str, number: int = 1) -> None:
         """Count one more of these; each becomes one anomaly at the end."""

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from auditgen.diagnostics import printable
-from auditgen.evidence.mapping import lookup, number_of, text_of
+from auditgen.evidence.mapping import UNFINISHED, lookup, number_of, text_of
 from auditgen.evidence.sampling import MAX_CHARS, sample_texts
 from auditgen.evidence.tables import TableFault, connect, written_rows
 from auditgen.sources.column_profile import UNIT_WORDS, Column
@@ -45,7 +45,6 @@ SAMPLED_ROWS = 20_000
 MAX_COLUMNS = 300
 MAX_REPEATS = 0.01
 """Beyond this share of repeated values an id is not believed to be that of a record."""
-TODO = "TODO"
 _SIGNS_OF_TEST = 2
 _IN_TESTS = ("model", "outcome", "expected", "cohort", "category", "strategy", "language", "prompt")
 _NAMED = ("cohort", "category", "strategy", "language", "endpoint")
@@ -302,7 +301,7 @@ class _Suggestion:
             ours = word in known
             said = "our own word" if ours else hint(canonical, taken.name, word)
             rows = f"{number:,} row{'s' if number != 1 else ''}"
-            self.lines.entry(10, f"{scalar(word)}: {word if ours else TODO}", f"{rows}{f'; {said}' if said else ''}")
+            self.lines.entry(10, f"{scalar(word)}: {word if ours else UNFINISHED}", f"{rows}{f'; {said}' if said else ''}")
         absent = taken.rows - taken.filled
         if absent:
             self.lines.remark(10, f"{absent:,} rows have nothing there, and stay undecided")

@@ -14,6 +14,7 @@ import json
 import math
 import random
 import sys
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -121,11 +122,31 @@ def text(row: dict) -> dict:
     return row | {"event_time": when}
 
 
+def balancer(rows: list[dict]) -> list[dict]:
+    """What the load balancer counted, hour by hour: it was up while the gateway's log was silent."""
+    own = random.Random("thistledown-2026-q3/load-balancer")
+    seen = Counter(row["event_time"].replace(minute=0, second=0, microsecond=0) for row in rows)
+    out, hour = [], START
+    while hour < END:
+        expected = rate(hour)
+        count = seen[hour]
+        if SILENT[0] <= hour < SILENT[1]:
+            count = max(1, round(own.gauss(expected, math.sqrt(expected))))
+        out.append({"hour": hour.isoformat().replace("+00:00", "Z"), "requests": count})
+        hour += timedelta(hours=1)
+    return out
+
+
 def write(out: Path) -> None:
     out.mkdir(parents=True, exist_ok=True)
     months = {7: [], 8: [], 9: []}
-    for row in events():
+    rows = events()
+    for row in rows:
         months[row["event_time"].month].append(row)
+    with (out / "load-balancer.csv").open("w", newline="", encoding="utf-8") as file:
+        counts = csv.DictWriter(file, ("hour", "requests"), lineterminator="\n")
+        counts.writeheader()
+        counts.writerows(balancer(rows))
     with (out / "gateway-2026-07.csv").open("w", newline="", encoding="utf-8") as file:
         table = csv.DictWriter(file, COLUMNS, lineterminator="\n")
         table.writeheader()

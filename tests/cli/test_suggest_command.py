@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from pathlib import Path
 
@@ -84,20 +83,21 @@ def test_what_a_reader_knows_needs_no_mapping(tmp_path: Path, capsys: pytest.Cap
 
 
 def test_in_audit_yaml_every_open_place_is_named(
-    table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    table: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     project = write_project(tmp_path / "p", audit(), {"evidence/lab.json": inspect_log(samples(60))})
     shutil.copy(table, project.parent)
-    os.chdir(project.parent)
-    run(["inspect", table.name, "--suggest-mapping"])
+    monkeypatch.chdir(project.parent)
+    assert run(["inspect", table.name, "--suggest-mapping"]) == 0
     entry = capsys.readouterr().out
-    text = project.read_text("utf-8")
-    project.write_text(text.replace("sources:\n", f"sources:\n{entry}", 1) if "\nsources:\n" in text else text)
-    text = yaml_text({k: v for k, v in audit().items() if k != "sources"})
-    listed = yaml_text({"sources": audit()["sources"]}).replace("\n", "\n  ").replace("sources:\n  -", "sources:\n  -")
-    project.write_text(f"{text}{listed.rstrip()}\n{entry}", "utf-8")
-    assert run(["report", str(project.parent), "-o", str(tmp_path / "out"), "--unsigned"]) == 4
+    first, *others = yaml_text({"sources": audit()["sources"]}).splitlines()
+    rest = yaml_text({name: value for name, value in audit().items() if name != "sources"})
+    text = "\n".join([rest, first, *(f"  {line}" for line in others), entry])
+    project.write_text(text, "utf-8")
+    assert run(["report", str(project), "-o", str(tmp_path / "out"), "--unsigned"]) == 4
     said = capsys.readouterr().err
-    for place in ("title:", "name:", "independence: TODO", "received_from:", "received_on: TODO", "answered: TODO"):
+    for place in ("title:", "name:", "independence: TODO", "received_from:", "received_on: TODO", "basis: TODO"):
         assert place in said, said
+    assert "`answered` still stands for `TODO`" in said
+    assert "9 faults" in said
     assert not (tmp_path / "out").exists()
