@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from auditgen.diagnostics import Diagnostic, Span, did_you_mean
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from pydantic import BaseModel, ValidationError

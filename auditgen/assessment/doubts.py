@@ -55,6 +55,8 @@ CODES: dict[str, tuple[Severity, str, str]] = {
     "period-without-data": (H, "Nothing from the period", "Where are the records of the period?"),
     "plugin-broken": (M, "A reader could not be loaded", "Is the extension installed for this version?"),
     "reader-failed": (H, "A file broke its reader", "Can the file be exported again?"),
+    "queried-not-held": (L, "Rows counted elsewhere, not held", "Can the same state of the table be read again, and under which snapshot?"),
+    "queried-snapshot": (N, "Rows counted elsewhere, at a snapshot", "Is the snapshot kept as long as this report may be doubted?"),
     "records-contradict": (H, "Records that contradict each other", "Which of the rows with the same id tells what happened?"),
     "redacted-by-tool": (L, "Prompts withheld by the tool", "Can the original prompts be handed in separately?"),
     "repeated-run": (M, "Several runs of one task", "Were all runs of this task handed in, and why was it repeated?"),
@@ -215,7 +217,7 @@ def _missing(
 ) -> Iterator[Finding]:
     for source in register.empty_sources:
         block = next(s for s in audit.sources if s.id == source)
-        detail = f"no file matches {', '.join(block.files)}"
+        detail = f"no file matches {', '.join(block.files or ())}"
         yield _finding("source-empty", detail, source_id=source, principles=users.get(source, ()))
     for result in expected:
         if result.is_received:

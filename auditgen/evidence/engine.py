@@ -97,7 +97,12 @@ def open_evidence(parts: Sequence[Part], period: Period, logged: Sequence[Logged
     evaluated = [_records_sql(connection, number, part) for number, part in enumerate(parts)]
     connection.execute(f"CREATE VIEW evaluated AS {' UNION ALL '.join(evaluated or [nothing])}")
     repeats = note_repeats(connection, logged, in_period_sql(period))
-    rows = [_rows_sql(number, group, period, is_checked=bool(repeats)) for number, group in enumerate(logged)]
+    rows = [
+        _rows_sql(number, group, period, is_checked=bool(repeats))
+        for number, group in enumerate(logged)
+        if not group.is_elsewhere
+    ]
+    repeats |= {(number, 0): group.repeats for number, group in enumerate(logged) if group.repeats}
     connection.execute(f"CREATE VIEW logged AS {' UNION ALL '.join(rows or [nothing])}")
     connection.execute("CREATE VIEW record AS SELECT * FROM evaluated UNION ALL SELECT * FROM logged")
     copied = {number for (number, _), found in repeats.items() if found.copies}
@@ -126,6 +131,10 @@ def _count_copies(
 ) -> None:
     """The cubes of what was logged twice: counted like everything else, to be taken away again."""
     for number in numbers:
+        copies = logged[number].copies
+        if copies is not None:
+            connection.execute(f"CREATE TEMP TABLE copies_{number} AS {cube_of(copies)}")
+            continue
         relation = (
             f"SELECT * FROM ({logged[number].rows}) AS logged WHERE EXISTS (SELECT 1 FROM repeats AS r"
             f" WHERE r.number = {number} AND r.part = logged.part AND r.row = logged.row AND is_copy)"

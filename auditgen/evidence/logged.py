@@ -43,11 +43,20 @@ class Logged:
     aliases: Mapping[str, str] = field(default_factory=dict)
     is_unique: bool = False
     """Whether it is known that no two of its rows share a record's id."""
+    repeats: Repeats | None = None
+    """Of a table that was counted on another engine, and has no rows here: what repeats in the period."""
+    copies: Path | None = None
+    """And the cube of what is left out as copies."""
+
+    @property
+    def is_elsewhere(self) -> bool:
+        """Whether its rows stayed on another engine."""
+        return self.repeats is not None
 
     @property
     def has_ids(self) -> bool:
         """Whether its rows can have ids."""
-        return bool(self.records or (self.mapping and self.mapping.record))
+        return bool(self.records or (self.mapping and self.mapping.record)) and not self.is_elsewhere
 
     @property
     def rows(self) -> str:

@@ -379,6 +379,8 @@ class Reading:
     """Suite as recorded to the description it was read by: an id, `audit.yaml`, or empty."""
     agreement: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     """Refusal labels compared, such as `detected/native`: how often both, one or none said refused."""
+    about: tuple[str, ...] = ()
+    """What else a reader of the report must know of how this came here."""
     beside: Mapping[str, int] = field(default_factory=dict)
     """Records that are no responses, by their table: `metric_points`, `alerts`, `incidents`."""
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import codecs
 import csv
 import io
+import re
 import shutil
 import tempfile
 import weakref
@@ -16,6 +17,7 @@ from dataclasses import dataclass
 from dataclasses import field as default
 from itertools import combinations, pairwise
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 
 from auditgen.canonical import sha256_bytes
 from auditgen.errors import AuditgenError
@@ -32,6 +34,8 @@ MAX_LINE_BYTES = 64 * 1024 * 1024
 SAMPLED_LINES = 200
 MAX_KEY_PARTS = 5
 FETCHED_ROWS = 1000
+_HIVE_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,99}")
+_HIVE_NULL = "__HIVE_DEFAULT_PARTITION__"
 ROW, PART = "auditgen_row", "auditgen_part"
 """The row number and the table's number inside a relation: names that no column of a file should have."""
 
@@ -100,7 +104,8 @@ def describe(path: Path, table_format: str, *, packed: str = "", delimiter: str 
             schema = _parquet_schema(path)
             types = sha256_bytes(str(schema.remove_metadata()).encode("utf-8", "replace"))
             steps, clocks = _parquet_columns(schema)
-            hive = tuple(key for key in hive_keys(path) if key not in steps)
+            taken = {name.lower() for name in steps}
+            hive = tuple(key for key in hive_values(path) if key.lower() not in taken)
             columns = (*steps, *hive)
         else:
             with open_packed(path, packed) as stream:
@@ -121,10 +126,18 @@ def describe(path: Path, table_format: str, *, packed: str = "", delimiter: str 
     return Table(path, table_format, packed, delimiter, columns, steps, clocks, types, hive)
 
 
-def hive_keys(path: Path) -> tuple[str, ...]:
-    """Keys that the names of a file's folders carry, `day` of `day=2026-07-01`."""
-    parts = [part.partition("=") for part in path.parent.parts if "=" in part]
-    return tuple(dict.fromkeys(key for key, _, value in parts if key.isidentifier() and value))
+def hive_values(path: Path) -> dict[str, str | None]:
+    """What the names of a file's folders say of all its rows: `day` is `2026-07-01` in `day=2026-07-01`.
+
+    The innermost folder wins. Keys that differ in upper and lower case only are one.
+    """
+    found: dict[str, tuple[str, str | None]] = {}
+    for part in path.parent.parts:
+        key, sign, value = part.partition("=")
+        key = unquote(key)
+        if sign and value and _HIVE_KEY.fullmatch(key):
+            found[key.lower()] = key, None if value == _HIVE_NULL else unquote(value)
+    return dict(found.values())
 
 
 def _parquet_schema(path: Path) -> Any:
@@ -247,10 +260,9 @@ class Columns:
             files = ", ".join([path, *(sql_file(other.path) for other in self._also)])
             row = f"file_row_number + 1 AS {ROW}, " if table.format == "parquet" else ""
             part = "CAST(file_index AS BIGINT)" if table.is_numbered else "0"
-            partitioned = "true, hive_types_autocast = false" if table.hive else "false"
             return (
-                f"SELECT {row}{part} AS {PART}, * FROM read_parquet([{files}],"
-                f" file_row_number = true, hive_partitioning = {partitioned})"
+                f"SELECT {row}{part} AS {PART}, {self._partition()}* FROM read_parquet([{files}],"
+                " file_row_number = true, hive_partitioning = false)"
             )
         if table.format == "csv":
             columns = ", ".join(f"{sql_text(name)}: 'VARCHAR'" for name in table.columns)
@@ -268,6 +280,19 @@ class Columns:
             f"SELECT row AS {ROW}, line FROM ({numbered_lines(table)})"
             " WHERE TRY(json_type(line)) = 'OBJECT'"
         )
+
+    def _partition(self) -> str:
+        """Columns from the names of the folders, each file's own value in its rows."""
+        if not self._table.hive:
+            return ""
+        values = [hive_values(table.path) for table in (self._table, *self._also)]
+        columns = []
+        for key in self._table.hive:
+            texts = [found.get(key) for found in values]
+            listed = ", ".join("NULL" if text is None else sql_text(text) for text in texts)
+            which = "file_index + 1" if self._table.is_numbered else "1"
+            columns.append(f"([{listed}]::VARCHAR[])[{which}] AS {sql_name(key)}, ")
+        return "".join(columns)
 
     def text(self, field: str) -> str:
         """The field as VARCHAR, NULL where absent."""

@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from auditgen.indicators.model import Indicator, Request, Selection
 
 
+MANY = 100_000
+"""Of more adverse records than this, exhibits are drawn from a share."""
+
+
 @dataclass(frozen=True, slots=True)
 class Counters:
     """Everything counted for one arm of one request."""
@@ -251,21 +255,40 @@ class AdverseRecord:
 
 
 def adverse_records(evidence: Evidence, request: Request, limit: int) -> list[AdverseRecord]:
-    """Up to `limit` records that speak against the promise.
+    """Up to `limit` records that speak against the promise, one of each category in turn.
 
     Where higher is better these are the records outside the numerator; for a gap, the answered ones of
-    both arms. The order is a digest of place and bytes, so that nobody can choose them.
+    both arms. Inside a category the order is a digest of place and bytes, so that nobody can choose them.
+    Of very many, a share is drawn by their row numbers before any digest is made.
     """
     query = population(request)
     inside, inside_parameters = _selected(request.indicator.denominator)
     hit, hit_parameters = _selected(request.indicator.numerator)
     adverse = f"NOT {hit}" if request.indicator.better == "higher" else hit
+    which = f"{query.sql} AND {inside} AND {adverse}"
+    parameters = [*query.parameters, *inside_parameters, *hit_parameters]
+    [(total,)] = evidence.count(f"SELECT coalesce(sum(n), 0) FROM observation WHERE {which}", parameters)
+    drawn = "true"
+    if int(str(total)) > MANY:
+        step = int(str(total)) // MANY + 1
+        seed = "CAST('0x' || left(file_sha256, 8) AS BIGINT)"
+        place = (
+            "CASE WHEN locator LIKE 'row:%' THEN CAST(substr(locator, 5) AS BIGINT)"
+            " ELSE CAST('0x' || left(md5(locator), 8) AS BIGINT) END"
+        )
+        # mixed twice, so that no order in which rows were written can follow the draw
+        first = f"(({place} + {seed}) * 1597334677) % 4294967296"
+        second = f"(xor({first}, ({first}) >> 15) * 1431374979) % 4294967296"
+        drawn = f"(xor({second}, ({second}) >> 13)) % {step} = 0"
+    columns = (
+        "source_id, file_sha256, locator, sample_id, epoch, coalesce(category, '') AS category, watch,"
+        " outcome, prompt, prompt_sha256, prompt_state, response"
+    )
     rows = evidence.count(
-        "SELECT source_id, file_sha256, locator, sample_id, epoch, coalesce(category, ''), watch,"
-        " outcome, prompt, prompt_sha256, prompt_state, response FROM record"
-        f" WHERE {query.sql} AND {inside} AND {adverse}"
-        f" ORDER BY sha256(file_sha256 || locator) LIMIT {int(limit)}",
-        [*query.parameters, *inside_parameters, *hit_parameters],
+        f"SELECT * EXCLUDE (place, turn) FROM (SELECT *, row_number() OVER (PARTITION BY category"
+        f" ORDER BY place) AS turn FROM (SELECT {columns}, sha256(file_sha256 || locator) AS place"
+        f" FROM record WHERE {which} AND {drawn})) ORDER BY turn, place LIMIT {int(limit)}",
+        parameters,
     )
     return [AdverseRecord(*row) for row in rows]  # type: ignore[arg-type]
 

@@ -19,6 +19,7 @@ from auditgen.evidence.logged import Logged
 from auditgen.evidence.model import Anomaly, Reading
 from auditgen.evidence.repeats import hold_the_same
 from auditgen.pipeline.counters import CounterFault, CounterReading, read_counter
+from auditgen.pipeline.queried import count_elsewhere
 from auditgen.sources.counting import count_logged
 from auditgen.sources.interface import ReadFile
 from auditgen.sources.labels import load_labels
@@ -29,7 +30,10 @@ from auditgen.sources.table_summary import missing_columns
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
+    from datetime import date
     from pathlib import Path
+
+    from auditgen.evidence.remote.model import Queried
 
     from auditgen.evidence.store import EvidenceStore
     from auditgen.project import Project, SourceBlock
@@ -61,6 +65,8 @@ class Inputs:
     parts: tuple[Part, ...]
     logged: tuple[Logged, ...]
     """Groups of files of monitoring, counted."""
+    queried: tuple[Queried, ...]
+    """How sources were counted on another engine."""
     counters: tuple[CounterReading, ...]
     """What others counted."""
     documents: tuple[DocumentRecord, ...]
@@ -99,10 +105,12 @@ def read_inputs(
     project: Project,
     store: EvidenceStore,
     progress: Callable[[str, int, int], None] = lambda *_: None,
+    *,
+    as_of: date | None = None,
 ) -> Inputs:
     """Read all sources and documents. Raises InputRefused when a mapping does not fit its table."""
     registry = SourceRegistry.load()
-    found = [(source, path) for source in project.audit.sources for path in expand(project, source.files)]
+    found = [(source, path) for source in project.audit.sources for path in expand(project, source.files or ())]
     read: list[ReadFile] = []
     parts: list[Part] = []
     paths: dict[str, Path] = {}
@@ -171,6 +179,9 @@ def read_inputs(
                     has_repeats=file.reading.counts.duplicates > 0,
                 )
             )
+    last = project.audit.period.end
+    last = last if as_of is None else max(project.audit.period.start, min(last, as_of))
+    elsewhere = count_elsewhere(project, store, last, diagnostics, progress)
     if diagnostics:
         raise _refusal(diagnostics)
     fingerprints.save()
@@ -182,11 +193,12 @@ def read_inputs(
     for document in documents:
         if document.sha256 is not None:
             paths[document.block.file] = project.resolve(document.block.file)
-    with_files = {source.id for source, _ in found}
+    with_files = {source.id for source, _ in found} | {r.source_id for r in elsewhere.readings}
     return Inputs(
-        readings=tuple(file.reading for file in read),
+        readings=(*(file.reading for file in read), *elsewhere.readings),
         parts=tuple(parts),
-        logged=logged,
+        logged=(*logged, *elsewhere.logged),
+        queried=elsewhere.queried,
         counters=counters,
         documents=documents,
         empty_sources=tuple(s.id for s in project.audit.sources if s.id not in with_files),

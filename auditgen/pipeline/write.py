@@ -20,6 +20,7 @@ from auditgen.errors import EnvironmentRefused, InputRefused, SignerRefused
 from auditgen.evidence.store import EvidenceStore
 from auditgen.pipeline.build import Built, Seal, build
 from auditgen.pipeline.previous import load_previous
+from auditgen.pipeline.queried import engine_file
 from auditgen.pipeline.read import Inputs, read_inputs
 from auditgen.plugins import load_plugins
 from auditgen.project import criterion_declaration, load_project
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 
 FORMATS = ("html", "pdf", "xlsx", "json")
 SALTS = "record-salts.json"
+ENGINE = "engine.json"
 RENDERERS = "auditgen.renderers"
 HEAD_BYTES = 1 << 16
 OWN_FILES = (
@@ -46,6 +48,7 @@ OWN_FILES = (
     "pack.zip",
     "ca.pem",
     SALTS,
+    ENGINE,
 )
 """Everything a run can leave in its directory: none of it may stay from an earlier run."""
 _UNSAFE = re.compile(r"[^A-Za-z0-9_+]+")
@@ -86,7 +89,7 @@ def make_report(
     project = load_project(order.audit, needs_signer=not order.unsigned)
     signer = None if order.unsigned else _signer(project, order.now)
     _refuse_unwritable(order)
-    inputs = read_inputs(project, _store(project, order), progress)
+    inputs = read_inputs(project, _store(project, order), progress, as_of=order.as_of)
     if order.strict:
         _refuse_faulty(inputs)
     previous = load_previous(project, order.now)
@@ -98,6 +101,8 @@ def make_report(
     work = Path(tempfile.mkdtemp(prefix=".auditgen-", dir=_nearest(order.out)))
     try:
         _render(built, order, work, progress)
+        if inputs.queried:
+            (work / ENGINE).write_bytes(engine_file(inputs.queried))
         if signer is not None:
             progress("signing", 1, 1)
             _sign(project, inputs, built, order, signer, work)

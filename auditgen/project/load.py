@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from auditgen.checklists import Checklist
-    from auditgen.project.model import Criterion, Principle
+    from auditgen.project.model import AlsoMeasured, Criterion, Principle
     from auditgen.yamlspan import KeyPath
 
 
@@ -185,6 +185,7 @@ def _cross_checks(
     loaded, is_complete = {c.framework.id for c in checklists}, len(checklists) == len(audit.standards)
     yield from _duplicate_ids(document, "principles", [p.id for p in audit.principles])
     yield from _duplicate_ids(document, "sources", [s.id for s in audit.sources])
+    yield from _engine_faults(audit, document)
     yield from _duplicate_ids(document, "documents", [d.id for d in audit.documents])
     yield from _duplicate_ids(document, "expected", [e.id for e in audit.expected])
     yield from _duplicate_ids(document, "counters", [c.id for c in audit.counters])
@@ -247,6 +248,29 @@ def _cross_checks(
             yield _unknown(document, "kind", entry.kind, EVIDENCE_CODES, ("documents", number, "kind"))
     if is_complete:
         yield from _profile_faults(audit, document, checklists)
+
+
+def _engine_faults(audit: Audit, document: YamlDocument) -> Iterator[Diagnostic]:
+    """Tables need an engine; and of hours, an engine tells how many rows they hold, not which."""
+    queried = {source.id for source in audit.sources if source.table is not None}
+    for number, source in enumerate(audit.sources):
+        if source.table is not None and audit.engine is None:
+            message = f"`{source.id}` is a table, and audit.yaml names no `engine`"
+            yield document.fault("no-engine", message, ("sources", number, "table"))
+    measured: list[tuple[KeyPath, AlsoMeasured | Criterion]] = [
+        (("principles", n, "criteria", k), c)
+        for n, p in enumerate(audit.principles)
+        for k, c in enumerate(p.criteria)
+    ]
+    measured += [(("also_measured", n), item) for n, item in enumerate(audit.also_measured)]
+    for at, item in measured:
+        indicator = core_indicators().get(item.indicator)
+        if indicator is None or indicator.shape != "coverage" or not item.where:
+            continue
+        shared = sorted(queried.intersection(item.sources))
+        if shared:
+            message = f"`where` cannot select hours of `{shared[0]}`, which is counted on an engine"
+            yield document.fault("where-on-engine", message, (*at, "where"), key=True)
 
 
 def _measured_faults(

@@ -6,6 +6,7 @@ from datetime import date
 from decimal import Decimal
 from enum import StrEnum
 from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
@@ -276,14 +277,36 @@ class SourceBlock(BaseModel):
     model_config = FROZEN
     id: Id
     title: Text
-    files: Annotated[tuple[Text, ...], Field(min_length=1)]
+    files: Annotated[tuple[Text, ...], Field(min_length=1)] | None = None
     """Paths or globs (`**` allowed), relative to audit.yaml."""
+    table: Annotated[Text, Field(pattern=r"^[^.\x00-\x1f]+([.][^.\x00-\x1f]+){0,3}$")] | None = None
+    """Instead of files, a table or view on the engine of audit.yaml, which stays there."""
+    snapshot: Text | None = None
+    """Of a table, the id of the version that was counted, as its owners name it."""
     provider: Provider
     custody: Custody
     model: ModelAlias | tuple[ModelAlias, ...] | None = None
     map: RecordMap = RecordMap()
     labels: LabelsBlock | None = None
     """Rules ask for them with `from: judged.refusal`."""
+
+    @model_validator(mode="after")
+    def _one_origin(self) -> Self:
+        if (self.files is None) == (self.table is None):
+            message = "a source has either `files` or a `table` on the engine"
+            raise ValueError(message)
+        if self.table is None:
+            if self.snapshot is not None:
+                message = "`snapshot` is of a `table`; files have their digests"
+                raise ValueError(message)
+            return self
+        if self.labels is not None or self.map.records == "evaluation":
+            message = "a `table` on the engine holds monitoring; evaluations are handed in as files"
+            raise ValueError(message)
+        if self.map.time is None:
+            message = "a `table` on the engine needs `map.time`: which column says when it happened"
+            raise ValueError(message)
+        return self
 
     @property
     def aliases(self) -> tuple[ModelAlias, ...]:
@@ -413,6 +436,43 @@ class SignerBlock(BaseModel):
     person: Person
 
 
+class EngineBlock(BaseModel):
+    """An engine that the organisation already runs. Secrets come from the environment, never from here."""
+
+    model_config = FROZEN
+    url: Text
+    """`sc://HOST:PORT` for Spark Connect, `postgresql://USER@HOST:PORT/DATABASE`."""
+    name: Text | None = None
+    """How the report calls it; scheme and host when absent."""
+    secret_env: Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")] | None = None
+    """Name of an environment variable that holds the password or token."""
+
+    @model_validator(mode="after")
+    def _usable(self) -> Self:
+        try:
+            parts = urlsplit(self.url)
+            host, password = parts.hostname, parts.password
+            _ = parts.port
+        except ValueError as error:
+            message = f"no URL: {error}"
+            raise ValueError(message) from None
+        if parts.scheme not in {"sc", "postgres", "postgresql"} or not host:
+            message = "`url` begins with `sc://` (Spark Connect) or `postgresql://`, and names a host"
+            raise ValueError(message)
+        settings = f"{parts.path};{parts.query}".lower()
+        if password is not None or any(word in settings for word in ("token=", "password=", "secret")):
+            message = "`url` holds a secret; name an environment variable in `secret_env` instead"
+            raise ValueError(message)
+        return self
+
+    @property
+    def shown_name(self) -> str:
+        """The declared name, or scheme, host and port."""
+        parts = urlsplit(self.url)
+        port = f":{parts.port}" if parts.port else ""
+        return self.name or f"{parts.scheme}://{parts.hostname}{port}"
+
+
 class Audit(BaseModel):
     """The whole file."""
 
@@ -428,6 +488,8 @@ class Audit(BaseModel):
     principles: Annotated[tuple[Principle, ...], Field(min_length=1)]
     also_measured: tuple[AlsoMeasured, ...] = ()
     sources: Annotated[tuple[SourceBlock, ...], Field(min_length=1)]
+    engine: EngineBlock | None = None
+    """Where sources with a `table` are counted."""
     counters: tuple[CounterBlock, ...] = ()
     """Independent counts of what the logs should hold."""
     suites: tuple[Text, ...] = ()

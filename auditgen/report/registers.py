@@ -187,6 +187,7 @@ def _run_names(reading: Reading) -> Iterator[str]:
 
 
 def _file_notes(reading: Reading) -> Iterator[str]:
+    yield from reading.about
     if reading.companions:
         yield f"read together with {', '.join(reading.companions)}"
     described = sorted({by for by in reading.suites.values() if by and by != "audit.yaml"})

@@ -9,7 +9,7 @@ from auditgen.canonical import digest_of
 from auditgen.evidence.cube import CUBE_VERSION, file_totals
 from auditgen.evidence.logged import Logged, count_into, repeats_within
 from auditgen.evidence.model import Anomaly
-from auditgen.evidence.tables import TableFault, connect
+from auditgen.evidence.tables import TableFault, connect, hive_values
 from auditgen.sources.interface import ReadFile
 from auditgen.sources.table_summary import summarised
 
@@ -110,9 +110,10 @@ def _countable(
 
 def _key(group: Logged, beside: Sequence[Sequence[tuple[str, str]]]) -> str:
     mapping = None if group.mapping is None else group.mapping.model_dump(mode="json", by_alias=True)
+    folders = [hive_values(table.path) if table.hive else {} for table in group.tables]
     read = [table.format for table in group.tables] or [path.parent.name for path in group.records]
     along = [list(map(list, names)) for names in beside]
-    return digest_of(["cube", CUBE_VERSION, list(group.digests), mapping, read, along])[:40]
+    return digest_of(["cube", CUBE_VERSION, list(group.digests), mapping, read, along, folders])[:40]
 
 
 def count_alone(file: ReadFile, *, mapping: RecordMap | None, store: EvidenceStore) -> ReadFile:

@@ -16,6 +16,7 @@ import orjson
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator
+    from collections.abc import Set as AbstractSet
 
     from auditgen.evidence.model import Observation, Score
 
@@ -91,6 +92,9 @@ def tokens_of(record: Any) -> set[str] | None:
     return None if text is None else tokens(text.decode("utf-8"))
 
 
+_NONE: frozenset[str] = frozenset()
+
+
 class Search:
     """Looks for credentials in one record after another; many are looked through at once."""
 
@@ -99,7 +103,7 @@ class Search:
 
     def over(
         self, items: Iterable[T], raw_of: Callable[[T], Any]
-    ) -> Iterator[tuple[T, set[str] | None]]:
+    ) -> Iterator[tuple[T, AbstractSet[str] | None]]:
         """Each item, in order, with the credentials in what `raw_of` gives of it; see `tokens_of`."""
         batch: list[tuple[T, bytes | None]] = []
         size = 0
@@ -112,16 +116,15 @@ class Search:
                 batch, size = [], 0
         yield from self._searched(batch)
 
-    def _searched(self, batch: list[tuple[T, bytes | None]]) -> Iterator[tuple[T, set[str] | None]]:
-        texts = [text or b"" for _, text in batch]
+    def _searched(self, batch: list[tuple[T, bytes | None]]) -> Iterator[tuple[T, AbstractSet[str] | None]]:
         is_few = self._count < FEW_RECORDS
         self._count += len(batch)
-        suspects = repeat(True) if is_few or not batch else _suspects(texts)
+        suspects = repeat(True) if is_few or not batch else _suspects([text or b"" for _, text in batch])
         for (item, text), is_suspect in zip(batch, suspects, strict=False):
             if text is None:
                 yield item, None
             else:
-                yield item, tokens(text.decode("utf-8")) if is_suspect else set()
+                yield item, tokens(text.decode("utf-8")) if is_suspect else _NONE
 
 
 def _suspects(texts: list[bytes]) -> Iterable[bool]:

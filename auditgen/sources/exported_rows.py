@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 import ijson
+import orjson
 
 from auditgen.evidence.model import Anomaly
 from auditgen.sources.interface import HEAD_BYTES, Probe
@@ -130,9 +131,12 @@ def nested(value: Any) -> Any:
         if not isinstance(value, str) or value.lstrip()[:1] not in _OPENINGS:
             break
         try:
-            value = loads(value.encode("utf-8", "surrogatepass"))[0]
-        except ValueError:
-            break
+            value = orjson.loads(value)
+        except orjson.JSONDecodeError:
+            try:
+                value = loads(value.encode("utf-8", "surrogatepass"))[0]
+            except ValueError:
+                break
     return value
 
 

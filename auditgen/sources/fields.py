@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from auditgen.diagnostics import shown_value
 from auditgen.evidence.mapping import Rule, lookup, number_of, text_of
 from auditgen.evidence.model import (
     Anomaly,
@@ -187,7 +188,7 @@ class FieldReader:
         A column that a table has and leaves empty was found.
         """
         for field, values in sorted(self._untranslated.items()):
-            shown = ", ".join(f"`{v}` ({n})" for v, n in values.most_common(_SHOWN_VALUES))
+            shown = ", ".join(f"{shown_value(v)} ({n})" for v, n in values.most_common(_SHOWN_VALUES))
             more = len(values) - _SHOWN_VALUES
             tail = f" and {more} more" if more > 0 else ""
             yield Anomaly(

@@ -18,7 +18,7 @@ from auditgen.sources.otlp_files import Export, form_of, holds_any, known_form
 from auditgen.sources.otlp_joins import Known, Notes
 from auditgen.sources.otlp_metrics import points_of
 from auditgen.sources.otlp_names import DETAILS_EVENT, NEEDLES, REQUEST
-from auditgen.sources.otlp_requests import Requests, span_of_details
+from auditgen.sources.otlp_requests import Requests, kept_of, span_of_details
 from auditgen.sources.otlp_spans import LogRecord, Metric, Span
 from auditgen.sources.outcomes import Normaliser
 
@@ -82,7 +82,7 @@ class OpenTelemetrySource:
 def _read(path: Path, form: Form, requests: Requests) -> Iterator[Item]:
     export = Export(path, form)
     logs = points = 0
-    for record in export.records():
+    for record in requests.log.screened_by(export.records(), kept_of):
         match record:
             case Span():
                 requests.resource = record.origin.resource

@@ -41,7 +41,7 @@ from auditgen.sources.otlp_names import (
     name_index,
 )
 from auditgen.sources.otlp_spans import ERROR, whole
-from auditgen.sources.outcomes import Guard
+from auditgen.sources.outcomes import FINISH, Guard
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -57,6 +57,18 @@ _RATE_KEYS = frozenset((*RATE_NAMES, *COUNT_NAMES))
 _GUARD_KEYS = frozenset((*VERDICT_NAMES, *GUARD_NAMES, *ACTION_NAMES))
 _INDEXED_PROMPT = frozenset(("gen_ai.prompt.0.role", "gen_ai.prompt.0.content"))
 _INDEXED_ANSWER = frozenset(("gen_ai.completion.0.role", "gen_ai.completion.0.content"))
+_UNUSUAL = frozenset(
+    (*_HTTP_KEYS, *_GUARD_KEYS, *_INDEXED_PROMPT, *_INDEXED_ANSWER, _KIND, "error.type", "exception.type")
+)
+"""What most requests do not have; one look tells."""
+_NO_KIND = frozenset(("", "UNKNOWN"))
+"""Kinds that say nothing: Phoenix gives them to the spans of other instrumentations."""
+_ANSWERED = frozenset(("finish", "output", "response_id", "output_tokens"))
+"""Fields that only a request to a model has."""
+_LLM_KEYS = frozenset(
+    ("llm.model_name", "llm.output_messages", "llm.output_messages.0.message.role", "llm.finish_reason",
+     "llm.output_messages.0.message.content", "llm.token_count.completion")
+)  # fmt: skip
 _PARTS = ("role", "content", "finish_reason", "refusal")
 
 
@@ -82,24 +94,30 @@ class Call:
     """Fields that two generations of names tell differently."""
     is_mixed: bool = False
     """Whether several choices ended in different ways: no single finish reason is true."""
+    is_usual: bool = False
+    """Whether the span has none of the attributes that most spans do not have, such as a guardrail's."""
 
 
 def call_of(span: Span, normaliser: Normaliser) -> Call:
     """The reading of one span. Words nobody knows are counted by `normaliser`."""
     attributes = span.attributes
-    kind = attributes.get(_KIND)
-    if type(kind) is str:
+    is_usual = _UNUSUAL.isdisjoint(attributes)
+    kind = None if is_usual else attributes.get(_KIND)
+    if type(kind) is str and kind.upper() not in _NO_KIND:
         call = _openinference(span, kind, normaliser)
     else:
-        call = _genai(attributes, span.origin.schema_url, normaliser)
-        if call.kind == REQUEST:
+        call = _genai(attributes, span.origin.schema_url, normaliser, is_usual=is_usual)
+        if kind is not None and call.kind == OTHER:
+            call = _openinference(span, as_text(kind), normaliser)
+        elif call.kind == REQUEST and span.events:
             _texts_of_events(span, call)
-    if "error.type" in attributes or "exception.type" in attributes:
+    call.is_usual = is_usual
+    if not is_usual and ("error.type" in attributes or "exception.type" in attributes):
         call.error_type = _first_text(attributes, ("error.type", "exception.type"))
     if call.kind == REQUEST:
         if call.error_type or span.status == ERROR:
             call.is_filtered = any(is_filter_error(text) for text in _error_texts(span, call))
-        if not _HTTP_KEYS.isdisjoint(attributes):
+        if not is_usual and not _HTTP_KEYS.isdisjoint(attributes):
             _set_http(call, attributes)
         call.endpoint = (call.endpoint or call.operation)[:MAX_ENDPOINT]
     return call
@@ -114,7 +132,7 @@ def _set_http(call: Call, attributes: dict[str, Any]) -> None:
     call.endpoint = _first_text(attributes, ROUTE_NAMES) or call.endpoint
 
 
-def _genai(attributes: dict[str, Any], schema_url: str, normaliser: Normaliser) -> Call:
+def _genai(attributes: dict[str, Any], schema_url: str, normaliser: Normaliser, *, is_usual: bool) -> Call:
     call = Call()
     found: dict[str, Any] = {}
     index = name_index(schema_url)
@@ -139,9 +157,9 @@ def _genai(attributes: dict[str, Any], schema_url: str, normaliser: Normaliser) 
         _set_output(call, found["output"])
     if "input" in found:
         call.prompt = _asked(messages_of(found["input"]))
-    if not _INDEXED_PROMPT.isdisjoint(attributes):
+    if not is_usual and not _INDEXED_PROMPT.isdisjoint(attributes):
         call.prompt = _asked(_indexed(attributes, "gen_ai.prompt")) or call.prompt
-    if not _INDEXED_ANSWER.isdisjoint(attributes):
+    if not is_usual and not _INDEXED_ANSWER.isdisjoint(attributes):
         _set_output(call, _indexed(attributes, "gen_ai.completion"))
     _set_answered(call, found.get("output_tokens"))
     return call
@@ -155,6 +173,8 @@ def _set_kind(call: Call, found: dict[str, Any], attributes: dict[str, Any], nor
         call.kind = known or OTHER
         if known == OTHER and has_guard(attributes):
             call.kind = GUARDRAIL
+        elif known is None and not _ANSWERED.isdisjoint(found):  # an unknown word must hide no request
+            call.kind = REQUEST
     elif has_guard(attributes):
         call.kind, call.operation = GUARDRAIL, "guardrail"
     elif "finish" in found or "output" in found or "gen_ai.completion.0.role" in attributes:
@@ -168,7 +188,9 @@ def has_guard(attributes: dict[str, Any]) -> bool:
 
 def _openinference(span: Span, kind: str, normaliser: Normaliser) -> Call:
     attributes = span.attributes
-    known = normaliser.word(_KIND, kind.upper(), KINDS) or OTHER
+    known = normaliser.word(_KIND, kind.upper(), KINDS)
+    if known is None or kind.upper() in _NO_KIND:
+        known = OTHER if _LLM_KEYS.isdisjoint(attributes) else REQUEST
     call = Call(kind=known, operation=kind.upper()[:60], endpoint=span.name or None)
     if known == OTHER and has_guard(attributes):
         call.kind = GUARDRAIL
@@ -182,6 +204,8 @@ def _openinference(span: Span, kind: str, normaliser: Normaliser) -> Call:
     _set_finish(call, attributes.get("llm.finish_reason"))
     if call.finish is None and not call.is_mixed:
         call.finish = reply.finish
+    elif call.finish is not None:
+        _compare_finish(call, [reply.finish])
     call.refusal = openinference.refusal(said) or reply.refusal
     call.response = openinference.text(said) or (reply.text if reply.is_known or not said else None)
     call.prompt = _asked(openinference.messages(attributes, "llm.input_messages"))
@@ -265,8 +289,11 @@ def _set_output(call: Call, raw: Any) -> None:
         call.response = "\n".join(texts)
     if refusals:
         call.refusal = "\n".join(refusals)
+    reasons = [finish for finish in finishes if finish]
     if call.finish is None and not call.is_mixed:
-        _set_finish(call, [finish for finish in finishes if finish])
+        _set_finish(call, reasons)
+    elif call.finish is not None:
+        _compare_finish(call, reasons)
 
 
 def _set_finish(call: Call, raw: Any) -> None:
@@ -282,6 +309,17 @@ def _set_finish(call: Call, raw: Any) -> None:
         (call.finish,) = reasons
     elif reasons:
         call.is_mixed = True
+
+
+def _compare_finish(call: Call, others: Iterable[Any]) -> None:
+    """A second place that tells the end otherwise: which of them is true, nobody knows."""
+    known = FINISH.get((call.finish or "").strip().lower())
+    for other in others:
+        if isinstance(other, str) and other.strip() and other != call.finish:
+            meaning = FINISH.get(other.strip().lower())
+            if meaning != known or meaning is None:
+                call.finish, call.is_mixed = None, True
+                return
 
 
 def _set_answered(call: Call, tokens: Any) -> None:

@@ -12,7 +12,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from auditgen.evidence.model import Outcome, Score
-from auditgen.sources import credentials, openinference
+from auditgen.sources import openinference
 from auditgen.sources.exported_rows import nested
 from auditgen.sources.fields import by_metric
 from auditgen.sources.jsontext import as_number, as_text, raw_text
@@ -47,7 +47,7 @@ from auditgen.sources.otlp_names import (
 )
 from auditgen.sources.otlp_spans import ERROR, LogRecord, Origin, Span, moment
 from auditgen.sources.outcomes import Normaliser, Signals
-from auditgen.sources.production_log import PRODUCTION, ProductionLog
+from auditgen.sources.production_log import ProductionLog
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -63,11 +63,6 @@ LATE = timedelta(hours=1)
 AHEAD = timedelta(minutes=1)
 """How much later than its log an event may have happened, before one of the clocks is wrong."""
 EARLIEST = 1_420_070_400_000_000_000  # 2015: before any of these conventions; a clock that was never set
-MAX_REPEATED = 48
-"""Longer texts are seldom said twice."""
-MAX_KEYS = 256
-SHORTEST = 8
-"""No credential is shorter."""
 _METADATA = "metadata"
 _LABELS = {"pass": "pass", "passed": "pass", "fail": "fail", "failed": "fail"}
 
@@ -86,10 +81,6 @@ class Requests:
         """Requests of companions, where this file is about them."""
         self.spans = 0
         self.resource: dict[str, Any] = {}
-        known = context.suites.find(tool, PRODUCTION, "")
-        self._has_rules = bool(context.mapping.rules()) or known is not None
-        self._clean: dict[str, set[str]] = {}
-        self._was_found = False
         self._asked: OrderedDict[tuple[str, str], None] = OrderedDict()
         self._wrappers: OrderedDict[tuple[str, str], None] = OrderedDict()
 
@@ -221,7 +212,7 @@ class Requests:
                 scores += evaluation_scores(event.attributes)
         said = [*self.guards.of(span.trace_id, span.span_id)]
         said += [said_of(body) for kind, body in found if kind == GUARD]
-        if has_guard(span.attributes):
+        if not call.is_usual and has_guard(span.attributes):
             own = guards_of(span.attributes, "", has_failed=False, normaliser=self.log.normaliser)
             said += [own] if own is not None else []
         for field in call.conflicts:
@@ -232,7 +223,8 @@ class Requests:
         self._check_clock(span)
         begun = at or span.start or span.end
         failed = span.status == ERROR or bool(call.error_type)
-        self._screen(span, [body for kind, body in found if kind == TEXT])
+        if found:
+            self.log.screen_more([body for _, body in found])
         rate = rate_of(span)
         if rate is not None and rate < 1:
             message = "requests of which a sampler kept only a share, by their own records"
@@ -267,7 +259,7 @@ class Requests:
 
     def _record(self, span: Span, scores: list[Score]) -> dict[str, Any]:
         """What declared rules look into: attributes by their names, and what stands around them."""
-        if not self._has_rules:
+        if not self.log.has_rules:
             return span.attributes
         record: dict[str, Any] = {
             "name": span.name,
@@ -282,32 +274,6 @@ class Requests:
         if scores:
             record["scores"] = by_metric(scores)
         return record
-
-    def _screen(self, span: Span, texts: list[Any]) -> None:
-        """Look for credentials; in what came before, and held none, not again."""
-        fresh: dict[str, Any] = {}
-        for key, value in span.attributes.items():
-            if type(value) is str:
-                if len(value) < SHORTEST or value in self._clean.get(key, ()):
-                    continue
-            elif value is None or type(value) is int or type(value) is float:
-                continue
-            fresh[key] = value
-        if span.status_message or span.events or texts:
-            events = [event.attributes for event in span.events]
-            fresh = {**fresh, "": [span.status_message, events, texts]}
-        if credentials.tokens_of(fresh) == set():
-            if self._was_found:
-                self.log.screen(None)
-            self._was_found = False
-            for key, value in fresh.items():
-                if type(value) is str and len(value) <= MAX_REPEATED and len(self._clean) < MAX_KEYS:
-                    known = self._clean.setdefault(key, set())
-                    if len(known) < MAX_KEYS:
-                        known.add(value)
-            return
-        self._was_found = True
-        self.log.screen([span.attributes, fresh])
 
     def _check_clock(self, span: Span) -> None:
         if span.start and span.end and span.end < span.start:
@@ -329,6 +295,7 @@ class Requests:
     def stopped(self) -> Iterator[Observation]:
         """Requests that only a guardrail knows, because it stopped them before the model."""
         for blocked in self.guards.blocked():
+            self.log.screen([blocked.name, blocked.record], is_counted=False)  # its span was counted
             yield self.log.observation(
                 blocked.record,
                 locator=f"{blocked.locator}#blocked",
@@ -355,6 +322,18 @@ class Requests:
                 self.log.note("annotations-orphaned", message, unused)
         version = as_text(self.resource.get("telemetry.sdk.version"))[:40]
         yield from self.log.closing(calls="requests", tool_version=version, role=role)
+
+
+def kept_of(record: Record) -> Any:
+    """All of a record that may be stored or shown, to be searched for credentials."""
+    if isinstance(record, Span):
+        if not record.events and not record.status_message:
+            return record.name, record.attributes
+        events = [event.attributes for event in record.events]
+        return record.name, record.attributes, record.status_message, events
+    if isinstance(record, LogRecord):
+        return record.attributes, record.body
+    return None
 
 
 def _naive(nanoseconds: int) -> datetime | None:
@@ -434,4 +413,4 @@ def span_of_details(record: LogRecord) -> Span:
     )
 
 
-__all__ = ["Requests", "evaluation_scores", "sample_id", "scores_of", "span_of_details"]
+__all__ = ["Requests", "evaluation_scores", "kept_of", "sample_id", "scores_of", "span_of_details"]

@@ -10,6 +10,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from auditgen.diagnostics import shown_value
 from auditgen.evidence.model import Anomaly, Basis, Outcome
 
 if TYPE_CHECKING:
@@ -139,7 +140,7 @@ class Normaliser:
     def anomalies(self) -> Iterator[Anomaly]:
         """Words that nobody knows, by field."""
         for name, values in sorted(self.unknown.items()):
-            shown = ", ".join(f"`{value}` ({number})" for value, number in values.most_common(5))
+            shown = ", ".join(f"{shown_value(value)} ({number})" for value, number in values.most_common(5))
             yield Anomaly("value-unknown", f"`{name}`: unknown to this reader: {shown}", values.total())
 
 

@@ -22,7 +22,7 @@ from auditgen.sources.jsontext import as_dict, as_list, as_text
 from auditgen.sources.otlp_calls import call_of
 from auditgen.sources.otlp_joins import SCORE, Known, Notes, score_bodies
 from auditgen.sources.otlp_names import REQUEST
-from auditgen.sources.otlp_requests import Requests, scores_of
+from auditgen.sources.otlp_requests import Requests, kept_of, scores_of
 from auditgen.sources.otlp_spans import (
     MAX_EVENTS,
     STATUS,
@@ -79,7 +79,7 @@ class PhoenixSource:
         requests.beside = _notes(others, _stamps(others)) if others else requests.beside
         requests.gather(_Pages(path).spans(requests.notes))
         pages = _Pages(path)
-        for span in pages.spans():
+        for span in requests.log.screened_by(pages.spans(), kept_of):
             yield from requests.take(span)
         yield from requests.stopped()
         yield from pages.rows.anomalies()

@@ -29,6 +29,7 @@ from auditgen.sources.side_records import share_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Set as AbstractSet
     from datetime import datetime
 
     from auditgen.evidence.mapping import TimeRule
@@ -49,6 +50,7 @@ _WORDS = {
 _CERTAIN = (Outcome.BLOCKED_INPUT, Outcome.BLOCKED_OUTPUT, Outcome.GUARDRAIL_ERROR)
 _PER_SECOND = {"s": 1, "ms": 1000, "us": 1_000_000, "ns": 1_000_000_000}
 MAX_SKIPPED = 50
+_NOTHING: frozenset[str] = frozenset()
 _ROW_OF: Callable[[tuple[str, dict[str, Any]]], dict[str, Any]] = itemgetter(1)
 SHOWN_KINDS = 5
 
@@ -75,7 +77,7 @@ class ProductionLog:
         self._with_model = 0
         self._exposed = 0
         self._secrets: set[str] = set()
-        self._found: set[str] = set()
+        self._found: AbstractSet[str] = _NOTHING
         self._is_unsearched = False
         self._search = credentials.Search()
 
@@ -90,9 +92,11 @@ class ProductionLog:
 
     def skip(self, kind: str) -> None:
         """Count a row that is no call of a model."""
-        if kind not in self.skipped and len(self.skipped) >= MAX_SKIPPED:
-            kind = "others"
-        self.skipped[credentials.without(kind[:60])] += 1
+        if kind not in self.skipped:  # the first of its kind, or one with a credential in its name
+            kind = credentials.without(kind[:60])
+            if kind not in self.skipped and len(self.skipped) >= MAX_SKIPPED:
+                kind = "others"
+        self.skipped[kind] += 1
 
     def screened(self, rows: Iterable[tuple[str, dict[str, Any]]]) -> Iterator[tuple[str, dict[str, Any]]]:
         """Rows as `ExportedRows` gives them; each was screened when it comes, some ahead of it."""
@@ -104,16 +108,27 @@ class ProductionLog:
             self._take_found(found)
             yield item
 
-    def screen(self, raw: Any) -> None:
+    def screen(self, raw: Any, *, is_counted: bool = True) -> None:
         """Look for credentials in one native record, before anything of it is kept."""
-        self._take_found(credentials.tokens_of(raw))
+        self._take_found(credentials.tokens_of(raw), is_counted=is_counted)
 
-    def _take_found(self, found: set[str] | None) -> None:
+    def screen_more(self, raw: Any) -> None:
+        """Look through something else that belongs to the record that was screened last."""
+        found = credentials.tokens_of(raw)
+        if found is None:
+            self._is_unsearched = True
+        elif found:
+            self._exposed += not self._found
+            self._found = self._found | found
+            if len(self._secrets) < credentials.MAX_REMEMBERED:
+                self._secrets |= found
+
+    def _take_found(self, found: AbstractSet[str] | None, *, is_counted: bool = True) -> None:
         self._is_unsearched = found is None
-        self._found = found or set()
+        self._found = found or _NOTHING
         if not found:
             return
-        self._exposed += 1
+        self._exposed += is_counted
         if len(self._secrets) < credentials.MAX_REMEMBERED:
             self._secrets |= self._found
 

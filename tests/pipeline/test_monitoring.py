@@ -367,3 +367,24 @@ def test_many_files_are_one_log(judge: Callable[..., Built]) -> None:
     [exhibits] = [p.exhibits for p in built.document.principles]
     assert exhibits
     assert {e.file_sha256 for e in exhibits} == {by_path["evidence/gw-07.parquet"].sha256}
+
+
+def test_exhibits_of_very_many_are_still_of_every_category(
+    judge: Callable[..., Built], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One of each category in turn, also where only a share of the rows is looked at."""
+    kinds = [*["common"] * 9, "rare"]
+    log = gateway_rows(DAYS, per_hour=4, verdict="deny", action="pass")
+    log = [{**row, "kind": kinds[n % 10]} for n, row in enumerate(log)]
+    value = project({"category": {"from": "kind"}})
+    whole = judge({LOG: csv_text(log)}, value)
+    monkeypatch.setattr("auditgen.indicators.counters.MANY", 200)
+    drawn = judge({LOG: csv_text(log)}, value)
+    again = judge({LOG: csv_text(log)}, value)
+    shown = [[e.locator for e in p.exhibits] for made in (whole, drawn, again) for p in made.document.principles]
+    assert len(shown[0]) == len(shown[1]) == 5
+    assert shown[0] != shown[1]
+    assert shown[1] == shown[2]
+    for made in (whole, drawn):
+        found = [e.category for p in made.document.principles for e in p.exhibits]
+        assert found.count("rare") in {2, 3}

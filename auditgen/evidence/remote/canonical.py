@@ -59,6 +59,13 @@ class Source:
     micros: Callable[[Any, bool], Any]
     """Such a column as microseconds since 1970; of a clock on a wall as if it were UTC."""
 
+    is_fenced: bool = False
+
+    def stages(self, table: Any = None, name: str = "rows") -> Stages:
+        """A relation of this engine to be built up in steps; the table itself when none is given."""
+        start = self.table if table is None else table
+        return Stages(start, self.ask, name, is_fenced=self.is_fenced)
+
     @property
     def names(self) -> tuple[str, ...]:
         """Every column, and every field of a struct by its dotted name."""
@@ -81,6 +88,17 @@ class Source:
             message = f"`{name}` is no column of the table"
             raise UnfitColumn(field, name, message, self.names)
         return found
+
+    def unfit(self, mapping: RecordMap) -> list[UnfitColumn]:
+        """Every column that a mapping names and the table does not have."""
+        out = []
+        for field, rules in mapping.rules().items():
+            for name in {rule.from_ for rule in rules if rule.from_ is not None}:
+                try:
+                    self.column(field, name)
+                except UnfitColumn as fault:
+                    out.append(fault)
+        return out
 
     def text(self, field: str, name: str) -> Any:
         """A column as the text that was written. Raises UnfitColumn where engines would write it differently."""
@@ -147,7 +165,7 @@ def canonical(source: Source, mapping: RecordMap) -> tuple[Stages, dict[str, str
     for name, rule in clocks.items():
         if rule is not None:
             chosen[f"clock_{name}"] = raw_moment(source, name, rule)
-    stages = Stages(source.table, source.ask)
+    stages = source.stages()
     stages.take(source.table.select(**chosen))
     at, known = add_moment(stages, source, "time", mapping.time, mapping.time_zone)
     received, _ = add_moment(stages, source, "received", mapping.received, mapping.time_zone)
@@ -230,6 +248,11 @@ def untranslated(source: Source, field: str, rules: tuple[Rule, ...]) -> Any | N
     return source.table.filter(condition).select(text=raw)
 
 
+def first_translated(rules: tuple[Rule, ...]) -> Rule:
+    """The rule whose column tells whether there was anything to translate."""
+    return next(rule for rule in rules if rule.translates)
+
+
 def _raw(source: Source, field: str, rule: Rule) -> Any:
     """The text behind a rule; of a number that only bands look at, any text that says whether it is there."""
     name = rule.from_ or ""
@@ -253,14 +276,14 @@ def _value(source: Source, field: str, rule: Rule | None, *, mark: bool = True) 
     for band in reversed(rule.bands or ()):
         number = _number(source, field, rule)
         inside = number.notnull()
-        for bound, holds in (
-            (band.at_least, lambda b, n=number: n >= b),
-            (band.above, lambda b, n=number: n > b),
-            (band.at_most, lambda b, n=number: n <= b),
-            (band.below, lambda b, n=number: n < b),
-        ):
-            if bound is not None:
-                inside = inside & holds(_float(bound))
+        if band.at_least is not None:
+            inside = inside & (number >= _float(band.at_least))
+        if band.above is not None:
+            inside = inside & (number > _float(band.above))
+        if band.at_most is not None:
+            inside = inside & (number <= _float(band.at_most))
+        if band.below is not None:
+            inside = inside & (number < _float(band.below))
         found = inside.ifelse(band.is_, found)
     if rule.values:
         cases = [(ibis.literal(key), word) for key, word in rule.values.items()]

@@ -31,23 +31,23 @@ BACKENDS = {"sc": SPARK, "postgres": POSTGRES, "postgresql": POSTGRES}
 MAX_FAULT = 300
 
 
-@ibis.udf.scalar.builtin
-def unix_micros(moment: dt.timestamp) -> dt.int64:  # type: ignore[empty-body]
+@ibis.udf.scalar.builtin  # type: ignore[untyped-decorator]
+def unix_micros(moment: dt.timestamp) -> dt.int64:
     """Spark's own: microseconds since 1970."""
 
 
-@ibis.udf.scalar.builtin(name="extract", database="pg_catalog")
-def pg_extract(part: dt.string, moment: dt.timestamp) -> dt.decimal:  # type: ignore[empty-body]
+@ibis.udf.scalar.builtin(name="extract", database="pg_catalog")  # type: ignore[untyped-decorator]
+def pg_extract(part: dt.string, moment: dt.timestamp) -> dt.decimal:
     """PostgreSQL's own, exact since version 14."""
 
 
-@ibis.udf.scalar.builtin(name="isfinite")
-def pg_isfinite(moment: dt.timestamp) -> dt.boolean:  # type: ignore[empty-body]
+@ibis.udf.scalar.builtin(name="isfinite")  # type: ignore[untyped-decorator]
+def pg_isfinite(moment: dt.timestamp) -> dt.boolean:
     """PostgreSQL's own: its times can be infinite."""
 
 
-@ibis.udf.scalar.builtin
-def md5(text: dt.string) -> dt.string:  # type: ignore[empty-body]
+@ibis.udf.scalar.builtin  # type: ignore[untyped-decorator]
+def md5(text: dt.string) -> dt.string:
     """The digest as 32 hexadecimal digits, which every backend here has under this name."""
 
 
@@ -100,7 +100,7 @@ class Connection:
                 raise NoSuchTable(tuple(".".join((*above, other)) for other in known)) from error
             raise self._refused(f"does not show `{table}`", error) from error
         micros = _micros_by_extract if self.backend == POSTGRES else _micros_by_spark
-        return Source(found, self.rows, clocks, micros)
+        return Source(found, self.rows, clocks, micros, is_fenced=self.backend == POSTGRES)
 
     def close(self) -> None:
         """Let go of the engine."""
@@ -179,7 +179,8 @@ def _postgres(url: str, secret: str) -> tuple[Any, str]:
         password=secret or None,
         database=parts.path.strip("/") or None,
     )
-    handle.raw_sql("SET TIME ZONE 'UTC'").close()
+    for setting in ("TIME ZONE 'UTC'", "jit = off", "default_transaction_read_only = on"):
+        handle.raw_sql(f"SET {setting}").close()
     return handle, str(handle.version)
 
 

@@ -12,8 +12,15 @@ import ibis
 from auditgen.errors import EnvironmentRefused
 from auditgen.evidence.columnar import UNKNOWN_WORD, WORDS
 from auditgen.evidence.cube import CELL, DIMENSIONS, HOUR, MEASURES
-from auditgen.evidence.remote.canonical import add_moment, canonical, raw_moment, unmarked, untranslated
-from auditgen.evidence.remote.clocks import DAY, MINUTE, Stages
+from auditgen.evidence.remote.canonical import (
+    add_moment,
+    canonical,
+    first_translated,
+    raw_moment,
+    unmarked,
+    untranslated,
+)
+from auditgen.evidence.remote.clocks import DAY, MINUTE
 from auditgen.evidence.remote.connection import md5
 from auditgen.evidence.remote.model import Counted, Day
 from auditgen.evidence.repeats import JUDGED, LOGGED, Repeats
@@ -53,11 +60,12 @@ def count_table(
     if totals != {day.day: day.rows for day in days}:
         message = f"the table changed on `{connection.name}` while it was counted; nothing was written"
         raise EnvironmentRefused(message, hint="count a snapshot, or when nobody writes to it")
-    repeats, copies = Repeats(), []
+    repeats = Repeats()
+    copies: list[dict[str, Any]] = []
     if mapping.record is not None:
         if "record" in fixed:
             rows = rows.mutate(record=ibis.literal(fixed["record"]))
-        repeats, copies = _repeated(connection, rows, fixed, period)
+        repeats, copies = _repeated(connection, source, rows, fixed, period)
     return Counted(
         cells=tuple((*cells, *hours)),
         copies=tuple(copies),
@@ -120,7 +128,11 @@ def _in_order(line: Mapping[str, Any]) -> tuple[tuple[bool, Any], ...]:
 
 
 def _repeated(
-    connection: Connection, rows: Any, fixed: Mapping[str, str | None], period: tuple[date, date]
+    connection: Connection,
+    source: Source,
+    rows: Any,
+    fixed: Mapping[str, str | None],
+    period: tuple[date, date],
 ) -> tuple[Repeats, list[dict[str, Any]]]:
     """What rows of the period share a record's id: as `repeats.py` defines it, over rows counted by content.
 
@@ -128,7 +140,7 @@ def _repeated(
     """
     start, end = (_micros_of_day(day) for day in period)
     dated = rows.filter((rows["at"] >= start) & (rows["at"] < end + DAY) & rows.record.notnull())
-    stages = Stages(dated, connection.rows, "repeated")
+    stages = source.stages(dated, "repeated")
     dated = stages.take(dated)
     twice = dated.group_by("record").aggregate(times=dated.count())
     twice = stages.take(twice.filter(twice.times > 1).select(shared="record"))
@@ -201,6 +213,9 @@ def _unmapped(
         counted = rows.group_by("text").aggregate(n=rows.count())
         first = counted.order_by([counted.n.desc(), counted.text.asc()]).limit(SHOWN_VALUES)
         found = connection.rows(f"values of `{field}` that are not translated", first)
+        if source.column(field, first_translated(rules).from_ or "").type().is_floating():
+            for row in found:  # a number, as the embedded engine would write it
+                row["text"] = repr(float(row["text"]))
         found.sort(key=lambda row: (-row["n"], row["text"]))
         if found:
             out[field] = tuple((row["text"][:200], int(row["n"])) for row in found)
@@ -213,7 +228,7 @@ def _undated(connection: Connection, source: Source, mapping: RecordMap) -> tupl
     if rule is None or rule.from_ is None or rule.from_ in source.clocks:
         return ()
     text = source.text("time", rule.from_)
-    stages = Stages(source.table, source.ask)
+    stages = source.stages(name="times")
     stages.take(source.table.select(text=text, clock_time=raw_moment(source, "time", rule)))
     at, _ = add_moment(stages, source, "time", rule, mapping.time_zone)
     rows = stages.table
@@ -243,7 +258,7 @@ def _digest(rows: Any, fixed: Mapping[str, str | None]) -> Any:
 
 def _lane(digest: Any, start: int) -> Any:
     """Thirty-two bits of a digest as a whole number, from its hexadecimal digits."""
-    number = ibis.literal(0, type="int64")
+    number = ibis.literal("0").cast("int64")  # of a bare 0 PostgreSQL makes four bytes
     for place in range(8):
         digit = ibis.literal("0123456789abcdef").find(digest.substr(start + place, 1)).cast("int64")
         number = number * 16 + digit

@@ -1,0 +1,49 @@
+"""Counters from another engine as the Parquet cube that everything is computed from."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from auditgen.canonical import digest_of
+from auditgen.evidence.cube import CUBE_COLUMNS, MEASURES
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from auditgen.evidence.remote.model import Counted
+
+
+def counters_digest(table: str, found: Counted) -> str:
+    """SHA-256 over everything that was counted, in the order of its own."""
+    repeats = [found.repeats.copies, found.repeats.reused, found.repeats.contradicting]
+    lines = [[_plain(line) for line in lines] for lines in (found.cells, found.copies)]
+    days = [[day.day, day.rows, day.checksum] for day in found.days]
+    return digest_of(["counters-1", table, *lines, repeats, days])
+
+
+def write_lines(lines: Sequence[Mapping[str, Any]], out: Path) -> None:
+    """Lines of a cube as Parquet."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    kinds = {name: pa.int64() for name in ("level", "part", *MEASURES)}
+    kinds |= {name: pa.timestamp("us") for name in ("hour", "first_at", "last_at")}
+    kinds |= {"sampling_rate": pa.float64()}
+    columns = {}
+    for name in CUBE_COLUMNS:
+        values = [line[name] for line in lines]
+        if name == "day":
+            moments = pa.array(values, pa.int64()).cast(pa.timestamp("us"))
+            columns[name] = moments.cast(pa.date32())
+        elif name in {"hour", "first_at", "last_at"}:
+            columns[name] = pa.array(values, pa.int64()).cast(pa.timestamp("us"))
+        else:
+            columns[name] = pa.array(values, kinds.get(name, pa.string()))
+    pq.write_table(pa.table(columns), out)
+
+
+def _plain(line: Mapping[str, Any]) -> list[Any]:
+    """A line as JSON has it, a float as its digits."""
+    values = (line[name] for name in CUBE_COLUMNS)
+    return [repr(value) if isinstance(value, float) else value for value in values]
