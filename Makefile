@@ -6,16 +6,27 @@ BIN := $(VENV)/bin
 OUT ?= auditgen-demo
 TOOLS ?= /var/tmp/auditgen-sample-tools
 
-.PHONY: help demo test check lint types contracts lock samples clean
+SPARK ?= .venv-spark
+
+.PHONY: help demo test test-engines check lint types contracts lock samples clean
 
 help: ## say what there is
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
 
 demo: $(VENV)/.run ## set up, then make a signed report from the sample quarter in $(OUT)
 	$(BIN)/auditgen demo -o $(OUT) --force
 
 test: $(VENV)/.dev ## set up, then run every test
 	$(BIN)/python -m pytest -n auto
+
+test-engines: $(VENV)/.dev $(SPARK)/.made ## count on Apache Spark and PostgreSQL, each on loopback, and compare (needs both)
+	AUDITGEN_SPARK_PYTHON=$(abspath $(SPARK))/bin/python AUDITGEN_TEST_ENGINES=postgres,spark \
+	  $(BIN)/python -m pytest tests/engines -p no:randomly -x --durations=5
+
+$(SPARK)/.made: Makefile
+	$(PYTHON) -m venv $(SPARK)
+	$(SPARK)/bin/python -m pip install --quiet --disable-pip-version-check pyspark==4.1.3
+	touch $@
 
 check: lint types contracts ## lint, types and the import contract
 
@@ -51,4 +62,4 @@ samples: ## run the real tools again to make the sample exports (needs node, fak
 	bash samples/make/make-all.sh $(TOOLS)
 
 clean: ## remove what the other targets made
-	rm -rf $(VENV) $(OUT) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(SPARK) $(OUT) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -75,6 +75,20 @@ def shown_value(raw: str) -> str:
     return f"a text of {len(raw):,} characters"
 
 
+_MAIL = r"@[A-Za-z0-9-]+([.][A-Za-z0-9-]+)*[.][A-Za-z]{2,}"
+_NO_NAME = re.compile(rf"{_MAIL}|[+][0-9]|(?<![A-Za-z0-9.-])0[0-9][0-9 ()/.-]{{6}}|Bearer ", re.IGNORECASE)
+MAX_NAME_CHARS, MAX_NAME_WORDS = 200, 5
+
+
+def shown_name(raw: str) -> str:
+    """A name out of somebody's log, such as that of a model, as a report may print it.
+
+    Names are longer than words and have digits. An address, a telephone number or a sentence is none.
+    """
+    is_name = len(raw) <= MAX_NAME_CHARS and len(raw.split()) <= MAX_NAME_WORDS and not _NO_NAME.search(raw)
+    return raw if is_name else f"(a text of {len(raw):,} characters)"
+
+
 def _is_unsafe(char: str) -> bool:
     if char in "\t\n":
         return False

@@ -266,7 +266,9 @@ def validation_diagnostics(
     items = error.errors(include_url=False)
     meant = {pair for item in items for pair in _meant(model, item)}
     for item in items:
-        if _follows(item, items) or _is_other_arm(item, items) or (item["type"] == "missing" and item["loc"] in meant):
+        if _follows(item, items) or _is_other_arm(item, items):
+            continue
+        if item["type"] == "missing" and item["loc"] in meant:
             continue
         written = _written_path(document, (*prefix, *item["loc"]))
         kind = str(item["type"])

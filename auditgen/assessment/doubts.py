@@ -103,6 +103,7 @@ CODES: dict[str, tuple[Severity, str, str]] = {
     "export-unfinished": (H, "An export that did not finish", "Can the export be run again to its end?"),
     "guardrail-errors": (M, "Guardrails that crashed", "What went through while the guardrail was down?"),
     "late-rows": (L, "Records that came late", "Why did they come late, and which earlier report left them out?"),
+    "rows-beside": (N, "Rows that are no requests", "Is each of these rows something else than a request to a model?"),
     "sampled-log": (M, "Only a share of requests was logged", "Who chose the share, and was it chosen at random?"),
     "secrets-in-log": (M, "Credentials in the log", "Were these credentials withdrawn?"),
     "units-uncertain": (L, "A unit that the file does not name", "In which unit was this measured?"),

@@ -75,10 +75,11 @@ def command(
       auditgen inspect --format json evals/ > what-i-have.json
       auditgen inspect evals/ --responses to-label.jsonl
 
-    With --suggest-mapping, the columns of one table (CSV, JSON Lines, Parquet, XLSX, DuckDB, SQLite) become an
-    entry for audit.yaml: what a name or a value seems to mean stands beside it, what it means is yours to say.
+    With --suggest-mapping, the columns of one table (CSV, JSON Lines, Parquet, XLSX, DuckDB, SQLite)
+    become an entry for audit.yaml: what a name or a value seems to mean stands beside it, what it means
+    is yours to say.
 
-    
+    \b
       auditgen inspect gateway.csv --suggest-mapping --out gateway.yaml
 
     With --cross-check (needs `pip install 'auditgen[inspect]'`) samples, failures and every score of

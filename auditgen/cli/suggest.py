@@ -30,7 +30,9 @@ def suggest_mapping(paths: Sequence[Path], table: str | None, out: Path | None, 
     shown = printable(str(path))
     claim = SourceRegistry.load().recognise(path)
     if claim is None:
-        raise InputRefused(f"`{shown}` is no table that auditgen reads", hint="`auditgen inspect` says what it sees")
+        raise InputRefused(
+            f"`{shown}` is no table that auditgen reads", hint="`auditgen inspect` says what it sees"
+        )
     source, recognition = claim
     if not isinstance(source, TableSource):
         raise InputRefused(

@@ -1,4 +1,4 @@
-"""Tables and views of a stranger's DuckDB file, read from a private copy by an engine that can read nothing else.
+"""Tables and views of a stranger's DuckDB file, read from a private copy in an engine that is shut.
 
 A view is a query of its author's: it could read any file of this machine, load code, or never end. So the
 engine may open the copy and no other file, loads nothing, cannot be told otherwise any more, and is stopped
@@ -31,6 +31,7 @@ MAX_COLUMNS = 1000
 BATCH_ROWS = 20_000
 _HANDED_IN = "handed_in"
 _DEFAULT_SCHEMA = "main"
+_QUOTED = re.compile(r"'.*'|\".*\"")
 _KEPT = re.compile(
     r"BOOLEAN|U?(TINY|SMALL|BIG)?INT(EGER)?|UINTEGER|FLOAT|DOUBLE|DECIMAL\(\d+,\s?\d+\)|VARCHAR|DATE"
     r"|TIMESTAMP(_S|_MS|_NS| WITH TIME ZONE)?"
@@ -71,9 +72,7 @@ class AttachedFile:
         if missing:
             message = f"no column `{missing[0]}` in `{name}`"
             raise TableFault(message)
-        selected = ", ".join(
-            f"{_as_text(*steps[column])} AS {sql_name(column)}" for column in wanted
-        )
+        selected = ", ".join(f"{_as_text(*steps[column])} AS {sql_name(column)}" for column in wanted)
         query = f"SELECT {selected} FROM {self._relation(name)} LIMIT {limit or MAX_ROWS + 1}"
         with self._limited():
             try:
@@ -106,8 +105,8 @@ class AttachedFile:
             out.setdefault(column, (sql_name(column), kind))
         with self._limited():
             for column, *_ in found:
-                _collect(self.connection.sql(f"SELECT {sql_name(column)} FROM {self._relation(name)}").types[0],
-                         column, sql_name(column), out)  # fmt: skip
+                one = self.connection.sql(f"SELECT {sql_name(column)} FROM {self._relation(name)}")
+                _collect(one.types[0], column, sql_name(column), out)
         if len(out) > MAX_COLUMNS:
             message = f"`{name}` has more than {MAX_COLUMNS} columns"
             raise TableFault(message)
@@ -142,7 +141,8 @@ class AttachedFile:
 def said(error: Exception, hidden: str) -> str:
     """What the engine says, in one line and without our own paths."""
     first = (str(error).splitlines() or [""])[0].replace(hidden, "the file")
-    return f"the engine cannot read it: {first[:200]}"
+    # it quotes what it could not convert, and that may be anybody's text
+    return f"the engine cannot read it: {_QUOTED.sub('...', first)[:200]}"
 
 
 @contextmanager
@@ -177,7 +177,8 @@ def attach(path: Path) -> Iterator[AttachedFile]:
             except (duckdb.Error, RuntimeError, UnicodeError) as error:
                 raise TableFault(said(error, str(copy))) from error
             kinds = {
-                table if schema == _DEFAULT_SCHEMA else f"{schema}.{table}": kind for schema, table, kind in found
+                table if schema == _DEFAULT_SCHEMA else f"{schema}.{table}": kind
+                for schema, table, kind in found
             }
             yield AttachedFile(connection, str(copy), kinds)
 

@@ -28,7 +28,14 @@ def column(values: Sequence[Any], arrow_type: pa.DataType) -> pa.Array:
     """
     import pyarrow as pa
 
+    if values and values.count(None) == len(values) and not pa.types.is_nested(arrow_type):
+        return pa.nulls(len(values), arrow_type)
     if pa.types.is_string(arrow_type):
+        joined = "".join(["" if value is None else value for value in values])
+        if joined.isascii():  # then each character is a byte
+            lengths = [0 if value is None else len(value) for value in values]
+            offsets = array("i", [0, *accumulate(lengths)])
+            return _plain(arrow_type, values, offsets, joined.encode())
         encoded = [b"" if value is None else value.encode() for value in values]
         return _plain(arrow_type, values, _offsets(encoded), b"".join(encoded))
     if pa.types.is_boolean(arrow_type):

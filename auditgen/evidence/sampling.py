@@ -29,7 +29,7 @@ def sample_texts(table: Table, fields: Sequence[str], limit: int) -> list[list[s
         found = connect().sql(f"SELECT {selected or ROW} FROM ({reader.relation()}) LIMIT {limit}")
         for batch in found.to_arrow_reader(_BATCH_ROWS):
             for texts, column in zip(out, batch.columns, strict=False):
-                texts += column.to_pylist()
+                texts.extend(column.to_pylist())
     except (duckdb.Error, pa.ArrowException, RuntimeError, UnicodeError) as error:
         message = f"the engine cannot read it: {(str(error).splitlines() or [''])[0][:200]}"
         raise TableFault(message) from error

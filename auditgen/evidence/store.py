@@ -7,10 +7,8 @@ at all: they are written under a temporary name and renamed.
 
 from __future__ import annotations
 
-import hashlib
 import shutil
 import tempfile
-from array import array
 from collections.abc import Mapping
 from dataclasses import fields
 from datetime import UTC, datetime
@@ -44,6 +42,7 @@ from auditgen.evidence.schemas import (
     side_schemas,
     source_file_schema,
 )
+from auditgen.evidence.tallies import Tallies
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -65,9 +64,8 @@ MAX_METRICS, MAX_VALUES = 200, 8
 _DECIDED = frozenset(DECIDED)
 _ERRORS = frozenset(ERRORS)
 
-_COMPUTED = ("obs_id", "prompt_sha256")
-_ROW_COLUMNS = (*_COMPUTED, *(name for name in OBSERVATION_COLUMNS if name not in _COMPUTED))
-_OBSERVED = attrgetter(*_ROW_COLUMNS[len(_COMPUTED) :])
+_COMPUTED = ("obs_id", "prompt_sha256", "refusal_detected", "refusal_judged")
+_OBSERVED = tuple(name for name in OBSERVATION_COLUMNS if name not in _COMPUTED)
 _SCORE_COLUMNS = ("obs_id", *(f.name for f in fields(Score)))
 _SCORED = attrgetter(*_SCORE_COLUMNS[1:])
 
@@ -145,19 +143,16 @@ class EntryWriter:
         self._work = work
         self._final = final
         self._sha256 = file_sha256
-        self._rows: list[tuple[Any, ...]] = []
+        self._rows: list[Observation] = []
+        self._detected: list[bool | None] = []
+        self._judged: list[bool | None] = []
+        self._tallies = Tallies()
+        self._tallied = 0
+        """How many of the rows that wait are in the tallies already."""
         self._scores: list[tuple[Any, ...]] = []
         self._pending = 0
         self._writers: dict[str, pq.ParquetWriter] = {}
-        self.outcomes: dict[str, int] = {}
-        self.models: set[str] = set()
-        self.first_at: datetime | None = None
-        self.last_at: datetime | None = None
         self.count = 0
-        self._identities = array("Q")
-        self.guarded = 0
-        self.with_prompt = 0
-        self.with_response = 0
         self.with_score = 0
         self.scores: dict[str, dict[str, int]] = {}
         self._side: dict[str, list[Any]] = {}
@@ -172,49 +167,58 @@ class EntryWriter:
         if len(rows) >= BATCH_ROWS:
             self._flush_side(name)
 
-    def add(self, observation: Observation) -> None:
-        """Keep one observation and its scores."""
-        obs_id = record_id(self._sha256, observation.locator)
+    def add(
+        self, observation: Observation, *, detected: bool | None = None, judged: bool | None = None
+    ) -> None:
+        """Keep one observation and its scores.
+
+        `detected` and `judged` are the refusal labels that do not come from its file; they replace its own.
+        """
         self.count += 1
-        self.outcomes[observation.outcome] = self.outcomes.get(observation.outcome, 0) + 1
-        if observation.model:
-            self.models.add(observation.model)
-        self.guarded += observation.guardrail_verdict is not None
-        self.with_prompt += observation.prompt is not None
-        self.with_response += observation.response is not None
-        self._note_time(observation.observed_at)
-        self._note_identity(observation)
-        prompt = observation.prompt
-        digest = None if prompt is None else sha256_bytes(prompt.encode("utf-8", "surrogatepass"))
-        self._rows.append((obs_id, digest, *_OBSERVED(observation)))
-        self._pending += len(prompt or "") + len(observation.response or "")
+        self._rows.append(observation)
+        self._detected.append(observation.refusal_detected if detected is None else detected)
+        self._judged.append(observation.refusal_judged if judged is None else judged)
+        self._pending += len(observation.prompt or "") + len(observation.response or "")
+        if observation.scores:
+            self._add_scores(observation)
+        if len(self._rows) >= BATCH_ROWS or self._pending >= BATCH_CHARS:
+            self._flush()
+
+    def _add_scores(self, observation: Observation) -> None:
+        obs_id = record_id(self._sha256, observation.locator)
         self.with_score += any(score.value is not None for score in observation.scores)
         for score in observation.scores:
             self._tally_score(score.metric, score.raw)
             self._scores.append((obs_id, *_SCORED(score)))
             self._pending += len(score.rationale or "")
-        if len(self._rows) >= BATCH_ROWS or self._pending >= BATCH_CHARS:
-            self._flush()
+
+    @property
+    def tallies(self) -> Tallies:
+        """What was counted of the records so far."""
+        if self._tallied < len(self._rows):
+            self._tallies.take(self._rows[self._tallied :])
+            self._tallied = len(self._rows)
+        return self._tallies
 
     @property
     def duplicates(self) -> int:
         """Records whose run, sample and epoch an earlier one has already."""
-        if len(self._identities) <= FEW_RECORDS:
-            return len(self._identities) - len(set(self._identities))
+        found = self.tallies.identities
+        if len(found) <= FEW_RECORDS:
+            return len(found) - len(set(found))
         import pyarrow as pa
         import pyarrow.compute as pc
 
-        identities = pa.Array.from_buffers(
-            pa.uint64(), len(self._identities), [None, pa.py_buffer(self._identities)]
-        )
+        identities = pa.Array.from_buffers(pa.uint64(), len(found), [None, pa.py_buffer(found)])
         # sorted, equal ones are neighbours; a hash table of distinct ones takes twenty times the memory
         ordered = identities.take(pc.array_sort_indices(identities))
         return int(pc.sum(pc.equal(ordered[1:], ordered[:-1])).as_py())
 
     def counts(self, planned: int | None) -> Counts:
         """The denominators seen so far; `executed` leaves out what failed."""
-        scored = sum(n for name, n in self.outcomes.items() if name in _DECIDED)
-        errored = sum(n for name, n in self.outcomes.items() if name in _ERRORS)
+        outcomes = self.tallies.outcomes
+        scored = sum(n for name, n in outcomes.items() if name in _DECIDED)
+        errored = sum(n for name, n in outcomes.items() if name in _ERRORS)
         return Counts(
             planned=planned,
             observations=self.count,
@@ -223,7 +227,7 @@ class EntryWriter:
             scored=scored,
             unscored=self.count - errored - scored,
             with_score=self.with_score,
-            guarded=self.guarded,
+            guarded=self.tallies.guarded,
             duplicates=self.duplicates,
         )
 
@@ -287,25 +291,19 @@ class EntryWriter:
             value = "other values"
         values[value] = values.get(value, 0) + 1
 
-    def _note_time(self, at: datetime | None) -> None:
-        if at is None:
-            return
-        self.first_at = at if self.first_at is None else min(self.first_at, at)
-        self.last_at = at if self.last_at is None else max(self.last_at, at)
-
-    def _note_identity(self, observation: Observation) -> None:
-        """Eight bytes a record: among ten million, two that are different are confused once in 370,000."""
-        if not observation.sample_id:  # an event without an id of its own repeats nothing
-            return
-        parts = (observation.run_key, observation.sample_id, str(observation.epoch))
-        text = "\0".join(part.replace("\0", "\0\0") for part in parts)
-        digest = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest()
-        self._identities.append(int.from_bytes(digest, "little"))
-
     def _flush(self) -> None:
-        self._write("observations", _columns(_ROW_COLUMNS, self._rows), observation_schema())
+        rows = self._rows
+        self.tallies  # noqa: B018 - what is written was counted
+        values: dict[str, Sequence[Any]] = {
+            name: _fit(list(map(attrgetter(name), rows))) for name in _OBSERVED
+        }
+        values["obs_id"] = [record_id(self._sha256, row.locator) for row in rows]
+        values["prompt_sha256"] = [_prompt_digest(row.prompt) for row in rows]
+        values["refusal_detected"], values["refusal_judged"] = self._detected, self._judged
+        self._write("observations", values, observation_schema())
         self._write("scores", _columns(_SCORE_COLUMNS, self._scores), score_schema())
-        self._rows, self._scores, self._pending = [], [], 0
+        self._rows, self._scores, self._pending, self._tallied = [], [], 0, 0
+        self._detected, self._judged = [], []
         for name in self._side:
             self._flush_side(name)
 
@@ -343,10 +341,21 @@ def _columns(names: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> dict[str,
     if not rows:
         return dict.fromkeys(names, ())
     found = zip(*rows, strict=True)
-    return {
-        name: [_storable(value) if isinstance(value, str) else value for value in values]
-        for name, values in zip(names, found, strict=True)
-    }
+    return {name: _fit(values) for name, values in zip(names, found, strict=True)}
+
+
+def _fit(values: Sequence[Any]) -> Sequence[Any]:
+    """The values of one column, with every text fit for Parquet."""
+    try:
+        if "".join([value for value in values if value is not None]).isascii():
+            return values
+    except TypeError:  # numbers, flags, times
+        pass
+    return [_storable(value) if isinstance(value, str) else value for value in values]
+
+
+def _prompt_digest(prompt: str | None) -> str | None:
+    return None if prompt is None else sha256_bytes(prompt.encode("utf-8", "surrogatepass"))
 
 
 def _cell(value: Any) -> Any:
@@ -422,6 +431,7 @@ def _reading_from(raw: dict[str, Any]) -> Reading:
             "counts": Counts(**raw["counts"]),
             "anomalies": tuple(Anomaly(**a) for a in raw["anomalies"]),
             "models": tuple(raw["models"]),
+            "about": tuple(raw["about"]),
             "completeness": {k: Presence(v) for k, v in raw["completeness"].items()},
         }
     )

@@ -290,7 +290,7 @@ class Columns:
         for key in self._table.hive:
             texts = [found.get(key) for found in values]
             listed = ", ".join("NULL" if text is None else sql_text(text) for text in texts)
-            which = "file_index + 1" if self._table.is_numbered else "1"
+            which = "CAST(file_index AS BIGINT) + 1" if self._table.is_numbered else "1"
             columns.append(f"([{listed}]::VARCHAR[])[{which}] AS {sql_name(key)}, ")
         return "".join(columns)
 

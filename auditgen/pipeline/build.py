@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, time, timedelta
 from typing import TYPE_CHECKING
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING
 from auditgen.assessment import Assessment, Register, assess
 from auditgen.assessment.model import SilentWindow
 from auditgen.canonical import canonical_json
+from auditgen.diagnostics import shown_name
 from auditgen.errors import InputRefused, NothingToAssess
 from auditgen.evidence.engine import Evidence, Period, open_evidence
 from auditgen.evidence.model import DECIDED, Anomaly
@@ -98,8 +100,8 @@ def build(
         readings=tuple(_with_repeats(r, evidence.shared.get(r.sha256)) for r in inputs.readings),
         documents=inputs.documents,
         empty_sources=inputs.empty_sources,
-        production_models=model_shares(evidence, "monitoring"),
-        evaluated_models=_evaluated(evidence),
+        production_models=_named(model_shares(evidence, "monitoring")),
+        evaluated_models=_named(_evaluated(evidence)),
         criterion_models=_criterion_models(project, evidence, requests),
         silent_windows=tuple(_silent(kept, period)),
         ledgers=kept,
@@ -238,7 +240,21 @@ def _evaluated(evidence: Evidence) -> dict[str, int]:
 
 def _slices(evidence: Evidence, request: Request) -> dict[str, tuple[int, int]]:
     found = sliced(evidence, request, "category")
-    return found if len(found) <= MAX_SLICES else {}
+    if len(found) > MAX_SLICES:
+        return {}
+    out: dict[str, tuple[int, int]] = {}
+    for name, (numerator, denominator) in found.items():
+        before = out.get(shown_name(name), (0, 0))
+        out[shown_name(name)] = before[0] + numerator, before[1] + denominator
+    return out
+
+
+def _named(counts: Mapping[str, int]) -> dict[str, int]:
+    """Counts by names as a report may print them."""
+    out: Counter[str] = Counter()
+    for name, number in counts.items():
+        out[shown_name(name)] += number
+    return dict(out)
 
 
 def _silent(kept: Sequence[Ledger], period: Period) -> Iterator[SilentWindow]:

@@ -80,11 +80,12 @@ def engine_file(queried: Sequence[Queried]) -> bytes:
         "schema": "auditgen-engine-1",
         "note": (
             "Queried, not held: these rows stayed where they are. Ask the engine the same and compare. "
-            "A day's checksum notices change; it is no proof against somebody who looks for rows with the same sum."
+            "A day's checksum notices change; it is no proof against somebody who looks for "
+            "rows with the same sum."
         ),
         "checksum": (
-            "For each row the MD5 of its canonical columns, each as its length, a colon and its text, or `-` for "
-            "none; of the first and the second eight hexadecimal digits the sum of all rows modulo 2^32."
+            "For each row the MD5 of its canonical columns, each as its length, a colon and its text, or `-` "
+            "for none; of the first and the second eight hexadecimal digits the sum of all rows modulo 2^32."
         ),
         "sources": [asdict(one) for one in queried],
     }
@@ -111,7 +112,7 @@ def _count(
     last: date,
     diagnostics: list[Diagnostic],
 ) -> tuple[Counted, int] | None:
-    """The counters of one source, and the number of the first of its queries; None where audit.yaml is at fault."""
+    """The counters of one source, and where its queries begin; None where audit.yaml is at fault."""
     from auditgen.evidence.remote.canonical import UnfitColumn
     from auditgen.evidence.remote.connection import NoSuchTable
     from auditgen.evidence.remote.counting import count_table
@@ -125,7 +126,8 @@ def _count(
             return count_table(connection, table, source.map, (project.audit.period.start, last)), first
     except NoSuchTable as missing:
         shown = ", ".join(missing.known[:20])
-        helps: tuple[str, ...] = did_you_mean(name, missing.known) or ((f"its tables: {shown}",) if shown else ())
+        listed = (f"its tables: {shown}",) if shown else ()
+        helps: tuple[str, ...] = did_you_mean(name, missing.known) or listed
         message = f"`{connection.name}` has no table or view `{name}`"
         diagnostics.append(project.document.fault("unknown-table", message, (*at, "table"), helps=helps))
         return None
@@ -134,9 +136,11 @@ def _count(
     for fault in faults:
         helps = ()
         if fault.known:
-            helps = did_you_mean(fault.column, fault.known) or (f"its columns: {', '.join(fault.known[:20])}",)
+            shown = ", ".join(fault.known[:20])
+            helps = did_you_mean(fault.column, fault.known) or (f"its columns: {shown}",)
         code = "unknown-column" if fault.known else "unfit-column"
-        diagnostics.append(project.document.fault(code, fault.message, (*at, "map", fault.field), helps=helps))
+        place = (*at, "map", fault.field)
+        diagnostics.append(project.document.fault(code, fault.message, place, helps=helps))
     return None
 
 
@@ -233,5 +237,5 @@ def _about(queried: Queried) -> tuple[str, ...]:
         f"queried, not held: {queried.rows:,} rows of `{queried.table}` were counted on {queried.engine} "
         f"({queried.backend} {queried.version}) by {len(queried.queries)} queries; {snapshot}",
         "its SHA-256 is over the counters that came back, not over the rows; of rows no exhibit is shown",
-        f"checksums of {len(queried.days)} days in engine.json (SHA-256 over them {days}), with the queries as asked",
+        f"checksums of {len(queried.days)} days in engine.json (SHA-256 over them {days}), with the queries",
     )

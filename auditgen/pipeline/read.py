@@ -34,7 +34,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from auditgen.evidence.remote.model import Queried
-
     from auditgen.evidence.store import EvidenceStore
     from auditgen.project import Project, SourceBlock
     from auditgen.sources.labels import RefusalLabels
@@ -110,7 +109,9 @@ def read_inputs(
 ) -> Inputs:
     """Read all sources and documents. Raises InputRefused when a mapping does not fit its table."""
     registry = SourceRegistry.load()
-    found = [(source, path) for source in project.audit.sources for path in expand(project, source.files or ())]
+    found = [
+        (source, path) for source in project.audit.sources for path in expand(project, source.files or ())
+    ]
     read: list[ReadFile] = []
     parts: list[Part] = []
     paths: dict[str, Path] = {}

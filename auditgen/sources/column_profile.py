@@ -93,14 +93,17 @@ class Column:
         return self._epoch(written, total) or self._other(written, total)
 
     def _epoch(self, written: Mapping[str, int], total: int) -> Clock | None:
-        numbers = {number: n for text, n in written.items() if (number := number_of(text.strip())) is not None}
+        numbers = {
+            number: n for text, n in written.items() if (number := number_of(text.strip())) is not None
+        }
         if sum(numbers.values()) < MOSTLY * total:
             return None
         for unit, per_second in _UNITS.items():
             inside = {x: n for x, n in numbers.items() if _FIRST <= x / per_second <= _LAST}
             if sum(inside.values()) >= MOSTLY * total:
-                days = [f"{datetime.fromtimestamp(f(inside) / per_second, UTC):%Y-%m-%d}" for f in (min, max)]
-                return Clock(unit, *days, share=sum(inside.values()) / total)
+                ends = (min(inside), max(inside))
+                first, last = (f"{datetime.fromtimestamp(x / per_second, UTC):%Y-%m-%d}" for x in ends)
+                return Clock(unit, first, last, sum(inside.values()) / total)
         return None
 
     def _other(self, written: Mapping[str, int], total: int) -> Clock | None:
@@ -141,7 +144,9 @@ class Column:
     @cached_property
     def is_status(self) -> bool:
         """Whether every value is a status code of HTTP."""
-        return bool(self.values) and all(re.fullmatch("[1-5][0-9][0-9]", text) for text in self.values if text)
+        return bool(self.values) and all(
+            re.fullmatch("[1-5][0-9][0-9]", text) for text in self.values if text
+        )
 
     @cached_property
     def is_vocabulary(self) -> bool:

@@ -18,16 +18,19 @@ if TYPE_CHECKING:
 NAMES: Mapping[str, tuple[str, ...]] = {
     "time": (
         "event_time", "event_timestamp", "occurred_at", "timestamp", "ts", "time", "request_time",
-        "request_timestamp", "requested_at", "start_time", "started_at", "created_at", "create_time", "created",
+        "request_timestamp", "requested_at", "start_time", "started_at", "created_at",
+        "create_time", "created",
         "date_time", "datetime", "time_stamp", "log_time", "logged_at", "event_date", "when", "end_time",
         "completed_at", "date",
     ),
     "received": (
-        "received_at", "received", "receive_time", "received_time", "ingested_at", "ingestion_time", "ingest_time",
+        "received_at", "received", "receive_time", "received_time", "ingested_at", "ingestion_time",
+        "ingest_time",
         "observed_timestamp", "observed_time", "indexed_at", "loaded_at", "arrived_at", "inserted_at",
     ),
     "record": (
-        "request_id", "event_id", "call_id", "record_id", "log_id", "message_id", "completion_id", "response_id",
+        "request_id", "event_id", "call_id", "record_id", "log_id", "message_id", "completion_id",
+        "response_id",
         "interaction_id", "generation_id", "span_id", "uuid", "id", "correlation_id", "trace_id",
     ),
     "model": (
@@ -35,7 +38,8 @@ NAMES: Mapping[str, tuple[str, ...]] = {
         "deployment_name", "deployment_id", "engine",
     ),
     "outcome": (
-        "outcome", "result", "response_outcome", "disposition", "response_type", "refusal", "is_refusal", "refused",
+        "outcome", "result", "response_outcome", "disposition", "response_type", "refusal", "is_refusal",
+        "refused",
         "is_refused", "label", "grade", "status", "request_status", "response_status", "finish_reason",
         "finish_reasons", "stop_reason",
     ),
@@ -51,7 +55,9 @@ NAMES: Mapping[str, tuple[str, ...]] = {
         "category", "topic", "harm_category", "policy_category", "risk_category", "hazard_category", "hazard",
         "violation_type", "policy", "intent",
     ),
-    "strategy": ("strategy", "attack_strategy", "attack", "attack_type", "attack_method", "technique", "jailbreak"),
+    "strategy": (
+        "strategy", "attack_strategy", "attack", "attack_type", "attack_method", "technique", "jailbreak",
+    ),
     "language": ("language", "lang", "locale"),
     "guardrail_verdict": (
         "guardrail_verdict", "rail_verdict", "verdict", "guardrail_result", "guardrail_status",
@@ -63,7 +69,8 @@ NAMES: Mapping[str, tuple[str, ...]] = {
         "moderation_action", "filter_action", "blocked", "is_blocked",
     ),
     "endpoint": (
-        "endpoint", "route", "path", "url_path", "request_path", "operation", "operation_name", "api", "call_type",
+        "endpoint", "route", "path", "url_path", "request_path", "operation", "operation_name", "api",
+        "call_type",
     ),
     "transport": (
         "transport", "http_status", "http_status_code", "status_code", "response_code", "http_response_code",
@@ -73,7 +80,8 @@ NAMES: Mapping[str, tuple[str, ...]] = {
         "sampling_rate", "sample_rate", "sampling_probability", "sample_ratio", "sampling_ratio", "sampling",
     ),
     "prompt": (
-        "prompt_id", "prompt_hash", "prompt_sha256", "prompt_digest", "prompt_key", "template_id", "scenario_id",
+        "prompt_id", "prompt_hash", "prompt_sha256", "prompt_digest", "prompt_key", "template_id",
+        "scenario_id",
         "case_id", "pair_id", "pair",
     ),
 }  # fmt: skip
@@ -119,7 +127,9 @@ _HINTS: Mapping[str, Mapping[str, str]] = {
         "blocked block filtered content_filter filter intervened guardrail_intervened guardrail": (
             "blocked_input? blocked_output?"
         ),
-        "error failed failure timeout exception server_error http_error rate_limited cancelled": "provider_error?",
+        "error failed failure timeout exception server_error http_error rate_limited cancelled": (
+            "provider_error?"
+        ),
         "guardrail_failed filter_error": "guardrail_error?",
         "length max_tokens cut incomplete": "truncated?",
         "masked redacted anonymized anonymised sanitized sanitised rewritten": "modified?",
@@ -133,7 +143,9 @@ _HINTS: Mapping[str, Mapping[str, str]] = {
     },
     "guardrail_verdict": {
         "pass passed ok safe none clean allowed accept accepted success not_flagged false 0": "allow?",
-        "block blocked denied reject rejected unsafe tripped intervened guardrail_intervened fail failed": "deny?",
+        "block blocked denied reject rejected unsafe tripped intervened guardrail_intervened fail failed": (
+            "deny?"
+        ),
         "masked mask redacted anonymized anonymised sanitized rewritten modified": "modify?",
         "detected flagged triggered hit true 1 suspicious": "flag? detected is not blocked",
         "warned warning": "warn?",

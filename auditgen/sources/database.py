@@ -1,4 +1,4 @@
-"""Tables inside database files (SQLite, DuckDB): one is chosen, and the columns that a mapping names are copied.
+"""Tables inside database files (SQLite, DuckDB): one is chosen, and its mapped columns are copied.
 
 Both kinds of file are opened as private copies under limits. What comes out is a Parquet file like any other.
 """
@@ -113,7 +113,9 @@ def open_database(path: Path, base: Reading, mapping: RecordMap | None, store: E
     base = replace(base, anomalies=found)
     if about["missing"]:
         message = f"no column `{about['missing'][0]}` in the table"
-        return Opened(base, refused=replace(_with(base, Anomaly("unreadable", message, blocks=True)), table=whole))
+        return Opened(
+            base, refused=replace(_with(base, Anomaly("unreadable", message, blocks=True)), table=whole)
+        )
     return Opened(base, describe(copy, "parquet"), whole)
 
 
@@ -123,7 +125,12 @@ def wanted_fields(mapping: RecordMap) -> tuple[str, ...]:
 
 
 def copy_chosen(
-    path: Path, table_format: str, wanted: str | None, fields: Sequence[str], out: Path, limit: int | None = None
+    path: Path,
+    table_format: str,
+    wanted: str | None,
+    fields: Sequence[str],
+    out: Path,
+    limit: int | None = None,
 ) -> dict[str, Any]:
     """Copy columns of the chosen table into `out` (Parquet), and say what was found. Raises TableFault.
 
@@ -198,9 +205,7 @@ def _write(out: Path, fields: Sequence[str], rows: Iterable[Mapping[str, Any]]) 
     schema = pa.schema([(name, pa.string()) for name in fields])
     with pq.ParquetWriter(out, schema, compression="snappy") as writer:
         columns: dict[str, list[str | None]] = {name: [] for name in fields}
-        count = 0
-        for row in rows:
-            count += 1
+        for count, row in enumerate(rows, 1):
             for name in fields:
                 columns[name].append(_text(row.get(name)))
             if count % BATCH_ROWS == 0:
@@ -226,7 +231,9 @@ def _choose(names: tuple[str, ...], wanted: str | None, kinds: Mapping[str, str]
     if kind is not None:  # a view of SQLite runs whatever its author wrote, in the same engine
         message = f"`{wanted}` is a {kind}: only plain tables of SQLite files are read"
         raise TableFault(message)
-    message = f"no table `{wanted}`; it has {', '.join(shown_value(name) for name in names[:MAX_TABLES_SHOWN])}"
+    message = (
+        f"no table `{wanted}`; it has {', '.join(shown_value(name) for name in names[:MAX_TABLES_SHOWN])}"
+    )
     raise TableFault(message)
 
 

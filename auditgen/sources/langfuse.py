@@ -38,6 +38,7 @@ TYPES = {
     "GUARDRAIL",
 }  # fmt: skip
 JUDGES = {"ANNOTATION": "human", "EVAL": "model", "API": None}
+LEVELS = {level: level for level in ("DEBUG", "DEFAULT", "WARNING", "ERROR")}
 JSON_COLUMNS = ("metadata", "model_parameters", "usage_details", "cost_details", "tags")
 MANIFEST = "rowCount"
 _VERDICTS = (None, *GUARDRAIL_VERDICTS)
@@ -117,6 +118,7 @@ class _Guards:
     def __init__(self, log: ProductionLog) -> None:
         self._log = log
         self._said = Tally()
+        self._stood = Tally()
         self.calls = Tally()
 
     def add(self, row: dict[str, Any]) -> Guard:
@@ -126,6 +128,11 @@ class _Guards:
         for key in _places(row):
             self._said[key] = self._said[key] | bit
         return guard
+
+    def is_first_block(self, row: dict[str, Any]) -> bool:
+        """Whether no other guardrail of this trace has stood for its request yet."""
+        trace = as_text(row.get("trace_id"))
+        return not trace or self._stood.add(trace) == 1
 
     def call(self, row: dict[str, Any]) -> None:
         """Note one call under the same keys."""
@@ -146,7 +153,10 @@ class _Guards:
 
     def of(self, row: dict[str, Any]) -> tuple[tuple[Guard, ...], bool]:
         """The guards of one call, and whether some of its trace could not be told apart between calls."""
-        trace, *narrower = _places(row)
+        places = _places(row)
+        if not places:
+            return (), False
+        trace, *narrower = places
         own = f"{trace}\0{as_text(row.get('id'))}"
         bits = self._said[own]
         if self.calls[trace] == 1:
@@ -160,6 +170,8 @@ class _Guards:
 
 def _places(row: dict[str, Any]) -> tuple[str, ...]:
     trace = as_text(row.get("trace_id"))
+    if not trace:  # what is in no trace belongs to nothing
+        return ()
     parent = as_text(row.get("parent_observation_id"))
     return (trace, f"{trace}\0{parent}") if parent else (trace,)
 
@@ -204,10 +216,13 @@ def _guardrail(
     guard = guards.guard_of(row)
     if guard.verdict is None and guard.action is None:
         log.note("value-not-mapped", "guardrail observations whose verdict no field and no rule says")
-    if guards.calls[as_text(row.get("trace_id"))]:
+    trace = as_text(row.get("trace_id"))
+    if trace and guards.calls[trace]:
         return
     if guard.action != "block":
         log.note("annotations-orphaned", "guardrail observations in traces without a call of a model")
+        return
+    if not guards.is_first_block(row):  # one request was stopped, however many guardrails say so
         return
     yield log.observation(
         _record(row),
@@ -236,11 +251,13 @@ def _call(
         log.note("annotations-orphaned", "calls of a trace whose guardrails belong to one of several calls")
     _check_latency(row, log)
     trace = as_text(row.get("trace_id"))
-    joined = scores.of(own, f"trace\0{trace}" if guards.calls[trace] == 1 else "")
+    joined = scores.of(own, f"trace\0{trace}" if trace and guards.calls[trace] == 1 else "")
+    level = row.get("level")
+    is_strange = level not in (None, "") and log.normaliser.word("level", as_text(level), LEVELS) is None
     reply = reply_of(row.get("output"))
     message = row.get("status_message")
     error = message if isinstance(message, str) and message else None
-    has_failed = row.get("level") == "ERROR"
+    has_failed = level == "ERROR"
     is_filtered = has_failed and is_filter_error(error)
     record = row
     if log.has_rules:
@@ -258,6 +275,7 @@ def _call(
             has_response=reply.is_answered or (False if has_failed else None),
             guards=said,
         ),
+        is_doubtful=is_strange,
         time=row.get("start_time"),
         is_utc=True,
         model=as_text(row.get("provided_model_name") or row.get("model") or row.get("model_id")),

@@ -85,7 +85,7 @@ def _unwrapped(row: dict[str, Any]) -> dict[str, Any]:
 
 def _call(raw: dict[str, Any], locator: str, log: ProductionLog, *, is_table: bool) -> Observation | None:
     kind = as_text(raw.get("call_type"))
-    if kind not in words.CALLS:
+    if not words.is_call(kind, log.normaliser):
         log.skip(f"`{kind}`")
         return None
     opened = {name: _parsed(raw.get(name), name, log) for name in JSON_COLUMNS}
@@ -100,7 +100,8 @@ def _call(raw: dict[str, Any], locator: str, log: ProductionLog, *, is_table: bo
     guards = words.guards_of(
         information, fields.get("guardrail_status"), failure=failure, words=log.normaliser
     )
-    if status not in (None, "success", "failure"):
+    is_strange = status not in (None, "", "success", "failure")
+    if is_strange:
         log.normaliser.word("status", as_text(status), {})
     reply = reply_of(opened["response"])
     is_blocked = words.is_block(error)
@@ -119,7 +120,7 @@ def _call(raw: dict[str, Any], locator: str, log: ProductionLog, *, is_table: bo
         locator=locator,
         sample_id=as_text(raw.get("request_id" if is_table else "id") or raw.get("litellm_call_id")),
         signals=signals,
-        is_doubtful=_has_unknown(information, fields),
+        is_doubtful=is_strange or _has_unknown(information, fields),
         time=raw.get("startTime"),
         is_utc=is_table,
         model=as_text(raw.get("model") or raw.get("model_group")),
@@ -140,7 +141,7 @@ def _record(raw: dict[str, Any], opened: dict[str, Any], metadata: dict[str, Any
 def _has_unknown(information: Any, fields: dict[str, Any]) -> bool:
     """Whether a guardrail's status is a word that this reader does not know: then it decides nothing."""
     entries = information if isinstance(information, list) else [information] if information else [fields]
-    found = (as_dict(entry).get("guardrail_status") for entry in entries[:1000])
+    found = (as_dict(entry).get("guardrail_status") for entry in entries)
     return any(isinstance(word, str) and word not in words.STATUSES for word in found)
 
 

@@ -5,6 +5,7 @@ Taken from litellm 1.106.2 (`types/utils.py`, `types/guardrails.py`, `error_norm
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from auditgen.sources import bedrock_guardrails
@@ -45,6 +46,23 @@ CALLS = {
     "arun_thread_stream", "",
 }  # fmt: skip
 """Calls of a model that answers in words; a call that failed early has no kind."""
+_OTHERS = re.compile(
+    r"a?_?(?:embedding|moderation|speech|transcription|rerank|ocr|search|ingest|query|run_code|add_message"
+    r"|code_interpreter_tool|call_mcp_tool|list_mcp_tools|image_(?:generation|edit)|file_\w+|video_\w+"
+    r"|vector_store_\w+|(?:create|retrieve|cancel|list|delete|upload|get)_(?:batch|file|fine_tuning_jobs?"
+    r"|containers?|container_files?|sandbox|skill|thread|messages|assistants?|input_items|video))"
+    r"|passthrough-image-generation"
+)
+
+
+def is_call(kind: str, words: Normaliser) -> bool:
+    """Whether a row is a call of such a model. A kind that nobody knows is one, so that no call is lost."""
+    if kind in CALLS:
+        return True
+    if _OTHERS.fullmatch(kind):
+        return False
+    words.word("call_type", kind, {})
+    return True
 
 
 def guards_of(information: Any, status: Any, *, failure: str, words: Normaliser) -> tuple[Guard, ...]:
@@ -52,7 +70,7 @@ def guards_of(information: Any, status: Any, *, failure: str, words: Normaliser)
     entries = information if isinstance(information, list) else [information] if information else []
     guards = [
         guard
-        for entry in entries[:1000]
+        for entry in entries
         if (guard := _guard(as_dict(entry), failure=failure, words=words)) is not None
     ]
     if guards or entries or not isinstance(status, str):

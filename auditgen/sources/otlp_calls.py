@@ -13,14 +13,11 @@ from auditgen.sources import openinference
 from auditgen.sources.chat_reply import is_filter_error, reply_of
 from auditgen.sources.exported_rows import nested
 from auditgen.sources.jsontext import as_dict, as_list, as_number, as_text
+from auditgen.sources.otlp_guards import GUARD_KEYS, has_guard
 from auditgen.sources.otlp_names import (
-    ACTION_NAMES,
-    ACTIONS,
     COUNT_NAMES,
-    ELSEWHERE,
     EVALUATION_EVENT,
     EVALUATOR,
-    GUARD_NAMES,
     GUARDRAIL,
     HTTP_NAMES,
     KINDS,
@@ -31,17 +28,12 @@ from auditgen.sources.otlp_names import (
     RATE_NAMES,
     REQUEST,
     ROUTE_NAMES,
-    STAGES,
-    SUBTYPE_NAMES,
-    TARGET_NAMES,
-    TRIPPED,
-    VERDICT_NAMES,
-    VERDICTS,
     WEIGHTY,
+    first_text,
     name_index,
 )
 from auditgen.sources.otlp_spans import ERROR, whole
-from auditgen.sources.outcomes import FINISH, Guard
+from auditgen.sources.outcomes import FINISH
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -54,11 +46,10 @@ MAX_ENDPOINT = 200
 _KIND = "openinference.span.kind"
 _HTTP_KEYS = frozenset((*HTTP_NAMES, *ROUTE_NAMES))
 _RATE_KEYS = frozenset((*RATE_NAMES, *COUNT_NAMES))
-_GUARD_KEYS = frozenset((*VERDICT_NAMES, *GUARD_NAMES, *ACTION_NAMES))
 _INDEXED_PROMPT = frozenset(("gen_ai.prompt.0.role", "gen_ai.prompt.0.content"))
 _INDEXED_ANSWER = frozenset(("gen_ai.completion.0.role", "gen_ai.completion.0.content"))
 _UNUSUAL = frozenset(
-    (*_HTTP_KEYS, *_GUARD_KEYS, *_INDEXED_PROMPT, *_INDEXED_ANSWER, _KIND, "error.type", "exception.type")
+    (*_HTTP_KEYS, *GUARD_KEYS, *_INDEXED_PROMPT, *_INDEXED_ANSWER, _KIND, "error.type", "exception.type")
 )
 """What most requests do not have; one look tells."""
 _NO_KIND = frozenset(("", "UNKNOWN"))
@@ -113,7 +104,7 @@ def call_of(span: Span, normaliser: Normaliser) -> Call:
             _texts_of_events(span, call)
     call.is_usual = is_usual
     if not is_usual and ("error.type" in attributes or "exception.type" in attributes):
-        call.error_type = _first_text(attributes, ("error.type", "exception.type"))
+        call.error_type = first_text(attributes, ("error.type", "exception.type"))
     if call.kind == REQUEST:
         if call.error_type or span.status == ERROR:
             call.is_filtered = any(is_filter_error(text) for text in _error_texts(span, call))
@@ -129,7 +120,7 @@ def _set_http(call: Call, attributes: dict[str, Any]) -> None:
         if 100 <= status < 600:
             call.http_status = status
             break
-    call.endpoint = _first_text(attributes, ROUTE_NAMES) or call.endpoint
+    call.endpoint = first_text(attributes, ROUTE_NAMES) or call.endpoint
 
 
 def _genai(attributes: dict[str, Any], schema_url: str, normaliser: Normaliser, *, is_usual: bool) -> Call:
@@ -179,11 +170,6 @@ def _set_kind(call: Call, found: dict[str, Any], attributes: dict[str, Any], nor
         call.kind, call.operation = GUARDRAIL, "guardrail"
     elif "finish" in found or "output" in found or "gen_ai.completion.0.role" in attributes:
         call.kind, call.operation = REQUEST, "(not named)"
-
-
-def has_guard(attributes: dict[str, Any]) -> bool:
-    """Whether anything in the attributes is a guardrail's."""
-    return not _GUARD_KEYS.isdisjoint(attributes)
 
 
 def _openinference(span: Span, kind: str, normaliser: Normaliser) -> Call:
@@ -381,39 +367,6 @@ def _message(attributes: dict[str, Any], body: Any, name: str) -> Any:
     return value if value is not None else attributes
 
 
-@dataclass(frozen=True, slots=True)
-class Said:
-    """What a guardrail said, and whether in words that are known."""
-
-    guard: Guard
-    is_known: bool = True
-
-
-def guards_of(
-    attributes: dict[str, Any], name: str, *, has_failed: bool, normaliser: Normaliser
-) -> Said | None:
-    """What a guardrail's span or event says; None when it watched something else than a request."""
-    subtype = _first_text(attributes, SUBTYPE_NAMES).lower()
-    target = _first_text(attributes, TARGET_NAMES).lower()
-    if subtype in ELSEWHERE or target in ELSEWHERE:
-        return None
-    verdict_name, raw_verdict = _first_named(attributes, VERDICT_NAMES)
-    action_name, raw_action = _first_named(attributes, ACTION_NAMES)
-    verdict = normaliser.word(verdict_name, raw_verdict, VERDICTS)
-    action = normaliser.word(action_name, raw_action, ACTIONS)
-    stage = normaliser.word(TARGET_NAMES[0], target or None, STAGES)
-    is_known = raw_verdict in {None, *VERDICTS} and raw_action in {None, *ACTIONS}
-    error = _first_text(attributes, ("error.type", "gen_ai.guardrail.error.type"))
-    if error:
-        # a crashed guardrail falls back to some decision, which is not its verdict on the content
-        is_block = error.lower().endswith(TRIPPED) or is_filter_error(error)
-        verdict, action = ("deny", "block") if is_block else ("error", action)
-    elif has_failed and raw_verdict is None and raw_action is None:
-        verdict = "error"  # a status alone is no crash: several tools mark a block as an error
-    label = _first_text(attributes, GUARD_NAMES) or name or "guardrail"
-    return Said(Guard(label[:100], verdict, action, stage), is_known)
-
-
 def rate_of(span: Span) -> float | None:
     """The share of requests that were kept when this one was, None where nothing says so."""
     for member in span.trace_state.split(",")[:64] if span.trace_state else ():
@@ -456,25 +409,9 @@ def _plain(field: str, value: Any) -> Any:
     return as_text(value)
 
 
-def _first_named(attributes: dict[str, Any], names: tuple[str, ...]) -> tuple[str, str | None]:
-    for name in names:
-        value = attributes.get(name)
-        if isinstance(value, str) and value:
-            return name, value.strip().lower()
-    return names[0], None
-
-
-def _first_text(attributes: dict[str, Any], names: tuple[str, ...]) -> str:
-    for name in names:
-        value = attributes.get(name)
-        if type(value) is str and value:
-            return value
-    return ""
-
-
 def has_failed(span: Span) -> bool:
     """Whether the span says that its operation failed."""
-    return span.status == ERROR or bool(_first_text(span.attributes, ("error.type",)))
+    return span.status == ERROR or bool(first_text(span.attributes, ("error.type",)))
 
 
-__all__ = ["EVALUATION_EVENT", "EVALUATOR", "Call", "call_of", "guards_of", "rate_of", "take_event"]
+__all__ = ["EVALUATION_EVENT", "EVALUATOR", "Call", "call_of", "rate_of", "take_event"]

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from auditgen.evidence.model import Score
-from auditgen.sources.otlp_calls import Said
+from auditgen.sources.otlp_guards import Said
 from auditgen.sources.outcomes import Guard
 
 if TYPE_CHECKING:

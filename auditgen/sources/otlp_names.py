@@ -13,7 +13,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -176,3 +176,12 @@ NEEDLES = (
     b"resourceLogs",
 )  # fmt: skip
 """One of these stands in every OTLP/JSON file that holds a record about another one."""
+
+
+def first_text(attributes: dict[str, Any], names: tuple[str, ...]) -> str:
+    """The first of these attributes that is a text, empty when none is."""
+    for name in names:
+        value = attributes.get(name)
+        if type(value) is str and value:
+            return value
+    return ""

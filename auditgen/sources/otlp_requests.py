@@ -16,16 +16,8 @@ from auditgen.sources import openinference
 from auditgen.sources.exported_rows import nested
 from auditgen.sources.fields import by_metric
 from auditgen.sources.jsontext import as_number, as_text, raw_text
-from auditgen.sources.otlp_calls import (
-    Call,
-    Said,
-    call_of,
-    guards_of,
-    has_failed,
-    has_guard,
-    rate_of,
-    take_event,
-)
+from auditgen.sources.otlp_calls import Call, call_of, has_failed, rate_of, take_event
+from auditgen.sources.otlp_guards import Said, guards_of, has_guard
 from auditgen.sources.otlp_joins import (
     GUARD,
     SCORE,

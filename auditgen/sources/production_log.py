@@ -83,7 +83,7 @@ class ProductionLog:
 
     @property
     def has_rules(self) -> bool:
-        """Whether any declared rule looks into records; else nobody asks for more of them than their fields."""
+        """Whether any declared rule looks into records; else nobody asks for the rest of them."""
         return self._has_rules
 
     def note(self, code: str, message: str, number: int = 1) -> None:
@@ -98,7 +98,9 @@ class ProductionLog:
                 kind = "others"
         self.skipped[kind] += 1
 
-    def screened(self, rows: Iterable[tuple[str, dict[str, Any]]]) -> Iterator[tuple[str, dict[str, Any]]]:
+    def screened(
+        self, rows: Iterable[tuple[str, dict[str, Any]]]
+    ) -> Iterator[tuple[str, dict[str, Any]]]:
         """Rows as `ExportedRows` gives them; each was screened when it comes, some ahead of it."""
         return self.screened_by(rows, _ROW_OF)
 
@@ -315,16 +317,23 @@ class ProductionLog:
         if self._exposed:
             message = "records that hold what looks like a credential (key, token, header); not stored"
             yield Anomaly("secrets-in-log", message, self._exposed)
+        if self.skipped and (self.count or role != "records"):
+            message = f"rows that are no {calls} of a model: {self._skipped_shown()}"
+            yield Anomaly("rows-beside", message, self.skipped.total())
         if self.count or role != "records":
             return
         if self.points:
             yield Anomaly("aggregates-only", "totals without the requests behind them", self.points)
             return
-        rest = ", ".join(f"{number:,} {kind}" for kind, number in self.skipped.most_common(5))
         message = "the file holds no records"
-        if rest:
-            message = f"no call of a model in the file; other rows: {rest}"
+        if self.skipped:
+            message = f"no call of a model in the file; other rows: {self._skipped_shown()}"
         yield Anomaly("no-samples", message, blocks=True)
+
+    def _skipped_shown(self) -> str:
+        shown = [f"{number:,} {kind}" for kind, number in self.skipped.most_common(SHOWN_KINDS)]
+        more = len(self.skipped) - SHOWN_KINDS
+        return ", ".join(shown) + (f" and {more} more kinds" if more > 0 else "")
 
 
 def _declared_time(rule: TimeRule, record: dict[str, Any]) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import stat
 from collections import Counter
@@ -10,6 +11,7 @@ from itertools import chain, combinations
 from typing import TYPE_CHECKING, Any
 
 from auditgen.canonical import sha256_file
+from auditgen.diagnostics import shown_name
 from auditgen.errors import AuditgenError
 from auditgen.evidence.columnar import count_rows
 from auditgen.evidence.copying import COPY_VERSION, copy_key, copy_table, table_of_copy
@@ -55,6 +57,8 @@ if TYPE_CHECKING:
 _REFUSAL = {Outcome.REFUSED: True, Outcome.COMPLIED: False, Outcome.PARTIAL: False}
 """Outcomes that say whether a text is a refusal; the others say nothing about it."""
 GROUP = "auditgen.sources"
+ALLOCATIONS = 50_000
+"""Of containers beyond those that were freed, before cycles are looked for while records are read."""
 
 
 class RecogniserFailed(AuditgenError):
@@ -248,12 +252,12 @@ def _read_records(
     before = _stamp(path)
     try:
         try:
-            for item in items():
+            for item in _rarely_collected(items()):
                 match item:
                     case Observation():
-                        labelled = _labelled(item, context.labels)
-                        _compare(labelled, agreement)
-                        writer.add(labelled)
+                        detected, judged = _labels_of(item, context.labels)
+                        _compare(item, detected, judged, agreement)
+                        writer.add(item, detected=detected, judged=judged)
                     case Run():
                         runs.append(item)
                     case MetricPoint() | Alert() | Incident():
@@ -275,8 +279,8 @@ def _read_records(
             anomalies += _repeat_anomalies(writer.repeats())
         counts = writer.counts(facts.planned)
         completeness = dict(facts.completeness or {})
-        completeness["prompt"] = Presence.of(writer.with_prompt)
-        completeness["response"] = Presence.of(writer.with_response)
+        completeness["prompt"] = Presence.of(writer.tallies.with_prompt)
+        completeness["response"] = Presence.of(writer.tallies.with_response)
         reading = replace(
             base,
             tool=facts.tool,
@@ -284,10 +288,10 @@ def _read_records(
             runs=tuple(runs),
             kind=facts.kind,
             counts=replace(counts, duplicates=0) if is_monitoring else counts,
-            outcomes=dict(sorted((str(k), v) for k, v in writer.outcomes.items())),
-            models=tuple(sorted(writer.models)),
-            first_at=writer.first_at,
-            last_at=writer.last_at,
+            outcomes=dict(sorted((str(k), v) for k, v in writer.tallies.outcomes.items())),
+            models=tuple(sorted({shown_name(name) for name in writer.tallies.models})),
+            first_at=writer.tallies.first_at,
+            last_at=writer.tallies.last_at,
             anomalies=tuple(anomalies),
             completeness=dict(sorted(completeness.items())),
             role=facts.role,
@@ -315,28 +319,41 @@ def _repeat_anomalies(repeats: Repeats) -> Iterator[Anomaly]:
         yield Anomaly("samples-contradict", message, repeats.contradicting)
 
 
-def _labelled(observation: Observation, labels: RefusalLabels | None) -> Observation:
-    """The observation with the refusal labels that do not come from its file."""
+def _rarely_collected(items: Iterable[Item]) -> Iterator[Item]:
+    """The items, while cycles of garbage are looked for less often than in a program that makes them.
+
+    Records are trees of thousands of small objects; to walk through all that are alive again and again takes
+    a fifth of the time, and finds nothing.
+    """
+    before = gc.get_threshold()
+    gc.set_threshold(ALLOCATIONS, *before[1:])
+    try:
+        yield from items
+    finally:
+        gc.set_threshold(*before)
+
+
+def _labels_of(observation: Observation, labels: RefusalLabels | None) -> tuple[bool | None, bool | None]:
+    """The refusal labels that do not come from the file: by the text heuristic, and handed in."""
     response = observation.response
     if response is None:
-        return observation
-    return replace(
-        observation,
-        refusal_detected=refusal.detect(response),
-        refusal_judged=None if labels is None else labels.of(response),
-    )
+        return observation.refusal_detected, observation.refusal_judged
+    return refusal.detect(response), None if labels is None else labels.of(response)
 
 
-def _compare(observation: Observation, agreement: dict[str, Counter[str]]) -> None:
+def _compare(
+    observation: Observation,
+    detected: bool | None,
+    judged: bool | None,
+    agreement: dict[str, Counter[str]],
+) -> None:
     """Count how the separate refusal labels of one response agree."""
+    if judged is None and detected is None:  # there is no pair of which one is not of these
+        return
     native = observation.refusal_native
     if native is None and observation.basis in {Basis.NATIVE_FIELD, Basis.JUDGE, Basis.HUMAN}:
         native = _REFUSAL.get(observation.outcome)
-    labels = {
-        "native": native,
-        "judged": observation.refusal_judged,
-        "detected": observation.refusal_detected,
-    }
+    labels = {"native": native, "judged": judged, "detected": detected}
     for one, other in combinations(labels, 2):
         if labels[one] is None or labels[other] is None:
             continue

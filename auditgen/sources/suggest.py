@@ -1,7 +1,8 @@
 """A first mapping for a table, to be finished by a person.
 
-Names and values of the first rows are looked at, and every line says why it stands there. What a value means is
-never decided here: unless a word is exactly one of ours, `TODO` stands in its place, which auditgen refuses.
+Names and values of the first rows are looked at, and every line says why it stands there. What a value
+means is never decided here: unless a word is exactly one of ours, `TODO` stands in its place, which auditgen
+refuses.
 """
 
 from __future__ import annotations
@@ -97,7 +98,9 @@ def _sampled(table: Table, kind: str = "", chosen: str | None = None) -> Sampled
     columns = tuple(
         Column.of(name, column, table.clocks.get(name)) for name, column in zip(seen, texts, strict=True)
     )
-    return Sampled(columns, rows, rows < SAMPLED_ROWS, (kind, chosen) if chosen else None, len(names) - len(seen))
+    return Sampled(
+        columns, rows, rows < SAMPLED_ROWS, (kind, chosen) if chosen else None, len(names) - len(seen)
+    )
 
 
 def _texts_of_records(table: Table, names: Sequence[str]) -> list[list[str | None]]:
@@ -162,16 +165,31 @@ class _Suggestion:
         return self.lines.text()
 
     def _head(self, name: str) -> None:
-        rows = f"all {self.sampled.rows:,} rows" if self.sampled.is_whole else f"the first {SAMPLED_ROWS:,} rows"
+        rows = (
+            f"all {self.sampled.rows:,} rows" if self.sampled.is_whole else f"the first {SAMPLED_ROWS:,} rows"
+        )
         lines = self.lines
         lines.remark(0, f"A first mapping for {printable(name)}: an entry for `sources:` in audit.yaml.")
-        lines.remark(0, f"Looked at: {rows}, {len(self.sampled.columns)} columns. All of it is a guess from names and values.")
-        lines.remark(0, "Where TODO stands, or nothing, only you know: auditgen refuses the file until it is filled in.")
+        lines.remark(
+            0,
+            f"Looked at: {rows}, {len(self.sampled.columns)} columns. "
+            "All of it is a guess from names and values.",
+        )
+        lines.remark(
+            0,
+            "Where TODO stands, or nothing, only you know: auditgen refuses the file until it is filled in.",
+        )
         if not self.sampled.is_whole:
-            lines.remark(0, "A word that stands only in later rows is reported as value-not-mapped when the report is made.")
+            lines.remark(
+                0,
+                "A word that stands only in later rows is reported as value-not-mapped "
+                "when the report is made.",
+            )
         lines.entry(2, f"- id: {scalar(_slug(name))}")
         lines.entry(4, "title:", "TODO: what this evidence is")
-        lines.entry(4, f"files: [{scalar(name)}]", "from the folder of audit.yaml; `*` stands for any letters")
+        lines.entry(
+            4, f"files: [{scalar(name)}]", "from the folder of audit.yaml; `*` stands for any letters"
+        )
         lines.entry(4, "provider:")
         lines.entry(6, "name:", "TODO: who made this export")
         lines.entry(6, "independence: TODO", "internal, internal_separate or external")
@@ -191,7 +209,9 @@ class _Suggestion:
         )
 
     def _clock(self, canonical: str) -> None:
-        taken = self._named(canonical, lambda column: column.clock is not None and column.clock.form != "other")
+        taken = self._named(
+            canonical, lambda column: column.clock is not None and column.clock.form != "other"
+        )
         if taken is None and canonical == "time":
             taken = next((c for c in self._free() if c.clock is not None and c.clock.form != "other"), None)
         if taken is not None and taken.clock is not None:
@@ -208,7 +228,10 @@ class _Suggestion:
             like = next((c for c in self._free() if c.clock is not None), None)
             said_ = "TODO: no column looks like a time; auditgen reads ISO 8601, or a number with its `unit`"
             if like is not None and like.clock is not None:
-                said_ = f"TODO: {_code(like.name)} looks like a time, in the form {like.clock.first}; export it as ISO 8601"
+                said_ = (
+                    f"TODO: {_code(like.name)} looks like a time, in the form {like.clock.first}; "
+                    "export it as ISO 8601"
+                )
             self.lines.entry(6, "time: {from: TODO}", said_)
 
     def _zone(self) -> None:
@@ -225,18 +248,27 @@ class _Suggestion:
     def _record(self) -> None:
         taken = self._named("record", lambda column: column.filled > 0)
         if taken is None:
-            self.lines.remark(6, "record: what identifies a row? Without it, rows that were exported twice count twice.")
+            self.lines.remark(
+                6, "record: what identifies a row? Without it, rows that were exported twice count twice."
+            )
             return
         if taken.repeats > MAX_REPEATS * taken.filled:
             self.left.append(
-                f"record: {_code(taken.name)} repeats itself in {taken.repeats:,} of {taken.filled:,} rows. As `record` "
+                f"record: {_code(taken.name)} repeats itself in {taken.repeats:,} of {taken.filled:,} rows. "
+                "As `record` "
                 "each of its values would count once. Is there an id of the request itself?"
             )
             self.used[taken.name] = ""
             return
         self.used[taken.name] = "record"
-        again = f"{taken.repeats:,} rows repeat one; each id counts once" if taken.repeats else "no two rows share one"
-        self.lines.entry(6, f"record: {{from: {scalar(taken.name)}}}", f"{self._why(taken, 'record')}; {again}")
+        again = (
+            f"{taken.repeats:,} rows repeat one; each id counts once"
+            if taken.repeats
+            else "no two rows share one"
+        )
+        self.lines.entry(
+            6, f"record: {{from: {scalar(taken.name)}}}", f"{self._why(taken, 'record')}; {again}"
+        )
 
     def _fields_of_tests(self) -> None:
         for canonical, names in OF_TESTS.items():
@@ -262,7 +294,9 @@ class _Suggestion:
             return
         too_many = canonical != "model" and len([v for v in taken.values if v]) > 100
         if taken.looks_like or too_many or is_of_person(taken.name):
-            why = f"it looks like {taken.looks_like}" if taken.looks_like else "more than 100 different values"
+            why = (
+                f"it looks like {taken.looks_like}" if taken.looks_like else "more than 100 different values"
+            )
             self.left.append(f"{canonical}: {_code(taken.name)} is called so, but not mapped: {why}.")
             self.used[taken.name] = ""
             return
@@ -284,14 +318,24 @@ class _Suggestion:
                 )
             return
         if not taken.is_vocabulary:
-            why = f"it looks like {taken.looks_like}" if taken.looks_like else "its values are no short list of words"
-            self.left.append(f"{canonical}: {_code(taken.name)} is called so, but not mapped: {why}. No value is shown.")
+            why = (
+                f"it looks like {taken.looks_like}"
+                if taken.looks_like
+                else "its values are no short list of words"
+            )
+            self.left.append(
+                f"{canonical}: {_code(taken.name)} is called so, but not mapped: {why}. No value is shown."
+            )
             self.used[taken.name] = ""
             return
         self.used[taken.name] = canonical
         why = self._why(taken, canonical)
         if set(taken.values) <= set(known) and canonical not in {"outcome", "expected"}:
-            self.lines.entry(6, f"{canonical}: {{from: {scalar(taken.name)}}}", f"{why}; all words are ours: {taken.words()}")
+            self.lines.entry(
+                6,
+                f"{canonical}: {{from: {scalar(taken.name)}}}",
+                f"{why}; all words are ours: {taken.words()}",
+            )
             return
         self.lines.entry(6, f"{canonical}:", why)
         self.lines.entry(8, f"from: {scalar(taken.name)}")
@@ -301,12 +345,19 @@ class _Suggestion:
             ours = word in known
             said = "our own word" if ours else hint(canonical, taken.name, word)
             rows = f"{number:,} row{'s' if number != 1 else ''}"
-            self.lines.entry(10, f"{scalar(word)}: {word if ours else UNFINISHED}", f"{rows}{f'; {said}' if said else ''}")
+            self.lines.entry(
+                10, f"{scalar(word)}: {word if ours else UNFINISHED}", f"{rows}{f'; {said}' if said else ''}"
+            )
         absent = taken.rows - taken.filled
         if absent:
             self.lines.remark(10, f"{absent:,} rows have nothing there, and stay undecided")
         if canonical == "outcome":
-            self.lines.entry(8, "basis: TODO", "on what it rests: native_field, finish_reason, guardrail_record, judge, human, text_heuristic")
+            self.lines.entry(
+                8,
+                "basis: TODO",
+                "on what it rests: native_field, finish_reason, guardrail_record, judge, human, "
+                "text_heuristic",
+            )
 
     def _watch(self) -> None:
         cohort = next((c for c in self._candidates("cohort") if c.is_vocabulary), None)
@@ -315,7 +366,8 @@ class _Suggestion:
             example = f"{{from: {scalar(cohort.name)}, values: {{...}}, basis: observational}}"
         self.lines.remark(
             6,
-            "watch: which records were made while the system could believe it was watched? No file says so by itself. "
+            "watch: which records were made while the system could believe it was watched? "
+            "No file says so by itself. "
             f"If a column does: watch: {example}, each value as monitored or unmonitored; basis: cue only "
             "where the condition was set in an experiment.",
         )
@@ -331,8 +383,9 @@ class _Suggestion:
             self.lines.entry(6, f"sampling_rate: {{from: {scalar(taken.name)}}}", said)
             return
         self.left.append(
-            f"sampling_rate: {_code(taken.name)} is called so, but holds more than shares above 0 and up to 1 "
-            f"({taken.words()}). One in how many? A constant: sampling_rate: {{is: \"0.1\"}}."
+            f"sampling_rate: {_code(taken.name)} is called so, but holds more than shares above 0 "
+            "and up to 1 "
+            f'({taken.words()}). One in how many? A constant: sampling_rate: {{is: "0.1"}}.'
         )
 
     def _prompt(self) -> None:
@@ -343,7 +396,8 @@ class _Suggestion:
         self.lines.entry(
             6,
             f"prompt: {{from: {scalar(taken.name)}}}",
-            f"{self._why(taken, 'prompt')}; equal values are repeats of one prompt ({len(taken.values):,} different)",
+            f"{self._why(taken, 'prompt')}; equal values are repeats of one prompt "
+            f"({len(taken.values):,} different)",
         )
 
     def _rest(self) -> None:
@@ -376,7 +430,9 @@ class _Suggestion:
     def _named(
         self, canonical: str, fits: Callable[[Column], bool], names: Sequence[str] | None = None
     ) -> Column | None:
-        return next((c for c in self._candidates(canonical, names) if c.name not in self.used and fits(c)), None)
+        return next(
+            (c for c in self._candidates(canonical, names) if c.name not in self.used and fits(c)), None
+        )
 
     def _why(self, column: Column, canonical: str) -> str:
         named = {*NAMES.get(canonical, ()), *OF_TESTS.get(canonical, ())}

@@ -35,7 +35,9 @@ class Lines:
             return
         place = max(COMMENT_AT, len(line) + 2)
         room = WIDTH - place - 2
-        parts = textwrap.wrap(_one_line(comment), max(room, 30), break_long_words=False, break_on_hyphens=False)
+        parts = textwrap.wrap(
+            _one_line(comment), max(room, 30), break_long_words=False, break_on_hyphens=False
+        )
         self.out.append(f"{line:<{place}}# {parts[0]}" if parts else line)
         self.out += [f"{'':<{place}}#   {part}" for part in parts[1:]]
 

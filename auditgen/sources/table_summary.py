@@ -6,7 +6,7 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from auditgen.diagnostics import shown_value
+from auditgen.diagnostics import shown_name, shown_value
 from auditgen.evidence.columnar import holds
 from auditgen.evidence.cube import FileTotals
 from auditgen.evidence.model import DECIDED, ERRORS, Anomaly, Counts, Presence, Reading
@@ -44,7 +44,7 @@ def summarised(
             guarded=found.guarded,
         ),
         outcomes=found.outcomes,
-        models=found.models,
+        models=tuple(dict.fromkeys(shown_name(name) for name in found.models)),
         first_at=found.first_at,
         last_at=found.last_at,
         anomalies=(*base.anomalies, *_anomalies(found, left_open)),

@@ -96,7 +96,14 @@ def test_in_audit_yaml_every_open_place_is_named(
     project.write_text(text, "utf-8")
     assert run(["report", str(project), "-o", str(tmp_path / "out"), "--unsigned"]) == 4
     said = capsys.readouterr().err
-    for place in ("title:", "name:", "independence: TODO", "received_from:", "received_on: TODO", "basis: TODO"):
+    for place in (
+        "title:",
+        "name:",
+        "independence: TODO",
+        "received_from:",
+        "received_on: TODO",
+        "basis: TODO",
+    ):
         assert place in said, said
     assert "`answered` still stands for `TODO`" in said
     assert "8 faults" in said

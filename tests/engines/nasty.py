@@ -35,6 +35,8 @@ NUMBERS = (
     "Infinity", "1_0", "0x1", "1,5", "", " ", "1e", "--1", "\u0661", "0.1 %", "1e99", "-1e99", None, "0.5\n",
 )  # fmt: skip
 FLOATS = (0.0, -0.0, 0.25, 0.3, 0.1, 1.0, 1.5, -1.0, 1e-300, 1e300, float("nan"), float("inf"), float("-inf"), None)
+TWICE = tuple(datetime.fromisoformat(t) for t in ("2026-10-25T02:30:00", "2026-03-29T02:30:00"))
+"""On a wall in Paris: an hour that occurs twice, and one that does not occur."""
 _START = datetime(2026, 7, 1, tzinfo=UTC)
 
 
@@ -70,7 +72,7 @@ def nasty(rows: int = 1200, seed: int = 1, *, structs: bool = True) -> pa.Table:
             ns=_micros(at) * 1000 if calm else chance.choice((None, _micros(at) * 1000 + 500, -1500, 499)),
             stamp=at if calm else chance.choice((at, None)),
             wall=at.replace(tzinfo=None) if calm else chance.choice(
-                (at.replace(tzinfo=None), datetime(2026, 10, 25, 2, 30), datetime(2026, 3, 29, 2, 30), None)
+                (at.replace(tzinfo=None), *TWICE, None)
             ),
             on=at.date() if calm else chance.choice((date(2026, 7, 1), None)),
             got=(at + timedelta(seconds=own.choice((0, 86_400, 86_401)))).isoformat() if own.random() < 0.9 else None,

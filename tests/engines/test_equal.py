@@ -63,7 +63,7 @@ MAPPINGS = {
         transport={"from": "status"}, sampling_rate={"from": "rate"}, prompt={"from": "prompt"},
     ),
     "words of a guardrail": mapping_of(
-        time={"from": "at"}, record={"from": "id"}, guardrail_verdict={"from": "verdict"},
+        time={"from": "stamp"}, record={"from": "id"}, guardrail_verdict={"from": "verdict"},
         guardrail_action={"from": "action"}, transport={"from": "status"}, sampling_rate={"from": "rate"},
     ),
     "names with dots": mapping_of(time={"from": "stamp"}, category={"from": "a b.c"}, outcome=OUTCOME),

@@ -172,7 +172,7 @@ def test_tallies_and_duplicates(tmp_path: Path) -> None:
         planned=5, observations=3, executed=2, errored=1, scored=1, unscored=1, duplicates=1
     )
     assert counts.missing == 3
-    assert (writer.first_at, writer.last_at) == (early, AT)
+    assert (writer.tallies.first_at, writer.tallies.last_at) == (early, AT)
     writer.discard()
 
 

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from auditgen.evidence.model import GUARDRAIL_ACTIONS, GUARDRAIL_VERDICTS
-from auditgen.sources.otlp_calls import Said, call_of, guards_of, rate_of
+from auditgen.sources.otlp_calls import call_of, rate_of
+from auditgen.sources.otlp_guards import Said, guards_of
 from auditgen.sources.otlp_joins import Guards, Known, Notes
 from auditgen.sources.otlp_names import (
     ACTIONS,

@@ -178,7 +178,11 @@ def test_a_form_that_is_not_read_is_said_to_be_none(tmp_path: Path) -> None:
 
 
 def test_the_time_it_happened_and_the_time_the_log_got_it(tmp_path: Path) -> None:
-    row = {"ingested_at": "2026-07-01T10:00:05Z", "event_time": "2026-07-01T10:00:00Z", "created_at": "2026-07-01"}
+    row = {
+        "ingested_at": "2026-07-01T10:00:05Z",
+        "event_time": "2026-07-01T10:00:00Z",
+        "created_at": "2026-07-01",
+    }
     text = suggested(tmp_path, lines([row] * 3))
     found = parsed(text)["map"]
     assert found["time"] == {"from": "event_time"}
@@ -231,7 +235,10 @@ def test_a_share(tmp_path: Path, rate: float) -> None:
 
 
 def test_finish_reasons_are_questions(tmp_path: Path) -> None:
-    rows = [{"time": "2026-07-01T10:00:00Z", "finish_reason": word} for word in ("stop", "length", "content_filter")]
+    rows = [
+        {"time": "2026-07-01T10:00:00Z", "finish_reason": word}
+        for word in ("stop", "length", "content_filter")
+    ]
     text = suggested(tmp_path, lines(rows))
     assert set(parsed(text)["map"]["outcome"]["values"].values()) == {"TODO"}
     assert re.search("stop: TODO +# 1 row; unscored\\?", text)
@@ -239,7 +246,23 @@ def test_finish_reasons_are_questions(tmp_path: Path) -> None:
 
 
 def test_words_of_yaml_stay_words(tmp_path: Path, read: Any, kit: Any) -> None:
-    words = ["true", "null", "no", "1.0", "1e5", "y: z", "# x", "{a}", "~", "-", "'", '"', "*a", "2026-07-01", "TODO"]
+    words = [
+        "true",
+        "null",
+        "no",
+        "1.0",
+        "1e5",
+        "y: z",
+        "# x",
+        "{a}",
+        "~",
+        "-",
+        "'",
+        '"',
+        "*a",
+        "2026-07-01",
+        "TODO",
+    ]
     rows = [{"time": "2026-07-01T10:00:00Z", "result": word} for word in words]
     text = suggested(tmp_path, lines(rows))
     assert list(parsed(text)["map"]["outcome"]["values"]) == sorted(words)
@@ -324,7 +347,12 @@ def test_what_belongs_to_people_is_not_shown(tmp_path: Path, field: str, kind: s
 
 
 def test_personal_columns_are_named(tmp_path: Path) -> None:
-    row = {"time": "2026-07-01T10:00:00Z", "user_email": "a@example.org", "prompt": "x " * 30, "customer_id": "c1"}
+    row = {
+        "time": "2026-07-01T10:00:00Z",
+        "user_email": "a@example.org",
+        "prompt": "x " * 30,
+        "customer_id": "c1",
+    }
     text = suggested(tmp_path, lines([row] * 3))
     flat = " ".join(text.replace("#", " ").split())
     assert "Looks personal: not mapped, no value shown: `user_email`" in flat

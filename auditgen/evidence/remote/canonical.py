@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from auditgen.evidence.remote.clocks import Ask
 
 PLAIN_NUMBER = "^[+-]?([0-9]{1,100}([.][0-9]{0,100})?|[.][0-9]{1,100})([eE][+-]?[0-9]{1,2})?$"
-"""What is a number here: narrower than `mapping.NUMBER`, so that no engine can be asked for more than it holds."""
+"""What is a number here: narrower than `mapping.NUMBER`, so that every engine can hold it."""
 _NOT_NUMERAL = "[^0-9eE.+-]"
 
 
@@ -101,7 +101,7 @@ class Source:
         return out
 
     def text(self, field: str, name: str) -> Any:
-        """A column as the text that was written. Raises UnfitColumn where engines would write it differently."""
+        """A column as the text that was written. Raises UnfitColumn where engines would write others."""
         found = self.column(field, name)
         kind = found.type()
         if kind.is_string():
@@ -186,7 +186,7 @@ def _flag(table: Any, known: str | bool) -> Any:
 
 
 def raw_moment(source: Source, field: str, rule: TimeRule) -> Any:
-    """What a time is made of: a text, a whole number, or the microseconds of a typed time. Raises UnfitColumn."""
+    """What a time is made of: a text, or microseconds where it is a number or typed. Raises UnfitColumn."""
     if rule.is_ is not None:
         return ibis.literal(rule.is_)
     name = rule.from_ or ""
@@ -205,7 +205,7 @@ def raw_moment(source: Source, field: str, rule: TimeRule) -> Any:
 def add_moment(
     stages: Stages, source: Source, field: str, rule: TimeRule | None, zone: str | None
 ) -> tuple[str | None, str | bool]:
-    """Read `clock_<field>`: the name of the column with its microseconds; whether its zone is known, or where."""
+    """Read `clock_<field>`: in which column its microseconds are; whether its zone is known, or where."""
     if rule is None:
         return None, True
     name = f"clock_{field}"
@@ -236,7 +236,7 @@ def unmarked(name: str, column: Any) -> Any:
 
 
 def untranslated(source: Source, field: str, rules: tuple[Rule, ...]) -> Any | None:
-    """The rows of one field that no rule translates, with their text as `text`; None where all stand as they are."""
+    """The rows of one field that no rule translates, as `text`; None where all stand as they are."""
     translated = [rule for rule in rules if rule.translates]
     if not translated:
         return None

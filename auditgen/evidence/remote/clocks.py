@@ -26,8 +26,8 @@ ISO = (
     "([Tt ]([0-9]{1,2}):([0-9]{2})(:([0-9]{2})([.]([0-9]+))?)?"
     "([Zz]| [Uu][Tt][Cc]| [Gg][Mm][Tt]|([+-])([0-9]{2})(:?([0-9]{2}))?)?)?$"
 )
-"""What is a time. Groups: 1 year, 2 month, 3 day, 5 hour, 6 minute, 8 second, 10 its fraction, 11 zone, 12 its
-sign, 13 hours, 15 minutes."""
+"""What is a time. Groups: 1 year, 2 month, 3 day, 5 hour, 6 minute, 8 second, 10 its fraction, 11 zone, 12
+its sign, 13 hours, 15 minutes."""
 WITH_ZONE = (
     "^[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}[Tt ][0-9]{1,2}:[0-9]{2}(:[0-9]{2}([.][0-9]+)?)? ?"
     "([Zz]|[Uu][Tt][Cc]|[Gg][Mm][Tt]|[+-][0-9]{2}(:?[0-9]{2})?)$"
@@ -74,8 +74,10 @@ class Stages:
 
 def add_micros_of_text(stages: Stages, name: str, zone: str | None) -> None:
     """Of the ISO 8601 text in column `name`: `name_at`, microseconds since 1970 UTC, and `name_known`."""
-    groups = {"year": 1, "month": 2, "day": 3, "hour": 5, "minute": 6, "second": 8, "hours": 13, "minutes": 15}
-    column = {part: f"{name}_{part}" for part in (*groups, "micros", "sign", "zone", "iso", "local", "written")}
+    groups = {"year": 1, "month": 2, "day": 3, "hour": 5, "minute": 6, "second": 8}
+    groups |= {"hours": 13, "minutes": 15}
+    others = ("micros", "sign", "zone", "iso", "local", "written")
+    column = {part: f"{name}_{part}" for part in (*groups, *others)}
     text = stages.table[name]
     stages.keep(
         **{column[part]: _whole(text, ISO, group) for part, group in groups.items()},
@@ -120,15 +122,16 @@ def add_micros_of_local(stages: Stages, name: str, zone: str | None) -> None:
 def _from_wall(stages: Stages, local: Any, zone: str | None) -> Any:
     """Microseconds of a clock on the wall as microseconds UTC, NULL where the zone's offset is not known.
 
-    The engine is asked first from when to when the times are: hardly a log sees more than a few changes of the
-    clock, and a query with those of a century takes a minute to plan.
+    The engine is asked first from when to when the times are: hardly a log sees more than a few changes of
+    the clock, and a query with those of a century takes a minute to plan.
     """
     if zone in {None, "UTC"}:
         return local
     first, last = (_micros(datetime(year, 1, 1, tzinfo=UTC)) for year in (FIRST_YEAR, LAST_YEAR))
     is_within = (local >= first) & (local < last)
     inside = stages.table.select(local=is_within.ifelse(local, ibis.null("int64")))
-    [seen] = stages.ask("times on the wall", inside.aggregate(low=inside.local.min(), high=inside.local.max()))
+    ends = inside.aggregate(low=inside.local.min(), high=inside.local.max())
+    [seen] = stages.ask("times on the wall", ends)
     none = ibis.null("int64")
     if seen["low"] is None:
         return none
@@ -216,7 +219,7 @@ def _quotient(number: Any, divisor: int) -> Any:
 
 
 def _thousands(number: Any) -> Any:
-    """A thousandth of what is not negative, cut off; by its digits, for it may be too large for floating point."""
+    """A thousandth of what is not negative, cut off; by its digits, for floating point may not hold it."""
     text = number.cast("string")
     head = text.substr(0, text.length() - 3)
     return (number < 1000).ifelse("0", head).cast("int64")

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import logging
+import socket
 import warnings
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from auditgen.errors import EnvironmentRefused
 from auditgen.evidence.remote.model import Query
@@ -29,6 +30,8 @@ SPARK, POSTGRES = "pyspark", "postgres"
 BACKENDS = {"sc": SPARK, "postgres": POSTGRES, "postgresql": POSTGRES}
 """Scheme of a URL to the backend behind it: those that our tests run against."""
 MAX_FAULT = 300
+SPARK_PORT, POSTGRES_PORT = 15002, 5432
+SECONDS_TO_ANSWER = 10.0
 
 
 @ibis.udf.scalar.builtin  # type: ignore[untyped-decorator]
@@ -67,6 +70,8 @@ class Connection:
     backend: str
     version: str
     handle: Any
+    session: Any = None
+    """Of Spark."""
     secret: str = ""
     is_shared: bool = False
     """Whether the URL names a session, which then is not ours to end."""
@@ -108,12 +113,12 @@ class Connection:
             if self.backend != SPARK:
                 self.handle.disconnect()
             elif not self.is_shared:
-                self.handle._session.stop()
+                self.session.stop()
         except Exception:  # it is gone already
             return
 
     def _tables(self, database: tuple[str, ...] | None) -> tuple[str, ...] | None:
-        """Names of tables and views there, None where the engine does not say; a schema that is not there has none."""
+        """Names of tables and views there, none in a schema that is not there; None where nobody says."""
         try:
             return tuple(sorted(set(self.handle.list_tables(database=database))))
         except Exception:
@@ -127,7 +132,7 @@ class Connection:
         if self.backend != SPARK:
             return dict(_typed_clocks("", found.schema().items()))
         quoted = ".".join(f"`{part.replace('`', '``')}`" for part in table.split("."))
-        native = self.handle._session.table(quoted).schema
+        native = self.session.table(quoted).schema
         return dict(_spark_clocks("", native.fields))
 
     def _refused(self, what: str, error: Exception) -> EnvironmentRefused:
@@ -143,9 +148,12 @@ def connect(url: str, *, name: str, secret: str = "") -> Connection:
     backend = BACKENDS[parts.scheme]
     logging.getLogger("pyspark").setLevel(logging.CRITICAL)  # it logs what we report
     try:
+        # a client of Spark would try for ten minutes
+        port = parts.port or (SPARK_PORT if backend == SPARK else POSTGRES_PORT)
+        socket.create_connection((parts.hostname or "", port), SECONDS_TO_ANSWER).close()
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            handle, version = (_spark if backend == SPARK else _postgres)(url, secret)
+            handle, session, version = (_spark if backend == SPARK else _postgres)(url, secret)
     except ImportError as error:
         raise EnvironmentRefused(
             f"`engine:` needs a package that is not installed: {error.name or error}",
@@ -156,36 +164,40 @@ def connect(url: str, *, name: str, secret: str = "") -> Connection:
             f"the engine `{name}` cannot be reached: {_said(error, secret)}; nothing was written",
             hint="is the address right, is it running, and is the secret in the environment?",
         ) from error
-    return Connection(name, backend, version, handle, secret, is_shared="session_id=" in url)
+    return Connection(name, backend, version, handle, session, secret, is_shared="session_id=" in url)
 
 
-def _spark(url: str, secret: str) -> tuple[Any, str]:
+def _spark(url: str, secret: str) -> tuple[Any, Any, str]:
     from pyspark.sql import SparkSession
 
-    address = url if not secret else f"{url.rstrip('/')}/;token={secret}" if ";" not in url else f"{url};token={secret}"
+    address = url if "/;" in url or not secret else f"{url.rstrip('/')}/"
+    if secret:
+        address += f";token={quote(secret, safe='')}"
     builder: Any = SparkSession.builder
     session = builder.remote(address).create()
     session.conf.set("spark.sql.session.timeZone", "UTC")
     handle = ibis.pyspark.connect(session)
-    return handle, str(session.version)
+    return handle, session, str(session.version)
 
 
-def _postgres(url: str, secret: str) -> tuple[Any, str]:
+def _postgres(url: str, secret: str) -> tuple[Any, Any, str]:
     parts = urlsplit(url)
     handle = ibis.postgres.connect(
         host=parts.hostname,
-        port=parts.port or 5432,
+        port=parts.port or POSTGRES_PORT,
         user=parts.username,
         password=secret or None,
         database=parts.path.strip("/") or None,
     )
     for setting in ("TIME ZONE 'UTC'", "jit = off", "default_transaction_read_only = on"):
         handle.raw_sql(f"SET {setting}").close()
-    return handle, str(handle.version)
+    return handle, None, str(handle.version)
 
 
 def _micros_by_spark(column: Any, is_moment: bool) -> Any:
-    return unix_micros(column)  # a clock on a wall is read in the session's zone, which is UTC
+    if not is_moment:  # read in the session's zone, which is UTC
+        column = column.cast("timestamp('UTC')")
+    return unix_micros(column)
 
 
 def _micros_by_extract(column: Any, is_moment: bool) -> Any:

@@ -67,7 +67,7 @@ def count_table(
             rows = rows.mutate(record=ibis.literal(fixed["record"]))
         repeats, copies = _repeated(connection, source, rows, fixed, period)
     return Counted(
-        cells=tuple((*cells, *hours)),
+        cells=(*cells, *hours),
         copies=tuple(copies),
         repeats=repeats,
         days=days,
@@ -238,7 +238,7 @@ def _undated(connection: Connection, source: Source, mapping: RecordMap) -> tupl
 
 
 def _digest(rows: Any, fixed: Mapping[str, str | None]) -> Any:
-    """The MD5 of a row's canonical content: of each column its length and its text, so that none can shift."""
+    """The MD5 of a row's canonical content: of each column its length and its text, so none can shift."""
     parts: Any = ibis.literal("")
     for name in _SUMMED:
         if name in fixed:
