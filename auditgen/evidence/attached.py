@@ -157,7 +157,7 @@ def attach(path: Path) -> Iterator[AttachedFile]:
             message = f"no room for a private copy of {size:,} bytes in `{tempfile.gettempdir()}`"
             raise TableFault(message)
         shutil.copyfile(path, copy)
-        with closing(connect()) as connection:
+        with closing(connect(makes_pseudonyms=False)) as connection:
             try:
                 for setting in (
                     "autoload_known_extensions = false",

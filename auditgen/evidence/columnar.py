@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from auditgen.evidence.mapping import GUARDED, NUMBER
 from auditgen.evidence.model import Basis, Outcome, Watch
+from auditgen.evidence.pseudonym import SQL_FUNCTION
 from auditgen.evidence.tables import (
     PART,
     ROW,
@@ -228,7 +229,7 @@ def _value(reader: Columns, rule: Rule | None, *, mark: bool = False) -> str:
         return sql_text(rule.is_)
     raw = reader.text(rule.from_ or "")
     if not rule.translates:
-        return raw
+        return f"{SQL_FUNCTION}({raw})" if rule.pseudonym else raw
     named = {sql_text(k): sql_text(v) for k, v in (rule.values or {}).items()}
     otherwise = f"CASE WHEN {raw} IS NOT NULL THEN {sql_text(UNKNOWN_WORD)} END" if mark else "NULL::VARCHAR"
     if rule.bands is None:

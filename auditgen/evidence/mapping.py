@@ -101,6 +101,8 @@ class Rule(BaseModel):
     """Raw text to canonical value. What is not listed is left out, counted and reported."""
     bands: tuple[Band, ...] | None = None
     """For numbers: the first band that holds the value decides."""
+    pseudonym: Literal[True] | None = None
+    """The value is replaced by a keyed digest, so that equal ones stay equal and nobody reads them."""
 
     @field_validator("values")
     @classmethod
@@ -120,6 +122,9 @@ class Rule(BaseModel):
             raise ValueError(message)
         if self.is_ is not None and self.translates:
             message = "`values` translates what `from` finds; a constant needs none"
+            raise ValueError(message)
+        if self.pseudonym and (self.is_ is not None or self.translates):
+            message = "`pseudonym` is for values as they were written, not for constants or translated ones"
             raise ValueError(message)
         return self
 
@@ -179,6 +184,8 @@ class WatchRule(Rule):
 EVALUATION_FIELDS = (
     "run", "suite", "sample", "repeat", "prompt_text", "response", "error", "scores",
 )  # fmt: skip
+PSEUDONYMOUS = ("record", "prompt", "cohort", "category", "strategy", "language", "endpoint", "run", "sample")
+"""Fields that tell records apart or group them, whatever their words are."""
 NUMBER = re.compile(r"[+-]?([0-9]{1,300}([.][0-9]{0,300})?|[.][0-9]{1,300})([eE][+-]?[0-9]{1,4})?")
 """What is a number in a band, here and in the query engine."""
 _VOCABULARY: dict[str, type[StrEnum]] = {"outcome": Outcome, "expected": Expected, "watch": Watch}
@@ -282,6 +289,18 @@ class RecordMap(BaseModel):
             if unknown:
                 message = f"`{name}`: {_list(unknown)} is not one of {_list(words_)}"
                 raise ValueError(message)
+        return self
+
+    @model_validator(mode="after")
+    def _pseudonyms_of_words(self) -> Self:
+        wrong = [
+            name
+            for name, rules in self.rules().items()
+            if name not in PSEUDONYMOUS and any(rule.pseudonym for rule in rules)
+        ]
+        if wrong:
+            message = f"{_list(wrong)}: `pseudonym` is for {_list(PSEUDONYMOUS)}"
+            raise ValueError(message)
         return self
 
     def guardrail(self, name: str) -> Rule | None:

@@ -22,6 +22,7 @@ from urllib.parse import unquote
 from auditgen.canonical import sha256_bytes
 from auditgen.errors import AuditgenError
 from auditgen.evidence.packed import DAMAGED, open_packed
+from auditgen.evidence.pseudonym import SQL_FUNCTION, pseudonym, read_key
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -71,8 +72,11 @@ class Table:
         return not any(name.lower() == "file_index" for name in self.columns)
 
 
-def connect() -> duckdb.DuckDBPyConnection:
-    """An engine that fetches nothing, keeps to `MEMORY` and spills the rest to disk; times in UTC."""
+def connect(*, makes_pseudonyms: bool = True) -> duckdb.DuckDBPyConnection:
+    """An engine that fetches nothing, keeps to `MEMORY` and spills the rest to disk; times in UTC.
+
+    Where a key is set it can make pseudonyms, unless somebody else's queries run in it.
+    """
     import duckdb
 
     connection = duckdb.connect(
@@ -89,7 +93,23 @@ def connect() -> duckdb.DuckDBPyConnection:
     connection.execute("SET enable_progress_bar = false")  # it would be printed among our results
     connection.execute("SET TimeZone = 'UTC'")
     connection.execute("SET preserve_insertion_order = true")
+    if makes_pseudonyms and read_key() is not None:
+        connection.create_function(
+            SQL_FUNCTION, _pseudonyms, ["VARCHAR"], "VARCHAR", type="arrow", null_handling="special"
+        )
     return connection
+
+
+def _pseudonyms(values: Any) -> Any:
+    """An Arrow column with each text replaced, equal ones once."""
+    import pyarrow as pa
+
+    coded = values.combine_chunks().dictionary_encode() if isinstance(values, pa.ChunkedArray) else None
+    coded = values.dictionary_encode() if coded is None else coded
+    if isinstance(coded, pa.ChunkedArray):
+        coded = coded.combine_chunks()
+    made = pa.array([None if v is None else pseudonym(v) for v in coded.dictionary.to_pylist()], pa.string())
+    return made.take(coded.indices)
 
 
 def describe(path: Path, table_format: str, *, packed: str = "", delimiter: str = ",") -> Table:

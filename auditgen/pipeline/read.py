@@ -17,6 +17,7 @@ from auditgen.evidence.engine import Part
 from auditgen.evidence.fingerprints import Fingerprints
 from auditgen.evidence.logged import Logged
 from auditgen.evidence.model import Anomaly, Reading
+from auditgen.evidence.pseudonym import key_id
 from auditgen.evidence.repeats import hold_the_same
 from auditgen.pipeline.counters import CounterFault, CounterReading, read_counter
 from auditgen.pipeline.queried import count_elsewhere
@@ -280,6 +281,8 @@ def _count(
 def _mapping_digest(source: SourceBlock, labels: RefusalLabels | None, beside: Sequence[Beside]) -> str:
     mapping = source.map.model_dump(mode="json", by_alias=True, exclude_none=True)
     suites = [b.sha256 for b in beside if b.kind == "suites"]
+    if key_id(source.map):
+        mapping["pseudonyms"] = key_id(source.map)
     if labels is None and not suites:
         return digest_of(mapping)
     by = [] if labels is None else [labels.sha256, labels.by, labels.kind]

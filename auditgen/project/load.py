@@ -14,6 +14,7 @@ from auditgen.canonical import digest_of
 from auditgen.checklists import EVIDENCE_CODES, available_checklists, load_checklist
 from auditgen.diagnostics import Diagnostic, did_you_mean
 from auditgen.errors import InputRefused
+from auditgen.evidence.pseudonym import KEY_VARIABLE, MIN_KEY_BYTES, read_key
 from auditgen.indicators import FILTER_FIELDS, core_indicators
 from auditgen.project.model import Audit
 from auditgen.sources.suites import SuiteLibrary
@@ -102,6 +103,7 @@ def load_project(path: Path, *, needs_signer: bool = True) -> Project:
         suites, faults = _suites(audit, document, path.parent)
         diagnostics += faults
         diagnostics += _cross_checks(audit, document, checklists)
+        diagnostics += _pseudonym_faults(audit, document)
         if needs_signer:
             diagnostics += _key_faults(audit, document, path.parent)
     if audit is None or diagnostics:
@@ -248,6 +250,20 @@ def _cross_checks(
             yield _unknown(document, "kind", entry.kind, EVIDENCE_CODES, ("documents", number, "kind"))
     if is_complete:
         yield from _profile_faults(audit, document, checklists)
+
+
+def _pseudonym_faults(audit: Audit, document: YamlDocument) -> Iterator[Diagnostic]:
+    """Pseudonyms need a key, which stands in no file."""
+    if read_key() is not None:
+        return
+    for number, source in enumerate(audit.sources):
+        for field, rules in source.map.rules().items():
+            if any(rule.pseudonym for rule in rules):
+                message = f"`{field}`: a pseudonym needs a key of {MIN_KEY_BYTES} bytes or more"
+                helps = (f"set the environment variable `{KEY_VARIABLE}`",)
+                yield document.fault(
+                    "no-pseudonym-key", message, ("sources", number, "map", field, "pseudonym"), helps=helps
+                )
 
 
 def _engine_faults(audit: Audit, document: YamlDocument) -> Iterator[Diagnostic]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from auditgen.assessment import Verdict, attestation_fault
 from auditgen.checklists import EVIDENCE_CODES
 from auditgen.evidence.model import GRADE_WORDS, agreement_text
+from auditgen.evidence.pseudonym import key_id
 from auditgen.report import model, words
 
 if TYPE_CHECKING:
@@ -140,11 +141,15 @@ def _rule_lines(mapping: RecordMap) -> list[str]:
                 text += ": " + ", ".join(band.text for band in rule.bands)
             if rule.values and any(k != v for k, v in rule.values.items()):
                 text += ": " + ", ".join(f"`{k}` = {v}" for k, v in rule.values.items())
+            if rule.pseudonym:
+                text += f", as a pseudonym under key {key_id(mapping)}"
             basis = getattr(rule, "basis", None)
             out.append(text + (f" ({str(basis.value).replace('_', ' ')})" if basis else ""))
     out += [f"score `{name}` from `{column}`" for name, column in (mapping.scores or {}).items()]
     if mapping.sheet is not None:
         out.append(f"sheet `{mapping.sheet}`")
+    if mapping.table is not None:
+        out.append(f"table `{mapping.table}`")
     if mapping.time_zone is not None:
         out.append(f"times without a zone are those of {mapping.time_zone}")
     return out

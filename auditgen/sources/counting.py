@@ -9,6 +9,7 @@ from auditgen.canonical import digest_of
 from auditgen.evidence.cube import CUBE_VERSION, file_totals
 from auditgen.evidence.logged import Logged, count_into, repeats_within
 from auditgen.evidence.model import Anomaly
+from auditgen.evidence.pseudonym import key_id
 from auditgen.evidence.tables import TableFault, connect, hive_values
 from auditgen.sources.interface import ReadFile
 from auditgen.sources.table_summary import summarised
@@ -113,7 +114,7 @@ def _key(group: Logged, beside: Sequence[Sequence[tuple[str, str]]]) -> str:
     folders = [hive_values(table.path) if table.hive else {} for table in group.tables]
     read = [table.format for table in group.tables] or [path.parent.name for path in group.records]
     along = [list(map(list, names)) for names in beside]
-    return digest_of(["cube", CUBE_VERSION, list(group.digests), mapping, read, along, folders])[:40]
+    return digest_of(["cube", CUBE_VERSION, list(group.digests), mapping, read, along, folders, key_id(group.mapping)])[:40]
 
 
 def count_alone(file: ReadFile, *, mapping: RecordMap | None, store: EvidenceStore) -> ReadFile:

@@ -215,7 +215,7 @@ class ExportedRows:
             try:
                 if raw.peek(len(codecs.BOM_UTF8)).startswith(codecs.BOM_UTF8):  # type: ignore[attr-defined]
                     raw.read(len(codecs.BOM_UTF8))
-                events = parse_events(bounded)  # type: ignore[arg-type]
+                events = parse_events(bounded, is_series=not wanted)  # type: ignore[arg-type]
                 for place, event, _ in events:
                     if place != wanted or event in {"end_map", "end_array", "map_key"}:
                         continue

@@ -18,6 +18,7 @@ from auditgen.evidence.model import (
     Watch,
     WatchBasis,
 )
+from auditgen.evidence.pseudonym import pseudonym
 from auditgen.sources.jsontext import as_number, as_text
 from auditgen.sources.refusal import detect
 
@@ -175,7 +176,8 @@ class FieldReader:
         if raw is None:
             return None
         self._found[field] += 1
-        return rule.translate(raw)
+        translated = rule.translate(raw)
+        return pseudonym(translated) if rule.pseudonym and translated is not None else translated
 
     @property
     def suites(self) -> dict[str, str]:
@@ -262,7 +264,7 @@ class FieldReader:
         if translated is None:
             self._miss(field, raw)
             return None
-        return translated[:MAX_VALUE_CHARS]
+        return pseudonym(translated) if rule.pseudonym else translated[:MAX_VALUE_CHARS]
 
     def _raw(self, rule: Rule, record: dict[str, Any], response: str | None) -> str | None:
         if rule.is_ is not None:

@@ -166,9 +166,12 @@ class _Counted:
         return data
 
 
-def parse_events(stream: BinaryIO | FiniteStream | BytesIO) -> Iterator[tuple[str, str, Any]]:
+def parse_events(
+    stream: BinaryIO | FiniteStream | BytesIO, *, is_series: bool = False
+) -> Iterator[tuple[str, str, Any]]:
     """(place, event, value) as `ijson.parse` gives them, in linear time whatever the nesting.
 
+    `is_series`: whether values may follow each other without an array around them.
     Places deeper than readers look at are not spelled out. Raises ValueError beyond `MAX_DEPTH`
     and `MAX_TEXT_BYTES`.
     """
@@ -176,7 +179,7 @@ def parse_events(stream: BinaryIO | FiniteStream | BytesIO) -> Iterator[tuple[st
     here = ""
     counted = _Counted(stream)
     # with `use_float` large integers are refused
-    for event, value in _basic(counted):
+    for event, value in _basic(counted, is_series):
         counted.silent = 0
         if event == "map_key":
             place = stack[-1][0]
@@ -192,18 +195,20 @@ def parse_events(stream: BinaryIO | FiniteStream | BytesIO) -> Iterator[tuple[st
             here = items if items is not None else here
         elif event in {"end_map", "end_array"}:
             yield stack.pop()[0], event, value
-            if stack and stack[-1][1] is not None:
+            if not stack:
+                here = ""  # another value may follow
+            elif stack[-1][1] is not None:
                 here = stack[-1][1]
         else:
             yield here, event, float(value) if isinstance(value, Decimal) else value
 
 
-def _basic(stream: _Counted) -> Iterator[tuple[str, Any]]:
+def _basic(stream: _Counted, is_series: bool) -> Iterator[tuple[str, Any]]:
     """What ijson says; a number with an exponent beyond all reason is a fault of the file like any other."""
     import ijson
 
     try:
-        yield from ijson.basic_parse(stream, buf_size=PARSED_BYTES)
+        yield from ijson.basic_parse(stream, buf_size=PARSED_BYTES, multiple_values=is_series)
     except DecimalException as error:
         message = "a number that nothing can hold"
         raise ValueError(message) from error

@@ -31,6 +31,7 @@ FEEDBACK = {"run_id", "key", "score"}
 FEEDBACK_SIGNS = {"feedback_source", "comment", "value", "created_at"}
 OPENED = ("inputs", "outputs", "extra", "tags", "feedback_stats", "metadata")
 STATES = {"success": "done", "error": "failed", "pending": "open", "interrupted": "open"}
+TYPES = dict.fromkeys(("tool", "chain", "retriever", "embedding", "prompt", "parser"))
 HUMAN, MODEL = ("app", "human"), ("model", "auto_eval")
 
 
@@ -80,8 +81,9 @@ class LangSmithSource:
             kind = as_text(row.get("run_type"))
             parent = as_text(row.get("parent_run_id"))
             if kind != "llm":
+                log.normaliser.word("run_type", kind, TYPES)
                 log.skip(f"`{kind}`")
-            elif parent and calls[parent]:
+            elif parent and parent != row.get("id") and calls[parent]:
                 log.skip("calls inside another call")
             else:
                 yield _run(row, locator, log, scores)

@@ -31,6 +31,7 @@ from auditgen.evidence.model import (
     Run,
 )
 from auditgen.evidence.packed import DAMAGED
+from auditgen.evidence.pseudonym import key_id
 from auditgen.evidence.tables import TableFault, connect
 from auditgen.plugins import load_plugins
 from auditgen.sources import refusal
@@ -236,6 +237,8 @@ def _read_records(
         "companions": sorted(base.companions.items()),
         "refusal": refusal.VERSION,
     }
+    if key_id(context.mapping):
+        read_by["pseudonym"] = key_id(context.mapping)
     key = store.key(base.sha256, base.reader, base.reader_version, read_by)
     cached = store.cached(key)
     # what failed once is tried again: the cause may have been the disk, not the bytes

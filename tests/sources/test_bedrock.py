@@ -41,7 +41,7 @@ def test_a_log_of_thirteen_invocations(read: Any, kit: Any) -> None:
     assert rows["req-01"]["cohort"] == "paid"
     assert (rows["req-04"]["guardrail_verdict"], rows["req-04"]["guardrail_action"]) == ("flag", "pass")
     assert (rows["req-05"]["outcome"], rows["req-05"]["response"]) == ("blocked_input", "Sorry, blocked.")
-    assert kit.codes(file) == {"outcome-undecided": 4, "content-not-captured": 1}
+    assert kit.codes(file) == {"outcome-undecided": 4, "content-not-captured": 1, "rows-beside": 1}
 
 
 def test_what_was_found_is_kept_nowhere(read: Any, kit: Any) -> None:

@@ -42,7 +42,7 @@ def test_genuine_spans(name: str) -> None:
     assert found[1].refusal_native is True
     assert {o.model for o in found[:3]} == {"acme-1-2026-08"}
     codes = {item.code: item.count for item in items if isinstance(item, Anomaly)}
-    assert codes == {"annotations-orphaned": 1, "outcome-undecided": 1}
+    assert codes == {"annotations-orphaned": 1, "outcome-undecided": 1, "rows-beside": 4}
 
 
 def test_the_refusal_stands_only_in_the_reply() -> None:

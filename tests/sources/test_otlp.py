@@ -94,7 +94,8 @@ def test_each_request_is_what_became_of_it() -> None:
         "1d": undecided,
         "09": (Outcome.BLOCKED_INPUT, Basis.GUARDRAIL_RECORD),  # there is no span of a request
     }
-    assert codes(items) == {"sampled-log": 1, "outcome-undecided": 4, "guardrail-errors": 1}
+    doubts = {"sampled-log": 1, "outcome-undecided": 4, "guardrail-errors": 1, "rows-beside": 12}
+    assert codes(items) == doubts
     assert facts(items).kind == "monitoring"
     assert facts(items).role == "records"
 

@@ -98,6 +98,10 @@ class Source:
                     self.column(field, name)
                 except UnfitColumn as fault:
                     out.append(fault)
+            for rule in rules:
+                if rule.pseudonym:
+                    message = f"`{field}`: pseudonyms cannot be made on another engine; make them in a view"
+                    out.append(UnfitColumn(field, rule.from_ or "", message))
         return out
 
     def text(self, field: str, name: str) -> Any:

@@ -229,3 +229,56 @@ def test_numbers_beyond_64_bits_and_deep_nesting_are_searched_or_cleaned(read: A
     row["request_body"]["messages"][0]["content"] = f"placeholder Bearer {TOKEN}"
     text = json.dumps(row)[:-1] + ', "big": 1' + "0" * 30 + "}"
     assert TOKEN not in stored(read((text + "\n").encode()))
+
+
+# many at once
+
+
+@pytest.mark.parametrize("few", [0, 10**9])
+def test_a_batch_is_searched_as_each_record_is(few: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(credentials, "FEW_RECORDS", few)
+    known = [f"x {form} y" for form in FORMS] + [
+        "sk-proj-abcdefgh12345678", "AKIAABCDEFGHIJKLMNOP", "ghp_" + "a1" * 18, "xoxb-1234567890-abcdef", "AIza" + "b" * 35,
+        "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.abcdefghij", "github_pat_" + "Ab1" * 20, f"BEARER {TOKEN}",
+        json.dumps({"Ocp-Apim-Subscription-Key": TOKEN}), json.dumps({"X-API-KEY": TOKEN}),
+        "-----BEGIN PRIVATE KEY-----\nMIIabc\n-----END PRIVATE KEY-----",
+    ]  # fmt: skip
+    records: list[Any] = [{"a": [text], "b": "plain"} for text in known]
+    records = [one for pair in zip(records, [{"plain": n} for n in range(len(records))], strict=True) for one in pair]
+    records += [{"big": 10**30}, None, {"long": "x" * (2 << 20)}]
+    found = list(credentials.Search().over(records, lambda record: record))
+    assert [record for record, _ in found] == records
+    assert [tokens for _, tokens in found] == [credentials.tokens_of(record) for record in records]
+    assert all(tokens for _, tokens in found[: 2 * len(known) : 2])
+
+
+@SETTINGS
+@given(st.lists(st.text(alphabet="Bbearer sk-pAKIghpo_xeyJ.authorization\"'\\:1Z9", max_size=60), max_size=300))
+def test_the_automaton_misses_nothing_that_a_needle_finds(texts: list[str]) -> None:
+    search = credentials.Search()
+    search._count = credentials.FEW_RECORDS  # noqa: SLF001 - as in a large file
+    assert [t for _, t in search.over(texts, lambda text: text)] == [credentials.tokens_of(text) for text in texts]
+
+
+# rows that are no requests
+
+
+def test_rows_beside_requests_are_told(read: Any, kit: Any) -> None:
+    rows = objects("litellm/standard_logging.jsonl")[:1] * 2 + [
+        {**objects("litellm/standard_logging.jsonl")[0], "call_type": kind} for kind in ("aembedding", "aembedding", "rerank")
+    ]
+    file = read(lines(rows))
+    assert kit.codes(file)["rows-beside"] == 3
+    (message,) = (a.message for a in file.reading.anomalies if a.code == "rows-beside")
+    assert "2 `aembedding`, 1 `rerank`" in message
+    assert file.reading.counts.observations == 2
+
+
+def test_kinds_of_rows_are_shown_without_credentials_and_without_end(read: Any, kit: Any) -> None:
+    row = objects("langsmith/runs.jsonl")[0]
+    rows = [row] + [{**row, "id": f"r{n}", "run_type": f"kind {n}"} for n in range(200)]
+    rows += [{**row, "id": "s", "run_type": f"Bearer {TOKEN}"}]
+    file = read(lines(rows))
+    assert kit.codes(file)["rows-beside"] == 201
+    assert TOKEN not in stored(file)
+    assert len(next(a.message for a in file.reading.anomalies if a.code == "rows-beside")) < 400
