@@ -1,7 +1,7 @@
-"""Pseudonyms under a key that only the user has: equal values stay equal, and nobody without the key knows them.
+"""Pseudonyms under a key that only the user has: equal values stay equal, and nobody else knows them.
 
-A plain digest of a user's name is no pseudonym: whoever has a list of names can make the same digests. The key
-is read from the environment, and stands in no file, no query and no message. Its id does.
+A plain digest of a user's name is no pseudonym: whoever has a list of names can make the same digests. The
+key is read from the environment, and stands in no file, no query and no message. Its id does.
 """
 
 from __future__ import annotations

@@ -94,9 +94,8 @@ def connect(*, makes_pseudonyms: bool = True) -> duckdb.DuckDBPyConnection:
     connection.execute("SET TimeZone = 'UTC'")
     connection.execute("SET preserve_insertion_order = true")
     if makes_pseudonyms and read_key() is not None:
-        connection.create_function(
-            SQL_FUNCTION, _pseudonyms, ["VARCHAR"], "VARCHAR", type="arrow", null_handling="special"
-        )
+        register: Any = connection.create_function  # its types are written for enumerations alone
+        register(SQL_FUNCTION, _pseudonyms, ["VARCHAR"], "VARCHAR", type="arrow", null_handling="special")
     return connection
 
 
@@ -104,9 +103,8 @@ def _pseudonyms(values: Any) -> Any:
     """An Arrow column with each text replaced, equal ones once."""
     import pyarrow as pa
 
-    coded = values.combine_chunks().dictionary_encode() if isinstance(values, pa.ChunkedArray) else None
-    coded = values.dictionary_encode() if coded is None else coded
-    if isinstance(coded, pa.ChunkedArray):
+    coded = values.dictionary_encode()
+    if isinstance(coded, pa.ChunkedArray):  # one array, however many the engine hands over
         coded = coded.combine_chunks()
     made = pa.array([None if v is None else pseudonym(v) for v in coded.dictionary.to_pylist()], pa.string())
     return made.take(coded.indices)

@@ -190,7 +190,6 @@ def figure(quantity: Quantity) -> Figure:
         text = arms[0].text
         if quantity.numerator == 0:
             # weights make a record count for less than one
-            [arm] = quantity.arms
             [one] = quantity.arms
             alike = one.denominator if one.weighted is None else max(1, int(one.effective_size))
             upper = zero_event_upper(alike, confidence)

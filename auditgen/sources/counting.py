@@ -114,7 +114,8 @@ def _key(group: Logged, beside: Sequence[Sequence[tuple[str, str]]]) -> str:
     folders = [hive_values(table.path) if table.hive else {} for table in group.tables]
     read = [table.format for table in group.tables] or [path.parent.name for path in group.records]
     along = [list(map(list, names)) for names in beside]
-    return digest_of(["cube", CUBE_VERSION, list(group.digests), mapping, read, along, folders, key_id(group.mapping)])[:40]
+    parts = [list(group.digests), mapping, read, along, folders, key_id(group.mapping)]
+    return digest_of(["cube", CUBE_VERSION, *parts])[:40]
 
 
 def count_alone(file: ReadFile, *, mapping: RecordMap | None, store: EvidenceStore) -> ReadFile:

@@ -98,8 +98,8 @@ def call_of(span: Span, normaliser: Normaliser) -> Call:
         call = _openinference(span, kind, normaliser)
     else:
         call = _genai(attributes, span.origin.schema_url, normaliser, is_usual=is_usual)
-        if kind is not None and call.kind == OTHER:
-            call = _openinference(span, as_text(kind), normaliser)
+        if type(kind) is str and call.kind == OTHER:
+            call = _openinference(span, kind, normaliser)
         elif call.kind == REQUEST and span.events:
             _texts_of_events(span, call)
     call.is_usual = is_usual

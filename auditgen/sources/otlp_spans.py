@@ -185,7 +185,7 @@ def attributes_of(raw: Any, depth: int = 0) -> dict[str, Any]:
         return out
     for pair in raw:
         try:
-            key, value = pair["key"], pair.get("value")
+            key, value = pair.get("key", ""), pair.get("value")  # what is empty is not written
             if type(value) is dict and "stringValue" in value:
                 value = value["stringValue"]
                 out[key] = value if type(value) is str else None

@@ -134,7 +134,7 @@ def test_every_key_of_audit_yaml(heading: str, cls: type[BaseModel]) -> None:
     keys = {row[0].strip("`"): row for row in pages.rows(AUDIT[heading])}
     fields = {field.alias or name: field for name, field in cls.model_fields.items()}
     if heading == "A rule":
-        assert set(fields) <= set(keys) == {"from", "is", "values", "bands", "basis", "unit"}
+        assert set(fields) <= set(keys) == {"from", "is", "values", "bands", "basis", "pseudonym", "unit"}
         return
     assert list(keys) == list(fields)
     for key, field in fields.items():

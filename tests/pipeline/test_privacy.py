@@ -15,7 +15,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from helpers.workshop import GATEWAY_MAP, audit, csv_text, gateway_rows, inspect_log, samples, source, write_project
+from helpers.workshop import (
+    GATEWAY_MAP,
+    audit,
+    csv_text,
+    gateway_rows,
+    inspect_log,
+    samples,
+    source,
+    write_project,
+)
 
 from auditgen.cli import run
 

@@ -151,3 +151,34 @@ def test_a_credential_in_a_comment_on_a_score_is_not_kept(read_all: Any, kit: An
     assert kit.codes(file)["secrets-in-log"] == 1
     assert token not in str(kit.scores(file))
     assert any("seen with" in str(score["rationale"]) for score in kit.scores(file))
+
+
+def test_guardrails_that_stopped_one_request_are_one_request(read: Any, kit: Any) -> None:
+    said = {"type": "GUARDRAIL", "output": {"verdict": "deny", "action": "block"}}
+    file = read(lines(row(id="g1", **said), row(id="g2", **said), row(id="g3", trace_id="u", **said)))
+    assert file.reading.outcomes == {"blocked_input": 2}
+    assert [r["sample_id"] for r in kit.rows(file)] == ["g1", "g3"]
+
+
+def test_what_is_in_no_trace_belongs_to_nothing(read: Any, kit: Any) -> None:
+    """Rows without a trace are not of one trace: no block of one may be another's."""
+    said = {"type": "GUARDRAIL", "output": {"verdict": "deny", "action": "block"}, "trace_id": ""}
+    file = read(lines(row(id="a", trace_id=""), row(id="g", **said)))
+    assert {r["sample_id"]: r["outcome"] for r in kit.rows(file)} == {"a": "unscored", "g": "blocked_input"}
+
+
+@pytest.mark.parametrize(("level", "outcome"), [("ERROR", "provider_error"), ("error", "unscored"), ("FATAL", "unscored"), (7, "unscored")])
+def test_a_level_nobody_knows_decides_nothing(read: Any, kit: Any, level: Any, outcome: str) -> None:
+    refused = {"role": "assistant", "content": None, "refusal": "no"}
+    file = read(lines(row(), row(id="x", trace_id="u", level=level, output=refused)))
+    found = {r["sample_id"]: r["outcome"] for r in kit.rows(file)}
+    assert found["x"] == outcome
+    assert ("value-unknown" in kit.codes(file)) is (level != "ERROR")
+
+
+def test_other_observations_are_told(read: Any, kit: Any) -> None:
+    file = read(lines(row(), row(id="s", type="SPAN"), row(id="e", type="EMBEDDING"), row(id="n", type="generation")))
+    assert file.reading.counts.observations == 1
+    codes = kit.codes(file)
+    assert codes["rows-beside"] == 3
+    assert codes["value-unknown"] == 1

@@ -202,3 +202,33 @@ def test_a_declared_zone_comes_before_the_documented_one(read: Any, kit: Any) ->
     row = b"request_id,call_type,spend,startTime,api_key\nr,acompletion,0,2026-09-01 10:00:00,h\n"
     assert only(kit, read(row))["observed_at"].hour == 10
     assert only(kit, read(row, {"time_zone": "Europe/Paris"}))["observed_at"].hour == 8
+
+
+@pytest.mark.parametrize("kind", ["acompletion_v9", "realtime", "ACOMPLETION", "chat"])
+def test_a_call_of_an_unknown_kind_is_a_call(read: Any, kit: Any, kind: str) -> None:
+    """So that no refusal and no failure goes away with a word."""
+    refused = {"choices": [{"finish_reason": "stop", "message": {"content": None, "refusal": "no"}}]}
+    file = read(lines(payload(), payload(id="c-2", call_type=kind, response=refused)))
+    assert file.reading.outcomes == {"refused": 1, "unscored": 1}
+    assert kit.codes(file)["value-unknown"] == 1
+    assert "rows-beside" not in kit.codes(file)
+
+
+@pytest.mark.parametrize("kind", ["aembedding", "image_generation", "a_add_message", "avector_store_search", "acreate_batch", "aspeech"])
+def test_calls_that_answer_nobody_in_words_are_told(read: Any, kit: Any, kind: str) -> None:
+    file = read(lines(payload(), payload(id="c-2", call_type=kind)))
+    assert file.reading.counts.observations == 1
+    assert kit.codes(file)["rows-beside"] == 1
+
+
+def test_a_block_behind_a_thousand_guardrails_counts(read: Any, kit: Any) -> None:
+    many = [guard("success")] * 1500 + [guard("guardrail_failed_to_respond")]
+    file = read(lines(payload(guardrail_information=many)))
+    assert only(kit, file)["outcome"] == "guardrail_error"
+
+
+def test_a_status_nobody_knows_decides_nothing(read: Any, kit: Any) -> None:
+    cut = {"choices": [{"finish_reason": "length", "message": {"content": "y"}}]}
+    file = read(lines(payload(response=cut), payload(id="c-2", status="partial", response=cut)))
+    assert file.reading.outcomes == {"truncated": 1, "unscored": 1}
+    assert kit.codes(file)["value-unknown"] == 1

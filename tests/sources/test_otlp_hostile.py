@@ -313,3 +313,81 @@ def test_any_message_in_any_attribute(said: Any, more: Any, is_text: bool) -> No
         text = json.dumps({"resourceSpans": [{"scopeSpans": [{"spans": spans}]}]})
         items = read(text.encode("utf-8", "surrogatepass"))
         assert sum(isinstance(item, Observation) for item in items) == 1
+
+
+# no way of writing makes a request go away
+
+
+def spans(*attributes: dict[str, str], **more: Any) -> bytes:
+    made = [
+        {
+            "traceId": f"{n + 1:032x}", "spanId": f"{n + 1:016x}", "startTimeUnixNano": "1788000000000000000",
+            "attributes": [{"key": key, "value": {"stringValue": text}} for key, text in each.items()], **more,
+        }
+        for n, each in enumerate(attributes)
+    ]  # fmt: skip
+    return json.dumps({"resourceSpans": [{"scopeSpans": [{"spans": made}]}]}).encode()
+
+
+def told(items: list[Item]) -> dict[str, int]:
+    return {item.code: item.count for item in items if isinstance(item, Anomaly)}
+
+
+PLAIN = {"gen_ai.operation.name": "chat", "gen_ai.response.finish_reasons": "stop"}
+
+
+@pytest.mark.parametrize(
+    "strange",
+    [
+        {"gen_ai.operation.name": "chat_v2", "gen_ai.response.finish_reasons": "content_filter"},
+        {"gen_ai.operation.name": "\x00", "gen_ai.output.messages": '[{"role": "assistant", "finish_reason": "content_filter"}]'},
+        {"openinference.span.kind": "MODEL", "llm.model_name": "m", "llm.finish_reason": "content_filter"},
+        {"openinference.span.kind": "UNKNOWN", "gen_ai.operation.name": "chat", "gen_ai.response.finish_reasons": "content_filter"},
+        {"openinference.span.kind": "unknown", "llm.model_name": "m", "llm.finish_reason": "content_filter"},
+    ],
+)
+def test_an_unknown_operation_hides_no_blocked_request(strange: dict[str, str]) -> None:
+    items = read(spans(PLAIN, strange))
+    assert [o.outcome for o in items if isinstance(o, Observation)] == ["unscored", "blocked_output"]
+    assert "rows-beside" not in told(items)
+
+
+@pytest.mark.parametrize("name", ["gen_ai.operation.name", "openinference.span.kind"])
+def test_an_operation_nobody_knows_is_told(name: str) -> None:
+    codes = told(read(spans(PLAIN, {name: "ponder"})))
+    assert codes["rows-beside"] == 1
+    assert codes["value-unknown"] == 1
+
+
+def test_other_spans_are_told_beside_requests() -> None:
+    items = read(spans(PLAIN, {"gen_ai.operation.name": "invoke_agent"}, {"gen_ai.operation.name": "embeddings"}, {}))
+    (message,) = (item.message for item in items if isinstance(item, Anomaly) and item.code == "rows-beside")
+    assert "`invoke_agent`" in message
+    assert told(items)["rows-beside"] == 3
+
+
+@pytest.mark.parametrize("said", ["content_filter", "error", "length", "strange"])
+def test_two_ends_of_one_request_decide_nothing(said: str) -> None:
+    """A harmless finish reason in front does not hide another one behind it."""
+    output = json.dumps([{"role": "assistant", "parts": [], "finish_reason": said}])
+    items = read(spans({**PLAIN, "gen_ai.output.messages": output}))
+    (found,) = (item for item in items if isinstance(item, Observation))
+    assert (found.outcome, found.transport) == ("unscored", None)
+    assert told(items)["score-undecided"] == 1
+
+
+def test_two_words_for_one_end_agree() -> None:
+    output = json.dumps([{"role": "assistant", "parts": [], "finish_reason": "end_turn"}])
+    items = read(spans({**PLAIN, "gen_ai.output.messages": output}))
+    assert "score-undecided" not in told(items)
+
+
+def test_a_credential_in_a_joined_evaluation_is_not_stored() -> None:
+    token = "acme-gateway-Zx81QqLm4470token"
+    evaluation = {"name": "gen_ai.evaluation.result", "attributes": [
+        {"key": "gen_ai.evaluation.name", "value": {"stringValue": "x"}},
+        {"key": "gen_ai.evaluation.explanation", "value": {"stringValue": f"it said Bearer {token}"}},
+    ]}  # fmt: skip
+    items = read(spans(PLAIN, events=[evaluation]))
+    assert token not in repr(items)
+    assert told(items)["secrets-in-log"] == 1

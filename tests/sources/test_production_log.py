@@ -1,4 +1,4 @@
-"""What all readers of gateways and tracers must stand: hostile rows, cut files, credentials."""
+"""What all readers of requests must stand: hostile rows, cut files, credentials, rows that are no requests."""
 
 from __future__ import annotations
 
@@ -275,7 +275,7 @@ def test_rows_beside_requests_are_told(read: Any, kit: Any) -> None:
 
 
 def test_kinds_of_rows_are_shown_without_credentials_and_without_end(read: Any, kit: Any) -> None:
-    row = objects("langsmith/runs.jsonl")[0]
+    row = objects("langsmith/runs.jsonl")[1]
     rows = [row] + [{**row, "id": f"r{n}", "run_type": f"kind {n}"} for n in range(200)]
     rows += [{**row, "id": "s", "run_type": f"Bearer {TOKEN}"}]
     file = read(lines(rows))
