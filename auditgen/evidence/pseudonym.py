@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import os
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -36,7 +37,12 @@ def pseudonym(value: str) -> str:
     key = read_key()
     if key is None:
         raise NoKey(KEY_VARIABLE)
-    return hmac.new(key, value.encode("utf-8", "surrogatepass"), hashlib.sha256).hexdigest()[:PSEUDONYM_CHARS]
+    return _made(key, value)
+
+
+@lru_cache(1 << 16)
+def _made(key: bytes, value: str) -> str:
+    return hmac.digest(key, value.encode("utf-8", "surrogatepass"), "sha256").hex()[:PSEUDONYM_CHARS]
 
 
 def key_id(mapping: RecordMap | None) -> str:

@@ -41,7 +41,7 @@ class AlertmanagerSource:
     """Alertmanager, Grafana alerting, and CloudEvents (structured JSON) that carry their alerts."""
 
     name: ClassVar[str] = "alertmanager"
-    version: ClassVar[str] = "1"
+    version: ClassVar[str] = "2"
 
     def recognise(self, probe: Probe) -> Recognition | None:
         """By the keys of the first record."""

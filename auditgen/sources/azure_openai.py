@@ -43,7 +43,7 @@ class AzureOpenAiSource:
     """What Azure's models and filters answered, as an application or a gateway wrote it down."""
 
     name: ClassVar[str] = "azure-openai"
-    version: ClassVar[str] = "1"
+    version: ClassVar[str] = "2"
 
     def recognise(self, probe: Probe) -> Recognition | None:
         """By filter annotations in a reply, Azure's error, the gateway table's columns."""

@@ -54,7 +54,7 @@ class BedrockSource:
     """Logs of Amazon Bedrock."""
 
     name: ClassVar[str] = "bedrock"
-    version: ClassVar[str] = "1"
+    version: ClassVar[str] = "2"
 
     def recognise(self, probe: Probe) -> Recognition | None:
         """By the schema type, also inside CloudWatch's envelope, or by a guardrail's assessments."""

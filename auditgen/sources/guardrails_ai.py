@@ -42,7 +42,7 @@ class GuardrailsAiSource:
     """Guardrails AI: `ValidationOutcome` and `ValidatorLogs` as JSON or JSON lines."""
 
     name: ClassVar[str] = "guardrails-ai"
-    version: ClassVar[str] = "1"
+    version: ClassVar[str] = "2"
 
     def recognise(self, probe: Probe) -> Recognition | None:
         """By the keys of the first record, in either spelling."""

@@ -34,7 +34,7 @@ class HeliconeSource:
     """Requests that Helicone's proxy or logger saw."""
 
     name: ClassVar[str] = "helicone"
-    version: ClassVar[str] = "1"
+    version: ClassVar[str] = "2"
 
     def recognise(self, probe: Probe) -> Recognition | None:
         """By a request's time and status; or the checkpoint that an unfinished export leaves."""

@@ -45,7 +45,7 @@ class IncidentsSource:
     """Incident registers as CSV or XLSX, and the AI Incident Database as CSV or JSON."""
 
     name: ClassVar[str] = "incidents"
-    version: ClassVar[str] = "1"
+    version: ClassVar[str] = "2"
 
     def recognise(self, probe: Probe) -> Claim | None:
         """By the names of the columns."""

@@ -50,7 +50,7 @@ class LangfuseSource:
     """Langfuse's exports to blob storage."""
 
     name: ClassVar[str] = "langfuse"
-    version: ClassVar[str] = "1"
+    version: ClassVar[str] = "2"
 
     def recognise(self, probe: Probe) -> Recognition | None:
         """By the columns of observations or scores, or by a manifest that lists such files."""

@@ -39,7 +39,7 @@ class LangSmithSource:
     """Exports of LangSmith's runs."""
 
     name: ClassVar[str] = "langsmith"
-    version: ClassVar[str] = "1"
+    version: ClassVar[str] = "2"
 
     def recognise(self, probe: Probe) -> Recognition | None:
         """By a run's type and its place in the trace, or by feedback about a run."""

@@ -42,7 +42,7 @@ class LiteLlmSource:
     """Exports of the LiteLLM proxy and library."""
 
     name: ClassVar[str] = "litellm"
-    version: ClassVar[str] = "1"
+    version: ClassVar[str] = "2"
 
     def recognise(self, probe: Probe) -> Recognition | None:
         """By the names of the first record's fields or of the table's columns."""

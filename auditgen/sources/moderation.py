@@ -35,7 +35,7 @@ class ModerationSource:
     """Logged results of OpenAI's moderation."""
 
     name: ClassVar[str] = "openai-moderation"
-    version: ClassVar[str] = "1"
+    version: ClassVar[str] = "2"
 
     def recognise(self, probe: Probe) -> Recognition | None:
         """By a result with `flagged` and `category_scores`, or a reply with `moderation`."""

@@ -31,7 +31,7 @@ class NannymlSource:
     """NannyML: `to_df(multilevel=False)` as CSV."""
 
     name: ClassVar[str] = "nannyml"
-    version: ClassVar[str] = "1"
+    version: ClassVar[str] = "2"
 
     def recognise(self, probe: Probe) -> Recognition | None:
         """By the columns that describe a chunk."""

@@ -53,7 +53,7 @@ class NemoSource:
     """NeMo Guardrails: `GenerationResponse` as JSON, JSON lines, and FileSystem traces 2.0."""
 
     name: ClassVar[str] = "nemo-guardrails"
-    version: ClassVar[str] = "1"
+    version: ClassVar[str] = "2"
 
     def recognise(self, probe: Probe) -> Recognition | None:
         """By the keys of the first record."""

@@ -42,7 +42,7 @@ class OcsfSource:
     """OCSF events as JSON, a JSON array, or JSON lines."""
 
     name: ClassVar[str] = "ocsf"
-    version: ClassVar[str] = "1"
+    version: ClassVar[str] = "2"
 
     def recognise(self, probe: Probe) -> Recognition | None:
         """By the class and the metadata of the first event."""

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, ClassVar
 from auditgen.sources.interface import Context, Item, Probe, Recognition
 from auditgen.sources.jsontext import as_text
 from auditgen.sources.otlp_calls import call_of
-from auditgen.sources.otlp_files import Export, form_of, holds_any, known_form
+from auditgen.sources.otlp_files import Export, form_of, holds_any, known_form, stamps_of
 from auditgen.sources.otlp_joins import Known, Notes
 from auditgen.sources.otlp_metrics import points_of
 from auditgen.sources.otlp_names import DETAILS_EVENT, NEEDLES, REQUEST
@@ -38,7 +38,7 @@ class OpenTelemetrySource:
     """OTLP traces, logs and metrics (1.x) with GenAI or OpenInference names, and the SDK's console spans."""
 
     name: ClassVar[str] = "opentelemetry"
-    version: ClassVar[str] = "1"
+    version: ClassVar[str] = "2"
 
     def recognise(self, probe: Probe) -> Recognition | None:
         """By the outermost keys, by the keys of a printed span, or by the first fields of the protobuf."""
@@ -71,9 +71,9 @@ class OpenTelemetrySource:
         requests = Requests(context, self.name, "OpenTelemetry")
         others = tuple(context.companions)
         if "traces" in form.signals:
-            requests.beside = _notes(others, _stamps(others)) if others else requests.beside
+            requests.beside = _notes(others, stamps_of(others)) if others else requests.beside
         elif others:
-            requests.known = _known(others, _stamps(others))
+            requests.known = _known(others, stamps_of(others))
         if _may_refer(path, form):
             requests.gather(Export(path, form).records())
         yield from _read(path, form, requests)
@@ -125,14 +125,6 @@ def _may_refer(path: Path, form: Form) -> bool:
     """Whether any record of the file may be about another one, so that it must be read twice."""
     is_plain = form.kind in {"json", "console"} or (form.kind == "protobuf" and form.signals == {"traces"})
     return not is_plain or holds_any(path, NEEDLES, _ESCAPED.search)
-
-
-def _stamps(paths: tuple[Path, ...]) -> tuple[tuple[int, int], ...]:
-    out = []
-    for path in paths:
-        status = path.stat()
-        out.append((status.st_size, status.st_mtime_ns))
-    return tuple(out)
 
 
 @lru_cache(maxsize=1)

@@ -108,6 +108,12 @@ def _known(path: Path, size: int, changed: int, inode: int) -> Form | None:
     return form_of(Probe(path))
 
 
+def stamps_of(paths: tuple[Path, ...]) -> tuple[tuple[int, int], ...]:
+    """Size and time of change of files, by which what is remembered of them is known to be of these."""
+    found = [path.stat() for path in paths]
+    return tuple((status.st_size, status.st_mtime_ns) for status in found)
+
+
 class Export:
     """One pass over the records of a file. Damage ends it and is remembered; nothing is raised."""
 
@@ -324,4 +330,4 @@ def holds_any(path: Path, needles: tuple[bytes, ...], is_hidden: Callable[[bytes
     return False
 
 
-__all__ = ["Export", "Form", "LogRecord", "Metric", "Span", "form_of", "holds_any", "known_form"]
+__all__ = ["Export", "Form", "LogRecord", "Metric", "Span", "form_of", "holds_any", "known_form", "stamps_of"]

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 MAX_DEPTH = 32
 """Of values in values; what is nested deeper is left out."""
-MAX_EVENTS = 2000
 _TEXT = frozenset((str,))
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _HEX = re.compile(r"(?:0x)?([0-9a-fA-F]{16}|[0-9a-fA-F]{32})")
@@ -236,7 +235,7 @@ def span_of(item: dict[str, Any], origin: Origin, locator: str) -> Span:
         attributes_of(item.get("attributes")),
         [
             Event(_text(as_dict(event).get("name")), attributes_of(as_dict(event).get("attributes")))
-            for event in events[:MAX_EVENTS]
+            for event in events
         ]
         if type(events) is list
         else [],
@@ -310,7 +309,7 @@ def console_span(value: dict[str, Any], locator: str) -> Span:
         as_dict(value.get("attributes")),
         [
             Event(_text(as_dict(event).get("name")), as_dict(as_dict(event).get("attributes")))
-            for event in as_list(value.get("events"))[:MAX_EVENTS]
+            for event in as_list(value.get("events"))
         ],
     )
 

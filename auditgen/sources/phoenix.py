@@ -20,11 +20,11 @@ from auditgen.sources.fields import parse_time
 from auditgen.sources.interface import Context, Item, Probe, Recognition
 from auditgen.sources.jsontext import as_dict, as_list, as_text
 from auditgen.sources.otlp_calls import call_of
+from auditgen.sources.otlp_files import stamps_of
 from auditgen.sources.otlp_joins import SCORE, Known, Notes, score_bodies
 from auditgen.sources.otlp_names import REQUEST
 from auditgen.sources.otlp_requests import Requests, kept_of, scores_of
 from auditgen.sources.otlp_spans import (
-    MAX_EVENTS,
     STATUS,
     Event,
     Origin,
@@ -54,7 +54,7 @@ class PhoenixSource:
     """Phoenix's spans and annotations: JSON lines, a JSON array, REST pages, Parquet, CSV."""
 
     name: ClassVar[str] = "phoenix"
-    version: ClassVar[str] = "1"
+    version: ClassVar[str] = "2"
 
     def recognise(self, probe: Probe) -> Recognition | None:
         """By the columns of spans or of annotations."""
@@ -76,7 +76,7 @@ class PhoenixSource:
             yield from _read_annotations(path, context, requests)
             return
         others = tuple(context.companions)
-        requests.beside = _notes(others, _stamps(others)) if others else requests.beside
+        requests.beside = _notes(others, stamps_of(others)) if others else requests.beside
         requests.gather(_Pages(path).spans(requests.notes))
         pages = _Pages(path)
         for span in requests.log.screened_by(pages.spans(), kept_of):
@@ -96,7 +96,7 @@ def _read_annotations(path: Path, context: Context, requests: Requests) -> Itera
         requests.notes.add(SCORE, bodies, span=clean_id(row.get("span_id")))
     if context.companions:
         others = tuple(context.companions)
-        requests.known = _known(others, _stamps(others))
+        requests.known = _known(others, stamps_of(others))
     yield from rows.anomalies()
     yield from requests.closing("companion")
 
@@ -192,7 +192,7 @@ def span_of_row(row: dict[str, Any], locator: str) -> Span:
         attributes,
         [
             Event(as_text(as_dict(event).get("name")), as_dict(as_dict(event).get("attributes")))
-            for event in as_list(_plain(row.get("events")))[:MAX_EVENTS]
+            for event in as_list(_plain(row.get("events")))
         ],
         is_zoned,
     )
@@ -264,10 +264,6 @@ def _known_kind(path: Path) -> str:
 def _remembered(path: Path, size: int, changed: int, inode: int) -> str:
     del size, changed, inode
     return _kind(Probe(path))[0]
-
-
-def _stamps(paths: tuple[Path, ...]) -> tuple[tuple[int, int], ...]:
-    return tuple((path.stat().st_size, path.stat().st_mtime_ns) for path in paths)
 
 
 @lru_cache(maxsize=1)

@@ -36,7 +36,7 @@ class PrometheusSource:
     """Prometheus' files and answers, and those of the many tools that speak like it."""
 
     name: ClassVar[str] = "prometheus"
-    version: ClassVar[str] = "1"
+    version: ClassVar[str] = "2"
 
     def recognise(self, probe: Probe) -> Recognition | None:
         """By `# TYPE` or `# HELP` and a sample, or by the envelope of the API's answers."""

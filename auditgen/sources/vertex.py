@@ -57,7 +57,7 @@ class VertexSource:
     """Logs of Gemini on Vertex AI."""
 
     name: ClassVar[str] = "vertex-ai"
-    version: ClassVar[str] = "1"
+    version: ClassVar[str] = "2"
 
     def recognise(self, probe: Probe) -> Recognition | None:
         """By the columns of the logging table, or by a reply with candidates."""

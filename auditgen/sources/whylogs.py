@@ -42,7 +42,7 @@ class WhylogsSource:
     """whylogs 1: a profile that was written locally, or its view as CSV."""
 
     name: ClassVar[str] = "whylogs"
-    version: ClassVar[str] = "1"
+    version: ClassVar[str] = "2"
 
     def recognise(self, probe: Probe) -> Recognition | None:
         """By the magic number, or by the columns of a view."""

@@ -227,7 +227,7 @@ def test_a_block_behind_a_thousand_guardrails_counts(read: Any, kit: Any) -> Non
     assert only(kit, file)["outcome"] == "guardrail_error"
 
 
-def test_a_status_nobody_knows_decides_nothing(read: Any, kit: Any) -> None:
+def test_a_strange_status_decides_nothing_of_a_cut_answer(read: Any, kit: Any) -> None:
     cut = {"choices": [{"finish_reason": "length", "message": {"content": "y"}}]}
     file = read(lines(payload(response=cut), payload(id="c-2", status="partial", response=cut)))
     assert file.reading.outcomes == {"truncated": 1, "unscored": 1}

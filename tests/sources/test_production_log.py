@@ -256,7 +256,7 @@ def test_a_batch_is_searched_as_each_record_is(few: int, monkeypatch: pytest.Mon
 @given(st.lists(st.text(alphabet="Bbearer sk-pAKIghpo_xeyJ.authorization\"'\\:1Z9", max_size=60), max_size=300))
 def test_the_automaton_misses_nothing_that_a_needle_finds(texts: list[str]) -> None:
     search = credentials.Search()
-    search._count = credentials.FEW_RECORDS  # noqa: SLF001 - as in a large file
+    search._count = credentials.FEW_RECORDS
     assert [t for _, t in search.over(texts, lambda text: text)] == [credentials.tokens_of(text) for text in texts]
 
 
