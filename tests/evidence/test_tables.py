@@ -51,7 +51,7 @@ def test_the_gateway_of_the_sample_quarter(quarter: Path, kit: Any) -> None:
             },
         },
     }
-    files = [kit.read(path, mapping) for path in sorted(quarter.glob("gateway/*"))]
+    files = [kit.read(path, mapping) for path in sorted(quarter.glob("gateway/gateway-*"))]
     formats = [file.reading.format for file in files]
     assert formats == ["table.csv", "table.jsonl+gzip", "table.parquet"]
     assert [file.reading.counts.observations for file in files] == [19487, 18397, 18921]

@@ -556,7 +556,7 @@ def test_a_wrong_column_is_shown_in_the_mapping(report: Callable[..., Refused]) 
     assert f"audit.yaml:{line}:{column}" in found.said
     assert "`resutl` is no column of `evidence/gateway.csv`" in found.said
     assert "did you mean `result`?" in found.said
-    assert "1 fault in mappings or labels; nothing was written" in found.said
+    assert "1 fault in mappings, labels or counters; nothing was written" in found.said
 
 
 def test_a_key_of_another_certificate(report: Callable[..., Refused], folder: Path) -> None:

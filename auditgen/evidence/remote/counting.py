@@ -139,10 +139,12 @@ def _repeated(
     Of rows that are equal in time and in all that is judged, the one that is no copy is chosen by content.
     """
     start, end = (_micros_of_day(day) for day in period)
-    dated = rows.filter((rows["at"] >= start) & (rows["at"] < end + DAY) & rows.record.notnull())
-    stages = source.stages(dated, "repeated")
-    dated = stages.take(dated)
-    twice = dated.group_by("record").aggregate(times=dated.count())
+    inside = (rows["at"] >= start) & (rows["at"] < end + DAY) & rows.record.notnull()
+    # summed and not filtered: engines push a filter down to the table and read each time many times over
+    counts = inside.fill_null(False).ifelse(1, 0).cast("int64")
+    stages = source.stages(rows, "repeated")
+    dated = stages.take(rows.mutate(inside=counts))
+    twice = dated.group_by("record").aggregate(times=dated.inside.sum().cast("int64"))
     twice = stages.take(twice.filter(twice.times > 1).select(shared="record"))
     found = connection.rows("ids that occur more than once", twice.aggregate(n=twice.count()))
     if not found or not found[0]["n"]:
@@ -155,8 +157,9 @@ def _repeated(
     shared = stages.take(
         shared.mutate(**{n: unmarked(n, shared[n]) for n in _MARKED if n in shared.columns})
     )
-    content = [name for name in shared.columns if name not in {"day", "hour"}]
-    alike = stages.take(shared.group_by([*content, "day", "hour"]).aggregate(m=shared.count()))
+    content = [name for name in shared.columns if name not in {"day", "hour", "inside"}]
+    alike = shared.group_by([*content, "day", "hour"]).aggregate(m=shared.inside.sum().cast("int64"))
+    alike = stages.take(alike.filter(alike.m > 0))
     own = ["record"]
     judged = [*own, *(n for n in JUDGED if n not in fixed)]
     group = [*own, *(n for n in LOGGED if n not in fixed)]
