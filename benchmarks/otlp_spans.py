@@ -89,7 +89,8 @@ from pathlib import Path
 from auditgen.evidence.model import Observation
 from auditgen.sources.interface import Context
 from auditgen.sources.otlp import OpenTelemetrySource
-items = OpenTelemetrySource().read(Path(sys.argv[1]), Context())
+from auditgen.sources.reading import rarely_collected
+items = rarely_collected(OpenTelemetrySource().read(Path(sys.argv[1]), Context()))
 assert sum(isinstance(item, Observation) for item in items)
 """,
     "reader_and_store": """

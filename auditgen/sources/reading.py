@@ -255,7 +255,7 @@ def _read_records(
     before = _stamp(path)
     try:
         try:
-            for item in _rarely_collected(items()):
+            for item in rarely_collected(items()):
                 match item:
                     case Observation():
                         detected, judged = _labels_of(item, context.labels)
@@ -322,7 +322,7 @@ def _repeat_anomalies(repeats: Repeats) -> Iterator[Anomaly]:
         yield Anomaly("samples-contradict", message, repeats.contradicting)
 
 
-def _rarely_collected(items: Iterable[Item]) -> Iterator[Item]:
+def rarely_collected(items: Iterable[Item]) -> Iterator[Item]:
     """The items, while cycles of garbage are looked for less often than in a program that makes them.
 
     Records are trees of thousands of small objects; to walk through all that are alive again and again takes
