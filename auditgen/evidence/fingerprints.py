@@ -103,6 +103,6 @@ class Fingerprints:
             descriptor, name = tempfile.mkstemp(dir=self._path.parent, prefix=".fingerprints-")
             with os.fdopen(descriptor, "wb") as stream:
                 stream.write(orjson.dumps(self._known))
-            os.replace(name, self._path)
+            os.rename(name, self._path)
         except OSError:
             pass

@@ -11,7 +11,7 @@ from itertools import chain, combinations
 from typing import TYPE_CHECKING, Any
 
 from auditgen.canonical import sha256_file
-from auditgen.diagnostics import shown_name, shown_value
+from auditgen.diagnostics import shown_name
 from auditgen.errors import AuditgenError
 from auditgen.evidence.columnar import count_rows
 from auditgen.evidence.copying import COPY_VERSION, copy_key, copy_table, table_of_copy
@@ -199,7 +199,7 @@ def _companions(
         chosen = [p for p in wanted(path, available) if p in known and _not_readable(p) is None]
         return {p: sha256_file(p) for p in chosen}
     except Exception as error:  # a foreign reader must not stop the others
-        message = f"the reader failed: {type(error).__name__}: {shown_value(str(error))}"
+        message = f"the reader failed: {type(error).__name__}"
         return Anomaly("reader-failed", message, blocks=True)
 
 
@@ -272,7 +272,7 @@ def _read_records(
         except (AuditgenError, MemoryError):
             raise
         except Exception as error:
-            message = f"the reader failed: {type(error).__name__}: {shown_value(str(error))}"
+            message = f"the reader failed: {type(error).__name__}"
             anomalies.append(Anomaly("reader-failed", message, blocks=True))
         if _stamp(path) != before:
             message = "the file changed while it was read: its digest is not that of these records"

@@ -143,7 +143,7 @@ def test_a_reader_that_crashes_is_a_finding_and_blocks(
 
     registry(monkeypatch, Plugin("theirs", "their-package", "2.0", Crashing))
     made = judged(write_project(tmp_path, audit(), {"evidence/lab.x": b"THEIRS"}))
-    assert findings(made)["reader-failed"].endswith("RuntimeError: lost at evidence/lab.x")
+    assert findings(made)["reader-failed"].endswith("the reader failed: RuntimeError")
     assert verdicts(made) == {"C1": "insufficient_evidence"}
 
 
