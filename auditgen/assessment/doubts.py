@@ -370,6 +370,9 @@ def _ledger_doubts(register: Register, users: Mapping[str, tuple[str, ...]]) -> 
     for kept in register.ledgers:
         of: dict[str, Any] = {"source_id": kept.source_id, "principles": users.get(kept.source_id, ())}
         for check in kept.counters:
+            if check.left_out:
+                detail = f"{check.title}: {check.left_out:,} of its rows could not be read and were not compared"
+                yield _finding("counter-disagrees", detail, count=check.left_out, **of)
             if not check.windows:
                 detail = f"{check.title}: no window of it lies in the period, so nothing was compared"
                 yield _finding("counter-disagrees", detail, **of)

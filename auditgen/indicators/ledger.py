@@ -101,6 +101,8 @@ class CounterCheck:
     worst: tuple[tuple[datetime, int, int], ...]
     """Start, expected and seen of the windows that differ most."""
     tolerance: float = 0.0
+    left_out: int = 0
+    """Rows of the counter whose time or number could not be read: nothing is compared with them."""
 
     @property
     def agrees(self) -> bool:

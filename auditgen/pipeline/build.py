@@ -156,6 +156,8 @@ def _checked(
             for counter in counters
             if counter.block.of == ledger.source_id
         )
+        unread = {counter.block.id: counter.left_out for counter in counters}
+        checks = tuple(replace(check, left_out=unread[check.id]) for check in checks)
         out.append(replace(ledger, counters=checks))
     return tuple(out)
 

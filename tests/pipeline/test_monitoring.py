@@ -208,8 +208,10 @@ class TestCounters:
         outside = [{"hour": "2026-08-31T23:00:00Z", "requests": "9"}, {"hour": "2026-10-01T00:00:00Z", "requests": "9"}]
         odd = [{"hour": "2026-09-02T00:30:00Z", "requests": "9"}, {"hour": "2026-09-02", "requests": "9"}]
         files = {LOG: csv_text(rows()), "evidence/lb.csv": csv_text([*hours(), *outside, *odd])}
-        [check] = ledger(judge(files, project(counters=[counter()]))).counters
-        assert (check.windows, check.agrees) == (720, True)
+        made = judge(files, project(counters=[counter()]))
+        [check] = ledger(made).counters
+        assert (check.windows, check.agrees, check.left_out) == (720, True, 1)
+        assert "1 of its rows could not be read" in findings(made)["counter-disagrees"]
         files["evidence/lb.csv"] = csv_text(outside)
         made = judge(files, project(counters=[counter()]))
         assert "nothing was compared" in findings(made)["counter-disagrees"]
