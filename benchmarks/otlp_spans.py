@@ -104,8 +104,8 @@ lines = (f"read_json(?, columns = {{resourceSpans: '{kind}'}}, format = 'newline
 engine.execute(
     f"CREATE TABLE spans AS SELECT spanId, startTimeUnixNano, {columns} FROM (SELECT s.spanId,"
     f" s.startTimeUnixNano, map_from_entries([{pairs} for a in s.attributes]) AS m"
-    " FROM (SELECT unnest(p.spans) AS s FROM (SELECT unnest(r.scopeSpans) AS p FROM (SELECT unnest(resourceSpans) AS r"
-    f" FROM {lines}))))", [sys.argv[1]])
+    " FROM (SELECT unnest(p.spans) AS s FROM (SELECT unnest(r.scopeSpans) AS p FROM"
+    f" (SELECT unnest(resourceSpans) AS r FROM {lines}))))", [sys.argv[1]])
 assert engine.execute("SELECT count(a0) FROM spans").fetchone()[0]
 """,
     "reader": """
