@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, assert_never
 from auditgen.assessment.model import CriterionResult, Verdict
 from auditgen.canonical import digest_of
 from auditgen.indicators import Quantity, Unmeasured
-from auditgen.indicators.intervals import clopper_pearson, newcombe, wilson
+from auditgen.indicators.inference.differences import newcombe
+from auditgen.indicators.inference.proportions import clopper_pearson, wilson
 from auditgen.project import criterion_declaration
 
 if TYPE_CHECKING:

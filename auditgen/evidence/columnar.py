@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from auditgen.evidence.mapping import GUARDED, NUMBER
 from auditgen.evidence.model import Basis, Outcome, Watch
 from auditgen.evidence.pseudonym import SQL_FUNCTION
+from auditgen.evidence.secret_forms import without
 from auditgen.evidence.tables import (
     PART,
     ROW,
@@ -19,6 +20,7 @@ from auditgen.evidence.tables import (
     connect,
     numbered_lines,
     reject_table,
+    said,
     sql_file,
     sql_name,
     sql_text,
@@ -144,8 +146,7 @@ def count_rows(connection: duckdb.DuckDBPyConnection, table: Table) -> int:
     try:
         row = connection.execute(f"SELECT count(*) FROM ({Columns(table).relation()})").fetchone()
     except duckdb.Error as error:
-        message = f"the engine cannot read it: {str(error).splitlines()[0][:200]}"
-        raise TableFault(message) from error
+        raise TableFault(said(error)) from error
     return int(row[0]) if row else 0
 
 
@@ -175,7 +176,7 @@ def undated_values(
         f"SELECT DISTINCT {text} FROM ({reader.relation()})"
         f" WHERE {text} IS NOT NULL AND {time_sql} IS NULL ORDER BY 1 LIMIT 3"
     )
-    return tuple(str(found)[:60] for (found,) in connection.execute(query).fetchall())
+    return tuple(without(str(found))[:60] for (found,) in connection.execute(query).fetchall())
 
 
 def rejected_lines(
@@ -218,7 +219,7 @@ def unmapped_values(
             f" WHERE {raw} IS NOT NULL AND {known} GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT 20"
         ).fetchall()
         if found:
-            out[field] = tuple((str(value)[:200], int(count)) for value, count in found)
+            out[field] = tuple((without(str(value))[:200], int(count)) for value, count in found)
     return out
 
 

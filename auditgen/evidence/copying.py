@@ -27,6 +27,7 @@ from auditgen.evidence.tables import (
     check_text,
     connect,
     pointers,
+    said,
     sql_file,
     sql_name,
     sql_text,
@@ -74,8 +75,7 @@ def copy_table(table: Table, mapping: RecordMap, out: Path, lines: int) -> dict[
         _copy(connection, table, mapping, Columns(table), Columns(table).relation(), out)
         rejected, shown = rejected_lines(connection, table)
     except duckdb.Error as error:
-        message = f"the engine cannot read it: {(str(error).splitlines() or [''])[0][:200]}"
-        raise TableFault(message) from error
+        raise TableFault(said(error)) from error
     except (RuntimeError, UnicodeError) as error:  # a file name that is no Unicode text
         message = f"the engine cannot take it: {str(error)[:100]}; is its name plain text?"
         raise TableFault(message) from error

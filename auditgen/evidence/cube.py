@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from auditgen.evidence.columnar import UNKNOWN_WORD, WORDS
-from auditgen.evidence.model import Outcome, Watch
+from auditgen.evidence.model import LATE_AFTER, Outcome, Watch
 from auditgen.evidence.tables import sql_file, sql_text
 
 if TYPE_CHECKING:
@@ -22,11 +22,11 @@ if TYPE_CHECKING:
 
     import duckdb
 
-CUBE_VERSION = "2"
+CUBE_VERSION = "3"
 MAX_MODELS = 50
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-LATE = "INTERVAL 1 DAY"
-"""A row that the log got later than this after it happened is a late one."""
+LATE = f"INTERVAL {LATE_AFTER // timedelta(microseconds=1)} MICROSECOND"
+"""`LATE_AFTER` for the engine."""
 DIMENSIONS = (
     "model", "outcome", "basis", "expected", "watch", "watch_basis", "cohort", "category", "strategy",
     "language", "guardrail_verdict", "guardrail_action", "endpoint", "transport", "sampling_rate",

@@ -136,7 +136,7 @@ def _count_copies(
             connection.execute(f"CREATE TEMP TABLE copies_{number} AS {cube_of(copies)}")
             continue
         relation = (
-            f"SELECT * FROM ({logged[number].rows}) AS logged WHERE EXISTS (SELECT 1 FROM repeats AS r"
+            f"SELECT * FROM ({logged[number].shown_rows}) AS logged WHERE EXISTS (SELECT 1 FROM repeats AS r"
             f" WHERE r.number = {number} AND r.part = logged.part AND r.row = logged.row AND is_copy)"
         )
         connection.execute(f"CREATE TEMP TABLE copies_{number} AS {cube_sql(relation)}")
@@ -290,7 +290,7 @@ def _rows_sql(number: int, group: Logged, period: Period, *, is_checked: bool) -
             f" AND NOT EXISTS (SELECT 1 FROM repeats AS r WHERE r.number = {number}"
             " AND r.part = part.part AND r.row = part.row AND r.is_copy)"
         )
-    return f"SELECT {_columns(constants)} FROM ({group.rows}) AS part WHERE {condition}"
+    return f"SELECT {_columns(constants)} FROM ({group.shown_rows}) AS part WHERE {condition}"
 
 
 def _columns(constants: Mapping[str, str]) -> str:

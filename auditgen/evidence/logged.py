@@ -7,15 +7,24 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from auditgen.evidence.columnar import (
+    WORDS,
     canonical_sql,
     fixed_columns,
     stored_rows_sql,
     undated_values,
     unmapped_values,
 )
-from auditgen.evidence.cube import unknown_words, write_cube
+from auditgen.evidence.cube import CELL, unknown_words, write_cube
+from auditgen.evidence.exposure import (
+    clear_cube,
+    exposed_rows,
+    exposed_texts,
+    exposed_words,
+    hidden_fields,
+    shown_sql,
+)
 from auditgen.evidence.repeats import LOGGED, Repeats, counted, row_repeats_sql
-from auditgen.evidence.tables import TableFault, connect, sql_text
+from auditgen.evidence.tables import TableFault, connect, said, sql_file, sql_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -47,6 +56,8 @@ class Logged:
     """Of a table that was counted on another engine, and has no rows here: what repeats in the period."""
     copies: Path | None = None
     """And the cube of what is left out as copies."""
+    exposed: tuple[str, ...] = ()
+    """Canonical columns in which credentials were found: they are shown without."""
 
     @property
     def is_elsewhere(self) -> bool:
@@ -62,6 +73,11 @@ class Logged:
     def rows(self) -> str:
         """A relation with the canonical columns of all its rows."""
         return self._rows(mark=False)
+
+    @property
+    def shown_rows(self) -> str:
+        """The same without credentials: what may be shown, where `rows` tells records apart."""
+        return shown_sql(self.rows, self.exposed)
 
     @property
     def fixed(self) -> Mapping[str, str]:
@@ -83,8 +99,8 @@ class Logged:
 def count_into(group: Logged, out: Path) -> dict[str, Any]:
     """Write the group's cube, and say what a re-run must know. Raises TableFault.
 
-    `open`: by file number, the values and times that the mapping left open; `unique`: whether every row
-    with an id has one of its own.
+    `open`: by file number, the values and times that the mapping left open, and how many cells hold a
+    credential; `unique`: whether every row with an id has one of its own; `exposed`: columns with any.
     """
     import duckdb
 
@@ -92,6 +108,7 @@ def count_into(group: Logged, out: Path) -> dict[str, Any]:
     left_open: dict[str, Any] = {}
     try:
         write_cube(connection, group.marked_rows, out, group.fixed)
+        exposed = _find_exposed(connection, group, out)
         is_unique = not (group.has_ids and has_repeats(connection, group))
         if group.mapping is not None and group.tables:
             for part, (fields, has_undated) in unknown_words(connection, out).items():
@@ -100,13 +117,38 @@ def count_into(group: Logged, out: Path) -> dict[str, Any]:
                 undated = undated_values(connection, table, group.mapping) if has_undated else ()
                 if found or undated:
                     left_open[str(part)] = {"unmapped": found, "undated": undated}
+                asked = {*found, *(("time",) if undated else ())}
+                cells = exposed_texts(connection, table, group.mapping, asked) if asked else 0
+                if cells:
+                    left_open[str(part)]["exposed"] = cells
+        for by_part in exposed.values():
+            for part, number in by_part.items():
+                known = left_open.setdefault(str(part), {})
+                known["exposed"] = known.get("exposed", 0) + number
     except duckdb.Error as error:
-        message = f"the engine cannot read it: {(str(error).splitlines() or [''])[0][:200]}"
-        raise TableFault(message) from error
+        raise TableFault(said(error)) from error
     except (RuntimeError, UnicodeError) as error:  # a file name that is no Unicode text
         message = f"the engine cannot take it: {str(error)[:100]}; is its name plain text?"
         raise TableFault(message) from error
-    return {"open": left_open, "unique": is_unique}
+    return {"open": left_open, "unique": is_unique, "exposed": hidden_fields(exposed)}
+
+
+def _find_exposed(
+    connection: duckdb.DuckDBPyConnection, group: Logged, cube: Path
+) -> dict[str, dict[int, int]]:
+    """Columns of tables with credentials, by file; they are taken out of the cube. Raises duckdb.Error."""
+    if group.mapping is None or not group.tables:
+        return {}  # records were looked through by their reader
+    relation = f"SELECT * FROM read_parquet({sql_file(cube)}, hive_partitioning = false)"
+    words = [name for name in (*WORDS, "model", "prompt_key") if name not in group.fixed]
+    exposed = exposed_words(connection, f"{relation} WHERE level = {CELL}", words)
+    if exposed:
+        clear_cube(connection, cube, relation, exposed)
+    record = group.mapping.record
+    if record is not None and record.is_ is None and not record.pseudonym:
+        found = exposed_rows(connection, group.rows, "record")
+        exposed |= {"record": found} if found else {}
+    return exposed
 
 
 def note_repeats(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 
@@ -56,6 +56,15 @@ GUARDRAIL_ACTIONS = ("pass", "block", "modify", "escalate")
 TRANSPORT = ("served", "blocked", "failed")
 """What the transport says by itself, whatever a guardrail's record says: by status code, finish reason or
 error class. Where the two disagree, one of them does not tell all blocks."""
+
+
+LATE_AFTER = timedelta(days=1)
+"""What the log got later than this after it happened came late: a table's row, a request, an event alike."""
+
+
+def is_late(happened: datetime | None, received: datetime | None) -> bool:
+    """Whether a record came late; one whose times are not both known did not."""
+    return happened is not None and received is not None and received - happened > LATE_AFTER
 
 
 NO_STRATEGY = "none"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from auditgen.evidence.tables import ROW, Columns, Table, TableFault, connect
+from auditgen.evidence.tables import ROW, Columns, Table, TableFault, connect, said
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,6 +31,5 @@ def sample_texts(table: Table, fields: Sequence[str], limit: int) -> list[list[s
             for texts, column in zip(out, batch.columns, strict=False):
                 texts.extend(column.to_pylist())
     except (duckdb.Error, pa.ArrowException, RuntimeError, UnicodeError) as error:
-        message = f"the engine cannot read it: {(str(error).splitlines() or [''])[0][:200]}"
-        raise TableFault(message) from error
+        raise TableFault(said(error)) from error
     return out

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from auditgen.evidence.columnar import clock_sql
-from auditgen.evidence.tables import Columns, TableFault, connect, sql_file, sql_text
+from auditgen.evidence.tables import Columns, TableFault, connect, said, sql_file, sql_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -34,8 +34,7 @@ def table_series(
     try:
         return connect().execute(query).fetchall()
     except (duckdb.Error, RuntimeError, UnicodeError) as error:
-        message = f"the engine cannot read it: {(str(error).splitlines() or [''])[0][:200]}"
-        raise TableFault(message) from error
+        raise TableFault(said(error)) from error
 
 
 def point_series(

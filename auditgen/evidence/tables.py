@@ -21,8 +21,10 @@ from urllib.parse import unquote
 
 from auditgen.canonical import sha256_bytes
 from auditgen.errors import AuditgenError
+from auditgen.evidence import exposure
 from auditgen.evidence.packed import DAMAGED, open_packed
 from auditgen.evidence.pseudonym import SQL_FUNCTION, pseudonym, read_key
+from auditgen.evidence.secret_forms import without
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -43,6 +45,11 @@ ROW, PART = "auditgen_row", "auditgen_part"
 
 class TableFault(AuditgenError):
     """The file is no table of its format, or the engine cannot read it."""
+
+
+def said(error: Exception) -> str:
+    """What the engine says of a table, in one line; it may quote the table."""
+    return f"the engine cannot read it: {without((str(error).splitlines() or [''])[0])[:200]}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +82,8 @@ class Table:
 def connect(*, makes_pseudonyms: bool = True) -> duckdb.DuckDBPyConnection:
     """An engine that fetches nothing, keeps to `MEMORY` and spills the rest to disk; times in UTC.
 
-    Where a key is set it can make pseudonyms, unless somebody else's queries run in it.
+    It can take credentials out of texts, and make pseudonyms where a key is set, unless somebody else's
+    queries run in it.
     """
     import duckdb
 
@@ -93,7 +101,10 @@ def connect(*, makes_pseudonyms: bool = True) -> duckdb.DuckDBPyConnection:
     connection.execute("SET enable_progress_bar = false")  # it would be printed among our results
     connection.execute("SET TimeZone = 'UTC'")
     connection.execute("SET preserve_insertion_order = true")
-    if makes_pseudonyms and read_key() is not None:
+    if not makes_pseudonyms:
+        return connection
+    exposure.register(connection)
+    if read_key() is not None:
         register: Any = connection.create_function  # its types are written for enumerations alone
         register(SQL_FUNCTION, _pseudonyms, ["VARCHAR"], "VARCHAR", type="arrow", null_handling="special")
     return connection
@@ -228,14 +239,57 @@ def written_rows(
     import pyarrow as pa
 
     try:
-        found = connection.sql(Columns(table).relation())
+        found = connection.sql(f"SELECT {_as_written(table)} FROM ({Columns(table).relation()})")
         for batch in found.to_arrow_reader(FETCHED_ROWS):
             for values in batch.to_pylist():
                 row = int(values.pop(ROW))
                 yield row, values["line"] if table.format == "jsonl" else values
-    except (duckdb.Error, pa.ArrowException, RuntimeError, UnicodeError) as error:
-        message = f"the engine cannot read it: {(str(error).splitlines() or [''])[0][:200]}"
-        raise TableFault(message) from error
+    except (duckdb.Error, pa.ArrowException, RuntimeError, UnicodeError, OverflowError, ValueError) as error:
+        raise TableFault(said(error)) from error
+
+
+def _as_written(table: Table) -> str:
+    """All columns, those of times and decimals as text: Python has no such day as the engine's last one."""
+    if table.format != "parquet":
+        return "*"
+    casts = []
+    for column in _parquet_schema(table.path):
+        kind = _as_text_type(column.type)
+        if kind is not None:
+            name = sql_name(column.name)
+            casts.append(f"CAST({name} AS {kind}) AS {name}")
+    return f"* REPLACE ({', '.join(casts)})" if casts else "*"
+
+
+def _as_text_type(kind: Any) -> str | None:
+    """The engine's type for a column with its times and decimals as text; None where it has none of them."""
+    import pyarrow as pa
+
+    if pa.types.is_temporal(kind) or pa.types.is_decimal(kind):
+        return "VARCHAR"
+    if pa.types.is_dictionary(kind):
+        return _as_text_type(kind.value_type)
+    if pa.types.is_list(kind) or pa.types.is_large_list(kind):
+        inner = _as_text_type(kind.value_type)
+        return None if inner is None else f"{inner}[]"
+    if pa.types.is_struct(kind):
+        inside = [(child.name, _as_text_type(child.type)) for child in kind]
+        if all(inner is None for _, inner in inside):
+            return None
+        pairs = zip(inside, kind, strict=True)
+        types = [inner or _ENGINE_TYPES.get(str(child.type)) for (_, inner), child in pairs]
+        if all(types):
+            listed = zip(inside, types, strict=True)
+            return f"STRUCT({', '.join(f'{sql_name(name)} {wanted}' for (name, _), wanted in listed)})"
+    return None
+
+
+_ENGINE_TYPES = {
+    "bool": "BOOLEAN", "int8": "TINYINT", "int16": "SMALLINT", "int32": "INTEGER", "int64": "BIGINT",
+    "uint8": "UTINYINT", "uint16": "USMALLINT", "uint32": "UINTEGER", "uint64": "UBIGINT", "float": "FLOAT",
+    "double": "DOUBLE", "string": "VARCHAR", "large_string": "VARCHAR",
+}  # fmt: skip
+"""What stays as it is beside a time in a struct. A struct with anything else in it is left alone."""
 
 
 def check_text(table: Table) -> None:

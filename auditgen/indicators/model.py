@@ -12,7 +12,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from auditgen.evidence.model import Expected, Outcome
-from auditgen.indicators.intervals import Interval
+from auditgen.indicators.inference.proportions import Interval
 
 FROZEN = ConfigDict(
     frozen=True, extra="forbid", strict=True, allow_inf_nan=False, use_attribute_docstrings=True

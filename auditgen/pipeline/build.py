@@ -13,15 +13,11 @@ from auditgen.canonical import canonical_json
 from auditgen.diagnostics import shown_name
 from auditgen.errors import InputRefused, NothingToAssess
 from auditgen.evidence.engine import Evidence, Period, open_evidence
-from auditgen.evidence.model import DECIDED, Anomaly
+from auditgen.evidence.model import Anomaly
 from auditgen.indicators import Quantity, Request, core_indicators, measure
-from auditgen.indicators.counters import (
-    AdverseRecord,
-    adverse_records,
-    model_shares,
-    records_by_file,
-    sliced,
-)
+from auditgen.indicators.cells import Cells, read_cells
+from auditgen.indicators.counters import evaluated_models, model_shares, records_by_file, sliced
+from auditgen.indicators.exhibits import AdverseRecord, adverse_records
 from auditgen.indicators.ledger import Ledger, check_counter, ledgers
 from auditgen.pipeline.unplaced import unplaced
 from auditgen.report import Details, Document, TableRef, compose
@@ -88,24 +84,25 @@ def build(
         )
     period = Period(start, min(end, as_of))  # hours that have not happened yet are not silent
     evidence = open_evidence(inputs.parts, period, inputs.logged)
+    cells = read_cells(evidence)
     requests = {request.id: request for request in _requests(project)}
-    open_records = {name: unplaced(evidence, request) for name, request in requests.items()}
+    open_records = {name: unplaced(cells, request) for name, request in requests.items()}
     kept = _checked(ledgers(evidence, inputs.readings), inputs.counters, period)
     missing = _added(inputs.missing, _unlogged(kept))
     measured = {
-        name: measure(evidence, [request], _added(missing, open_records[name]))[name]
+        name: measure(cells, [request], _added(missing, open_records[name]))[name]
         for name, request in requests.items()
     }
     register = Register(
         readings=tuple(_with_repeats(r, evidence.shared.get(r.sha256)) for r in inputs.readings),
         documents=inputs.documents,
         empty_sources=inputs.empty_sources,
-        production_models=_named(model_shares(evidence, "monitoring")),
-        evaluated_models=_named(_evaluated(evidence)),
-        criterion_models=_criterion_models(project, evidence, requests),
+        production_models=_named(model_shares(cells, "monitoring")),
+        evaluated_models=_named(evaluated_models(cells)),
+        criterion_models=_criterion_models(project, cells, requests),
         silent_windows=tuple(_silent(kept, period)),
         ledgers=kept,
-        in_period=records_by_file(evidence, "monitoring"),
+        in_period=records_by_file(cells, "monitoring"),
         unplaced={name: sum(found.values()) for name, found in open_records.items()},
         previous=previous,
         broken_plugins=inputs.broken_plugins,
@@ -118,7 +115,7 @@ def build(
         )
     rows, reference = _records(evidence)
     slices = {
-        name: ("category", _slices(evidence, request))
+        name: ("category", _slices(cells, request))
         for name, request in requests.items()
         if isinstance(measured[name], Quantity) and request.indicator.shape == "rate"
     }
@@ -212,7 +209,7 @@ def _requests(project: Project) -> Iterator[Request]:
 
 
 def _criterion_models(
-    project: Project, evidence: Evidence, requests: Mapping[str, Request]
+    project: Project, cells: Cells, requests: Mapping[str, Request]
 ) -> dict[str, dict[str, int]]:
     """Decided records by model version, as if the criterion were bound to none."""
     out = {}
@@ -224,24 +221,13 @@ def _criterion_models(
             free = replace(
                 request, where={k: v for k, v in request.where.items() if k != "model"}
             )
-            found = sliced(evidence, free, "model")
+            found = sliced(cells, free, "model")
             out[criterion.id] = {model: n for model, (_, n) in found.items()}
     return out
 
 
-def _evaluated(evidence: Evidence) -> dict[str, int]:
-    """Decided evaluation records by model version: a run in which all failed evaluates nothing."""
-    marks = ", ".join("?" for _ in DECIDED)
-    rows = evidence.count(
-        "SELECT coalesce(model, ''), sum(n) FROM observation WHERE kind = 'evaluation'"
-        f" AND outcome IN ({marks}) GROUP BY 1 ORDER BY 1",
-        [outcome.value for outcome in DECIDED],
-    )
-    return {str(name): int(str(number)) for name, number in rows}
-
-
-def _slices(evidence: Evidence, request: Request) -> dict[str, tuple[int, int]]:
-    found = sliced(evidence, request, "category")
+def _slices(cells: Cells, request: Request) -> dict[str, tuple[int, int]]:
+    found = sliced(cells, request, "category")
     if len(found) > MAX_SLICES:
         return {}
     out: dict[str, tuple[int, int]] = {}

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from auditgen.diagnostics import did_you_mean
 from auditgen.evidence.engine import utc
 from auditgen.evidence.fingerprints import take
+from auditgen.evidence.secret_forms import without
 from auditgen.evidence.series import point_series, series_names, table_series
 from auditgen.evidence.tables import TableFault
 from auditgen.indicators.ledger import Window
@@ -79,7 +80,9 @@ def _from_table(block: CounterBlock, path: Path) -> tuple[list[Window], int]:
     named |= {f"where.{column}": column for column in block.where}
     for key, column in named.items():
         if column is not None and column not in table.columns:
-            helps = did_you_mean(column, table.columns) or (f"its columns: {', '.join(table.columns[:20])}",)
+            helps = did_you_mean(column, table.columns) or (
+                f"its columns: {', '.join(map(without, table.columns[:20]))}",
+            )
             raise CounterFault(key, f"`{column}` is no column of `{path.name}`", helps)
     windows: list[Window] = []
     left_out = 0

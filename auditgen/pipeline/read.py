@@ -19,6 +19,7 @@ from auditgen.evidence.logged import Logged
 from auditgen.evidence.model import Anomaly, Reading
 from auditgen.evidence.pseudonym import key_id
 from auditgen.evidence.repeats import hold_the_same
+from auditgen.evidence.secret_forms import without
 from auditgen.pipeline.counters import CounterFault, CounterReading, read_counter
 from auditgen.pipeline.queried import count_elsewhere
 from auditgen.sources.counting import count_logged
@@ -453,7 +454,7 @@ def _mapping_faults(project: Project, source: SourceBlock, file: ReadFile) -> It
     index = project.audit.sources.index(source)
     for field, column in missing_columns(table, source.map).items():
         helps = did_you_mean(column, table.columns)
-        shown = ", ".join(table.columns[:20])
+        shown = ", ".join(map(without, table.columns[:20]))
         yield project.document.fault(
             "unknown-column",
             f"`{column}` is no column of `{file.reading.path}`",

@@ -12,15 +12,16 @@ from typing import TYPE_CHECKING
 
 from auditgen.evidence.model import GUARDRAIL_VERDICTS, Watch
 from auditgen.evidence.tables import sql_text
+from auditgen.indicators.selection import Query
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from auditgen.evidence.engine import Evidence
     from auditgen.indicators import Request
+    from auditgen.indicators.cells import Cells
 
 
-def unplaced(evidence: Evidence, request: Request) -> dict[str, int]:
+def unplaced(cells: Cells, request: Request) -> dict[str, int]:
     """How many records of each source fit a request but for fields in which nothing is known."""
     indicator = request.indicator
     if indicator.shape == "coverage":
@@ -33,31 +34,25 @@ def unplaced(evidence: Evidence, request: Request) -> dict[str, int]:
         selected.append(("watch", (Watch.MONITORED.value, Watch.UNMONITORED.value)))
     if indicator.denominator.guardrail_verdict:
         selected.append(("guardrail_verdict", indicator.denominator.guardrail_verdict))
-    parameters: list[str] = [*request.sources]
-    conditions = [f"source_id IN ({_marks(request.sources)})"]
+    query = Query()
+    query.within("source_id", request.sources)
     if indicator.records != "any":
-        conditions.append("kind = ?")
-        parameters.append(indicator.records)
+        query.within("kind", (indicator.records,))
     if indicator.only_attacks:
         selected.append(("strategy", ()))
     unknown = []
     for name, values in selected:
         is_unknown = _unknown(name)
         if not values:
-            conditions.append("true")
             unknown.append(is_unknown)
             continue
         listed = ", ".join(sql_text(value) for value in values)
         near = ", ".join(_plain(sql_text(value)) for value in values)
         is_unknown = f"({is_unknown} OR ({name} NOT IN ({listed}) AND {_plain(name)} IN ({near})))"
         unknown.append(is_unknown)
-        conditions.append(f"({name} IN ({listed}) OR {is_unknown})")
-    conditions.append(f"({' OR '.join(unknown) or 'false'})")
-    rows = evidence.count(
-        f"SELECT source_id, sum(n) FROM observation WHERE {' AND '.join(conditions)} GROUP BY 1 ORDER BY 1",
-        parameters,
-    )
-    return {str(source): int(str(number)) for source, number in rows}
+        query.add(f"({name} IN ({listed}) OR {is_unknown})")
+    query.add(f"({' OR '.join(unknown) or 'false'})")
+    return cells.tally("source_id", cells.where(query))
 
 
 def _unknown(name: str) -> str:
@@ -74,7 +69,3 @@ def _plain(text: str) -> str:
     """A text without what a slip of the pen changes: case, spaces, invisible characters, hyphens."""
     joined = f"regexp_replace(lower({text}), '[\\pZ\\pC_-]+', '-', 'g')"
     return f"trim({joined}, '-')"
-
-
-def _marks(values: Sequence[str]) -> str:
-    return ", ".join("?" for _ in values)

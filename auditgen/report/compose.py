@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from auditgen.assessment import Assessment, CriterionResult, Finding, PrincipleResult
     from auditgen.indicators import Measured
-    from auditgen.indicators.counters import AdverseRecord
+    from auditgen.indicators.exhibits import AdverseRecord
     from auditgen.project import Project
 
 EXHIBIT_CHARS = 280

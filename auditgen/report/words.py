@@ -6,7 +6,7 @@ from datetime import date, datetime
 from typing import TYPE_CHECKING, Literal
 
 from auditgen.assessment import Conclusion, Severity, Verdict
-from auditgen.indicators.intervals import trials_to_show, wilson, zero_event_upper
+from auditgen.indicators.inference.proportions import trials_to_show, wilson, zero_event_upper
 from auditgen.report.model import ArmFigure, Figure, Slice, Status
 
 if TYPE_CHECKING:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from decimal import ROUND_HALF_UP, Decimal
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
@@ -17,6 +18,8 @@ _FIRST_DAY = datetime(1970, 1, 2, tzinfo=UTC)
 """A time before it is a zero that stands for none."""
 _FIRST_NUMBER = datetime(2000, 1, 1, tzinfo=UTC)
 """A number before it counts from something else than 1970, or in another unit."""
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROS = {"s": Decimal(1_000_000), "ms": Decimal(1000), "us": Decimal(1), "ns": Decimal("0.001")}
 _SHORT_ZONE = " UTC"
 _DAY = 8
 """Digits of a day without separators (ISO 8601), which is no number of seconds."""
@@ -60,6 +63,17 @@ class Clock:
         """Times that were read as UTC because nobody said otherwise."""
         if self.unzoned:
             yield Anomaly("time-zone-unknown", "times without a zone, read as UTC", self.unzoned)
+
+
+def counted_time(text: str, unit: str) -> datetime | None:
+    """A number of `unit` (s, ms, us, ns) since 1970 as UTC, to the microsecond; None when it is none."""
+    if number_of(text) is None:
+        return None
+    try:
+        micros = (Decimal(text) * _MICROS[unit]).quantize(Decimal(1), ROUND_HALF_UP)
+        return _EPOCH + timedelta(microseconds=int(micros))
+    except (OverflowError, ArithmeticError):
+        return None
 
 
 def _read(raw: Any) -> tuple[datetime | None, bool]:

@@ -97,7 +97,7 @@ def _countable(
         reading = chosen[0].reading
         anomalies = (*reading.anomalies, anomaly)
         return [(numbers[0], replace(chosen[0], reading=replace(reading, anomalies=anomalies)))]
-    group = replace(group, cube=cube, is_unique=about["unique"])
+    group = replace(group, cube=cube, is_unique=about["unique"], exposed=tuple(about["exposed"]))
     out: list[Logged | tuple[int, ReadFile]] = [group]
     if group.tables and mapping is not None:
         totals = file_totals(connect(), cube)

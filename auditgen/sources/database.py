@@ -15,6 +15,7 @@ from auditgen.evidence.attached import attach
 from auditgen.evidence.copying import copied_fields
 from auditgen.evidence.mapping import text_of
 from auditgen.evidence.model import Anomaly, Counts, Reading
+from auditgen.evidence.secret_forms import without
 from auditgen.evidence.tables import Table, TableFault, describe
 from auditgen.sources.interface import ReadFile
 from auditgen.sources.sqlite import SqliteFault, journals, open_copy
@@ -254,7 +255,7 @@ def _unmerged(path: Path) -> Path:
 def _unmapped(base: Reading, inside: Inside) -> ReadFile:
     if inside.chosen is None:
         return _with(base, Anomaly("mapping-missing", inside.question))
-    columns = ", ".join(inside.columns[:30])
+    columns = ", ".join(map(without, inside.columns[:30]))
     message = f"a table needs a mapping; {shown_value(inside.chosen)} has the columns: {columns}"
     found = _with(base, Anomaly("mapping-missing", message))
     return replace(found, reading=replace(found.reading, counts=Counts(observations=inside.rows)))

@@ -89,8 +89,9 @@ def _read(path: Path, form: Form, requests: Requests) -> Iterator[Item]:
                 yield from requests.take(record)
             case LogRecord():
                 logs += 1
-                requests.check_log(record)
-                yield from _details(record, requests)
+                found = list(_details(record, requests))
+                requests.check_log(record, is_request=bool(found))
+                yield from found
             case Metric():
                 for point in points_of(record):
                     points += 1

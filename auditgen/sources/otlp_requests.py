@@ -11,7 +11,7 @@ from dataclasses import asdict
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from auditgen.evidence.model import Outcome, Score
+from auditgen.evidence.model import Outcome, Score, is_late
 from auditgen.sources import openinference
 from auditgen.sources.exported_rows import nested
 from auditgen.sources.fields import by_metric
@@ -51,7 +51,6 @@ if TYPE_CHECKING:
 
 NEIGHBOURS = 65_536
 """Requests that are remembered, to know a wrapper from what it wraps: both end within moments."""
-LATE = timedelta(hours=1)
 AHEAD = timedelta(minutes=1)
 """How much later than its log an event may have happened, before one of the clocks is wrong."""
 EARLIEST = 1_420_070_400_000_000_000  # 2015: before any of these conventions; a clock that was never set
@@ -273,16 +272,18 @@ class Requests:
         elif 0 < span.start < EARLIEST:
             self.log.note("clock-suspect", "times before 2015: a clock that was not set")
 
-    def check_log(self, record: LogRecord) -> None:
-        """Compare when an event happened with when the log got it."""
+    def check_log(self, record: LogRecord, *, is_request: bool = False) -> None:
+        """Compare when an event happened with when the log got it.
+
+        What becomes a request of its own is compared as all requests are (`is_request`).
+        """
         happened, got = moment(record.at), moment(record.observed)
         if happened is None or got is None:
             return
         if happened - got > AHEAD:
             self.log.note("clock-suspect", "events that happened after the log had got them")
-        elif got - happened > LATE:
-            message = f"records that the log got more than {LATE.seconds // 3600} h later"
-            self.log.note("late-rows", message)
+        elif is_late(happened, got) and not is_request:
+            self.log.note("late-rows", "events that the log got more than a day after they happened")
 
     def stopped(self) -> Iterator[Observation]:
         """Requests that only a guardrail knows, because it stopped them before the model."""

@@ -18,6 +18,7 @@ from auditgen.evidence.model import (
     Observation,
     Outcome,
     Presence,
+    is_late,
 )
 from auditgen.sources import credentials
 from auditgen.sources.clock import Clock
@@ -73,7 +74,7 @@ class ProductionLog:
         """Anomalies that are counted by the reader: (code, message) to number."""
         self.skipped: Counter[str] = Counter()
         """Rows that are no call of a model, by what they are."""
-        self._undecided = self._undated = self._bare = self._crashed = 0
+        self._undecided = self._undated = self._bare = self._crashed = self._late = 0
         self._with_model = 0
         self._exposed = 0
         self._secrets: set[str] = set()
@@ -184,6 +185,8 @@ class ProductionLog:
             if self._map.sampling_rate is not None:
                 sampling_rate = self._declared_rate(record, sampling_rate)
         at, is_zoned = self._clock.read(time, is_utc=is_utc)
+        got = None if received is None else self._clock.when(received, is_utc=is_utc)[0]
+        self._late += is_late(at, got)
         native = self.normaliser.normalise(signals)
         transport = native.transport
         if transport is None and self._map.transport is not None:
@@ -222,7 +225,7 @@ class ProductionLog:
             response,
             error_text,
             observed_at=at,
-            received_at=None if received is None else self._clock.when(received, is_utc=is_utc)[0],
+            received_at=got,
             zone_written=is_zoned,
             guardrail_verdict=native.verdict,
             guardrail_action=native.action,
@@ -308,6 +311,9 @@ class ProductionLog:
             yield Anomaly("outcome-undecided", message, self._undecided)
         if self._undated:
             yield Anomaly("undated-rows", undated, self._undated)
+        if self._late:
+            message = f"{calls} that the log got more than a day after they happened"
+            yield Anomaly("late-rows", message, self._late)
         yield from self._clock.anomalies()
         if self._bare:
             yield Anomaly("content-not-captured", f"{calls} whose answer is not in the log", self._bare)

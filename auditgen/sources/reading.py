@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from auditgen.canonical import sha256_file
 from auditgen.diagnostics import shown_name
 from auditgen.errors import AuditgenError
+from auditgen.evidence import secret_forms
 from auditgen.evidence.columnar import count_rows
 from auditgen.evidence.copying import COPY_VERSION, copy_key, copy_table, table_of_copy
 from auditgen.evidence.fingerprints import Fingerprints, take
@@ -236,6 +237,7 @@ def _read_records(
         "suites": context.suites.digest,
         "companions": sorted(base.companions.items()),
         "refusal": refusal.VERSION,
+        "credentials": secret_forms.VERSION,
     }
     if key_id(context.mapping):
         read_by["pseudonym"] = key_id(context.mapping)
@@ -411,7 +413,7 @@ def _read_table(
         return replace(read, table=whole or table)
     base = replace(base, anomalies=left_out)
     if mapping is None or mapping.time is None:
-        columns = ", ".join(table.columns[:30])
+        columns = ", ".join(map(secret_forms.without, table.columns[:30]))  # a first row may be no header
         anomaly = Anomaly("mapping-missing", f"a table needs a mapping; its columns: {columns}")
         try:
             rows = count_rows(connect(), table)

@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from auditgen.canonical import sha256_bytes
 from auditgen.evidence.columnar import rejected_lines
+from auditgen.evidence.exposure import key_without
 from auditgen.evidence.mapping import lookup, number_of, text_of
 from auditgen.evidence.model import Anomaly, Basis, Observation, Outcome, Presence, Run, Score
 from auditgen.evidence.tables import TableFault, check_text, connect, written_rows
+from auditgen.sources.clock import counted_time
+from auditgen.sources.credentials import Search, clean, without
+from auditgen.sources.credentials import tokens as tokens_in
 from auditgen.sources.fields import FieldReader, parse_time
 from auditgen.sources.interface import Facts
 from auditgen.sources.jsontext import loads
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
+    from collections.abc import Set as AbstractSet
     from datetime import datetime
 
-    from auditgen.evidence.mapping import RecordMap
+    from auditgen.evidence.mapping import RecordMap, Rule
     from auditgen.evidence.tables import Table
     from auditgen.sources.interface import Context, Item
 
@@ -27,6 +34,9 @@ TOOL = "table"
 MAX_REPEAT = 2**31
 MAX_NAMES = 200
 MAX_RUNS = 100_000
+MAX_DEPTH = 100
+"""Of values in values, in a row that is looked through one by one; what is nested deeper is left out."""
+EXPOSED_CELLS = "cells that hold what looks like a credential (key, token, header); no record holds it"
 
 
 def read_rows(table: Table, context: Context) -> Iterator[Item]:
@@ -35,12 +45,9 @@ def read_rows(table: Table, context: Context) -> Iterator[Item]:
     connection = connect()
     try:
         check_text(table)
-        for number, values in written_rows(connection, table):
-            record = values
-            if isinstance(record, str):
-                record, nonfinite = _object(record)
-                rows.nonfinite += nonfinite
-            yield rows.observation(record, number)
+        found = _records(written_rows(connection, table), rows)
+        for (number, record), tokens in Search().over(found, itemgetter(1)):
+            yield rows.observation(*rows.screened(record, number, tokens), number)
         rejected, lines = rejected_lines(connection, table)
         if rejected:
             shown = ", ".join(str(line) for line in lines)
@@ -48,6 +55,15 @@ def read_rows(table: Table, context: Context) -> Iterator[Item]:
     except TableFault as error:
         yield Anomaly("truncated", error.message, blocks=True)
     yield from rows.closing()
+
+
+def _records(written: Iterable[tuple[int, Any]], rows: _Rows) -> Iterator[tuple[int, dict[str, Any]]]:
+    for number, values in written:
+        record = values
+        if isinstance(record, str):
+            record, nonfinite = _object(record)
+            rows.nonfinite += nonfinite
+        yield number, record
 
 
 def _object(line: str) -> tuple[dict[str, Any], int]:
@@ -77,11 +93,56 @@ class _Rows:
         self.without_run = 0
         self.without_model = 0
         self.is_full = False
+        self.exposed = 0
+        rules = [rule for found in self.map.rules().values() for rule in found]
+        self._pseudonymous = frozenset(rule.from_ for rule in rules if rule.pseudonym)
         self.models: dict[str, None] = {}
         self.runs: dict[tuple[str, str], list[datetime | None]] = {}
 
-    def observation(self, record: dict[str, Any], number: int) -> Observation:
-        """One row: one answer."""
+    def screened(
+        self, record: dict[str, Any], number: int, tokens: AbstractSet[str] | None
+    ) -> tuple[dict[str, Any], frozenset[str]]:
+        """The record without credentials, and which were in it; cells with one are counted.
+
+        What becomes a pseudonym stays as it is until it is one. An id that holds a credential is none: the
+        row is known by its number.
+        """
+        if tokens is not None and not tokens:
+            return record, frozenset()
+        found: set[str] = set(tokens or ())
+        clean: dict[str, Any] = self._cleaned(record, "", found)
+        for name in ("sample", "prompt"):
+            rule: Rule | None = getattr(self.map, name)
+            before = None if rule is None or rule.pseudonym else lookup(record, rule.from_ or "")
+            if rule is None or not isinstance(before, str) or key_without(before) == before:
+                continue
+            key = f"row {number}" if name == "sample" else key_without(before)
+            clean = {**clean, rule.from_ or "": key}
+        return clean, frozenset(found)
+
+    def _cleaned(self, value: Any, path: str, found: set[str], depth: int = 0) -> Any:
+        if path in self._pseudonymous:
+            return value
+        if isinstance(value, str):
+            known = tokens_in(value)
+            self.exposed += bool(known)
+            found |= known
+            return without(value, known) if known else value
+        if depth >= MAX_DEPTH:
+            return None
+        if isinstance(value, dict):
+            inside = f"{path}." if path else ""
+            return {k: self._cleaned(v, f"{inside}{k}", found, depth + 1) for k, v in value.items()}
+        if isinstance(value, list):
+            return [self._cleaned(inner, path, found, depth + 1) for inner in value]
+        return value
+
+    def observation(self, record: dict[str, Any], tokens: frozenset[str], number: int) -> Observation:
+        """One row: one answer. `tokens`: credentials that stood in it."""
+        made = self._observation(record, number)
+        return clean(made, tokens) if tokens else made
+
+    def _observation(self, record: dict[str, Any], number: int) -> Observation:
         self.count += 1
         suite = self.fields.text("suite", record) or ""
         response, prompt = self.fields.text("response", record), self.fields.text("prompt_text", record)
@@ -142,7 +203,11 @@ class _Rows:
     def _time(self, record: dict[str, Any]) -> datetime | None:
         if self.map.time is None:
             return None
-        at, is_known = parse_time(self.fields.text("time", record))
+        raw = self.fields.text("time", record)
+        unit = self.map.time.unit
+        counted = None if raw is None or unit is None else counted_time(raw.strip(), unit)
+        # a typed time became the text of one, which is a time whatever unit its neighbours count in
+        at, is_known = (counted, True) if counted is not None else parse_time(raw)
         self.undated += at is None
         if at is None or is_known:
             return at
@@ -190,7 +255,10 @@ class _Rows:
                 ended_at=last,
                 tz_known=not self.zone_unknown,
             )
-        yield from self.fields.anomalies(self.columns)
+        for anomaly in self.fields.anomalies(self.columns):
+            yield replace(anomaly, message=without(anomaly.message))
+        if self.exposed:
+            yield Anomaly("secrets-in-log", EXPOSED_CELLS, self.exposed)
         if not self.count:
             yield Anomaly("no-samples", "the table holds no rows", blocks=True)
         elif self.errors == self.count:

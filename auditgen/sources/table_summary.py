@@ -10,6 +10,7 @@ from auditgen.diagnostics import shown_name, shown_value
 from auditgen.evidence.columnar import holds
 from auditgen.evidence.cube import FileTotals
 from auditgen.evidence.model import DECIDED, ERRORS, Anomaly, Counts, Presence, Reading
+from auditgen.evidence.secret_forms import without
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
     from auditgen.evidence.tables import Table
 
 
+EXPOSED_CELLS = (
+    "cells of mapped columns that hold what looks like a credential (key, token, header); not shown"
+)
 _CLOCK = frozenset("0123456789-:.,+TZtz/ ")
 NOTHING = FileTotals(0, 0, 0, 0, 0, 0, 0, None, None, {}, ())
 
@@ -27,7 +31,8 @@ def summarised(
 ) -> Reading:
     """The reading of a counted table: counts, times, doubts, and what the table does not say.
 
-    `left_open`: values that the mapping does not translate (`unmapped`) and texts that are no time.
+    `left_open`: values that the mapping does not translate (`unmapped`), texts that are no time (`undated`),
+    and how many cells hold a credential (`exposed`).
     """
     found = total or NOTHING
     decided = sum(n for k, n in found.outcomes.items() if k in {o.value for o in DECIDED})
@@ -44,7 +49,7 @@ def summarised(
             guarded=found.guarded,
         ),
         outcomes=found.outcomes,
-        models=tuple(dict.fromkeys(shown_name(name) for name in found.models)),
+        models=tuple(dict.fromkeys(shown_name(without(name)) for name in found.models)),
         first_at=found.first_at,
         last_at=found.last_at,
         anomalies=(*base.anomalies, *_anomalies(found, left_open)),
@@ -73,7 +78,7 @@ def _anomalies(found: FileTotals, left_open: Mapping[str, Any]) -> list[Anomaly]
                 re.sub("[0-9]{7,}", lambda m: "9" * len(m[0]), value) for value in left_open["undated"]
             )
             shown = ", ".join(
-                f"`{form[:40]}`" if set(form[:40]) <= _CLOCK else shown_value(form) for form in forms
+                f"`{form[:40]}`" if set(form[:40]) <= _CLOCK else shown_value(without(form)) for form in forms
             )
             message += f"; not read as a time: {shown} (wanted: ISO 8601)"
         out.append(Anomaly("undated-rows", message, found.undated))
@@ -89,8 +94,10 @@ def _anomalies(found: FileTotals, left_open: Mapping[str, Any]) -> list[Anomaly]
     if found.bad_rates:
         message = "`sampling_rate`: not a share above 0 and up to 1"
         out.append(Anomaly("value-not-mapped", message, found.bad_rates))
+    if left_open.get("exposed"):
+        out.append(Anomaly("secrets-in-log", EXPOSED_CELLS, left_open["exposed"]))
     for field, values in left_open.get("unmapped", {}).items():
-        shown = ", ".join(f"{shown_value(value)} ({count})" for value, count in values[:5])
+        shown = ", ".join(f"{shown_value(without(value))} ({count})" for value, count in values[:5])
         message = f"`{field}`: the mapping does not translate {shown}"
         out.append(Anomaly("value-not-mapped", message, sum(count for _, count in values)))
     return out

@@ -114,7 +114,8 @@ def _spark(folder: Path) -> Server:
         "--conf", "spark.driver.bindAddress=127.0.0.1", "--conf", "spark.driver.host=127.0.0.1",
         "--conf", "spark.ui.enabled=false", "--conf", "spark.sql.shuffle.partitions=2",
         # compiling a query of a test takes ten times as long as running it
-        "--conf", "spark.sql.codegen.wholeStage=false",
+        "--conf", "spark.sql.codegen.wholeStage=false", "--conf", "spark.sql.codegen.factoryMode=NO_CODEGEN",
+        "--driver-java-options", "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
         "--conf", f"spark.sql.warehouse.dir={folder}/warehouse", "--driver-memory", "2g",
     ]  # fmt: skip
     environment = os.environ | {"SPARK_HOME": home, "PYSPARK_PYTHON": python, "SPARK_LOCAL_IP": "127.0.0.1"}

@@ -10,7 +10,8 @@ from auditgen.assessment import CriterionResult, ExpectedResult, PreviousReport,
 from auditgen.assessment.judge import Context, judge
 from auditgen.canonical import digest_of
 from auditgen.indicators import Quantity, Request, Unmeasured, core_indicators
-from auditgen.indicators.intervals import Interval, clopper_pearson, newcombe, wilson
+from auditgen.indicators.inference.differences import newcombe
+from auditgen.indicators.inference.proportions import Interval, clopper_pearson, wilson
 from auditgen.indicators.model import Arm
 from auditgen.project import criterion_declaration
 from auditgen.project.model import Criterion, ExpectedItem, Independence, Principle

@@ -22,6 +22,7 @@ from auditgen.evidence.model import (
 )
 from auditgen.evidence.store import EvidenceStore
 from auditgen.indicators import Measured, Request, core_indicators, measure
+from auditgen.indicators.cells import read_cells
 
 PERIOD = Period(date(2026, 7, 1), date(2026, 7, 31))
 AT = datetime(2026, 7, 10, 12, tzinfo=UTC)
@@ -79,7 +80,7 @@ class Kit:
     ) -> Measured:
         """One indicator over these records."""
         request = Request("q", core_indicators()[indicator], ("s",), **more)
-        return measure(self.evidence(records), [request], {"s": missing})["q"]
+        return measure(read_cells(self.evidence(records)), [request], {"s": missing})["q"]
 
 
 @pytest.fixture

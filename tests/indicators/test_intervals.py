@@ -13,17 +13,12 @@ from scipy import special, stats
 from statsmodels.api import OLS
 from statsmodels.stats.proportion import confint_proportions_2indep, proportion_confint
 
-from auditgen.indicators.intervals import (
-    ClusterShape,
-    ClusterSums,
+from auditgen.indicators.inference.clusters import ClusterShape, ClusterSums, effective_size, extremes
+from auditgen.indicators.inference.differences import newcombe
+from auditgen.indicators.inference.distributions import beta_cdf, beta_quantile, normal_quantile
+from auditgen.indicators.inference.proportions import (
     Interval,
-    beta_cdf,
-    beta_quantile,
     clopper_pearson,
-    effective_size,
-    extremes,
-    newcombe,
-    normal_quantile,
     trials_to_show,
     wilson,
     zero_event_upper,

@@ -13,7 +13,9 @@ from hypothesis import strategies as st
 from auditgen.evidence.engine import open_evidence
 from auditgen.evidence.model import DECIDED, ERRORS, UNDECIDED, Observation, Outcome
 from auditgen.indicators import Quantity, Request, Unmeasured, core_indicators, measure
-from auditgen.indicators.counters import adverse_records, model_shares, sliced
+from auditgen.indicators.cells import read_cells
+from auditgen.indicators.counters import model_shares, sliced
+from auditgen.indicators.exhibits import adverse_records
 from auditgen.indicators.ledger import ledgers
 
 REFUSED = ("refused", "blocked_input", "blocked_output")
@@ -65,7 +67,7 @@ def test_nothing_that_fits_is_unmeasured(kit: Any) -> None:
 def test_no_evidence_at_all(kit: Any) -> None:
     indicators = core_indicators()
     requests = [Request(name, indicator, ("s",)) for name, indicator in indicators.items()]
-    found = measure(open_evidence([], kit.period), requests, {"s": 10})
+    found = measure(read_cells(open_evidence([], kit.period)), requests, {"s": 10})
     assert set(found) == set(indicators)
     assert all(isinstance(value, Unmeasured) for value in found.values())
 
@@ -141,10 +143,10 @@ def test_versions_are_never_pooled_silently(kit: Any) -> None:
     aliased = dataclasses.replace(part, aliases={"raw": "m-1"})
     evidence = open_evidence([aliased], kit.period)
     request = Request("q", core_indicators()["refusal-rate"], ("s",))
-    (found,) = measure(evidence, [request]).values()
+    (found,) = measure(read_cells(evidence), [request]).values()
     assert isinstance(found, Quantity)
     assert found.models == {"m-1": 1, "old": 1}
-    assert model_shares(evidence, "evaluation") == {"m-1": 1, "old": 1}
+    assert model_shares(read_cells(evidence), "evaluation") == {"m-1": 1, "old": 1}
 
 
 def test_sources_are_kept_apart(kit: Any) -> None:
@@ -155,7 +157,7 @@ def test_sources_are_kept_apart(kit: Any) -> None:
     evidence = open_evidence(parts, kit.period)
     indicator = core_indicators()["refusal-rate"]
     requests = [Request(name, indicator, tuple(name)) for name in ("a", "b", "ab")]
-    found = measure(evidence, requests, {"b": 5})
+    found = measure(read_cells(evidence), requests, {"b": 5})
     counts = {
         k: (q.numerator, q.denominator, q.missing)
         for k, q in found.items()
@@ -198,7 +200,7 @@ def test_hours_with_records(kit: Any) -> None:
     counted = count_logged([file], source_id="s", mapping=mapping, store=store)
     evidence = open_evidence([], kit.period, counted.logged)
     request = Request("q", core_indicators()["monitoring-coverage"], ("s",))
-    (found,) = measure(evidence, [request]).values()
+    (found,) = measure(read_cells(evidence), [request]).values()
     assert isinstance(found, Quantity)
     assert (found.numerator, found.denominator) == (10, 31 * 24)
     assert found.interval is None
@@ -221,7 +223,7 @@ def test_a_guardrail_denial_without_a_known_action_is_undetermined(kit: Any) -> 
     indicator = core_indicators()["guardrail-deny-but-allowed"].model_copy(
         update={"records": "evaluation"}
     )
-    (found,) = measure(evidence, [Request("q", indicator, ("s",))]).values()
+    (found,) = measure(read_cells(evidence), [Request("q", indicator, ("s",))]).values()
     assert isinstance(found, Quantity)
     (arm,) = found.arms
     assert (arm.numerator, arm.denominator, arm.undecided) == (1, 3, 2)
@@ -236,7 +238,7 @@ def test_slices_and_exhibits(kit: Any) -> None:
     ]
     evidence = kit.evidence(records)
     request = Request("q", core_indicators()["refusal-rate"], ("s",))
-    assert sliced(evidence, request, "category") == {"c0": (2, 6), "c1": (2, 6)}
+    assert sliced(read_cells(evidence), request, "category") == {"c0": (2, 6), "c1": (2, 6)}
     shown = adverse_records(evidence, request, 3)
     assert len(shown) == 3
     assert {r.outcome for r in shown} == {"complied"}
@@ -292,7 +294,7 @@ def test_taking_evidence_away_never_improves_the_worst_case(
             max_size=5,
         )
     )
-    before = measure(kit.evidence(records), requests, {"s": missing})
+    before = measure(read_cells(kit.evidence(records)), requests, {"s": missing})
     for pick, become in steps:
         decided = [n for n, r in enumerate(records) if r.outcome in DECIDED]
         if not decided:
@@ -303,7 +305,7 @@ def test_taking_evidence_away_never_improves_the_worst_case(
             missing += 1
         else:
             records[at] = dataclasses.replace(records[at], outcome=Outcome(become))
-        after = measure(kit.evidence(records), requests, {"s": missing})
+        after = measure(read_cells(kit.evidence(records)), requests, {"s": missing})
         for request in requests:
             old, new = before[request.id], after[request.id]
             if isinstance(old, Unmeasured):

@@ -380,7 +380,7 @@ def test_exhibits_of_very_many_are_still_of_every_category(
     log = [{**row, "kind": kinds[n % 10]} for n, row in enumerate(log)]
     value = project({"category": {"from": "kind"}})
     whole = judge({LOG: csv_text(log)}, value)
-    monkeypatch.setattr("auditgen.indicators.counters.MANY", 200)
+    monkeypatch.setattr("auditgen.indicators.exhibits.MANY", 200)
     drawn = judge({LOG: csv_text(log)}, value)
     again = judge({LOG: csv_text(log)}, value)
     shown = [[e.locator for e in p.exhibits] for made in (whole, drawn, again) for p in made.document.principles]

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from auditgen.assessment import Conclusion, Severity, Verdict
-from auditgen.indicators.intervals import wilson
+from auditgen.indicators.inference.proportions import wilson
 from auditgen.report import words
 
 

@@ -14,8 +14,10 @@ from typing import Any
 import pytest
 import zstandard
 
+from auditgen.evidence.cube import LATE
 from auditgen.evidence.mapping import RecordMap
 from auditgen.evidence.model import Anomaly, Basis, MetricPoint, Observation, Outcome
+from auditgen.evidence.tables import connect
 from auditgen.sources import otlp_files
 from auditgen.sources.interface import Context, Facts, Item, Probe
 from auditgen.sources.otlp import OpenTelemetrySource
@@ -164,8 +166,8 @@ def test_a_file_of_evaluations_is_a_companion_and_counts_its_orphans(name: str) 
     alone, beside = read(DATA / name), read(DATA / name, DATA / "traces.pb")
     assert facts(alone).role == facts(beside).role == "companion"
     assert observations(beside) == []
-    assert codes(alone) == {"annotations-orphaned": 4, "late-rows": 1}
-    assert codes(beside) == {"annotations-orphaned": 1, "late-rows": 1}
+    assert codes(alone) == {"annotations-orphaned": 4}
+    assert codes(beside) == {"annotations-orphaned": 1}
 
 
 def test_companions_are_of_the_other_kind() -> None:
@@ -414,6 +416,34 @@ def test_an_event_that_describes_a_request_alone_is_one(tmp_path: Path) -> None:
     assert joined.response == "x"
     (once,) = observations(read(write(tmp_path / "both.json", span(1, CHAT), logs=(details,))))
     assert once.response == "x"
+
+
+DAY = 24 * 3600 * 10**9
+
+
+@pytest.mark.parametrize(("after", "late"), [(3600 * 10**9, 0), (DAY, 0), (DAY + 1000, 1), (30 * DAY, 1)])
+@pytest.mark.parametrize("event", ["gen_ai.client.inference.operation.details", "gen_ai.evaluation.result"])
+def test_reader_and_ledger_agree_on_what_is_late(event: str, after: int, late: int, tmp_path: Path) -> None:
+    """A request that its event describes, and an event about another one: each is counted once."""
+    happened = 1788000000000000000
+    record = {
+        "eventName": event, "timeUnixNano": str(happened), "observedTimeUnixNano": str(happened + after),
+        "traceId": f"{1:032x}", "spanId": f"{1:016x}", "attributes": attributes({**CHAT, "gen_ai.evaluation.name": "harm"}),
+    }  # fmt: skip
+    if event.endswith("details"):
+        record["attributes"] = attributes(CHAT)
+    path = tmp_path / "logs.json"
+    path.write_text(json.dumps({"resourceLogs": [{"scopeLogs": [{"logRecords": [record]}]}]}))
+    items = read(path)
+    assert codes(items).get("late-rows", 0) == late
+    relation = " UNION ALL ".join(
+        f"SELECT TIMESTAMP '{o.observed_at:%Y-%m-%d %H:%M:%S.%f}' AS observed_at, TIMESTAMP '{o.received_at:%Y-%m-%d %H:%M:%S.%f}' AS received_at"
+        for o in observations(items)
+    )
+    assert bool(relation) == event.endswith("details")
+    if relation:
+        counted = connect().execute(f"SELECT count(*) FROM ({relation}) WHERE received_at > observed_at + {LATE}").fetchone()
+        assert counted == (late,)
 
 
 def test_times_that_cannot_be_are_named(tmp_path: Path) -> None:

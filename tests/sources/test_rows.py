@@ -249,3 +249,48 @@ def test_whatever_a_jsonl_row_holds_it_is_one_record(made: Rows, read: Any) -> N
     file = read(b"".join(json.dumps(row).encode() + b"\n" for row in [*rows(2), *made]), MAP)
     assert file.reading.counts.observations == len(made) + 2
     assert not [a for a in file.reading.anomalies if a.code in {"reader-failed", "truncated"}]
+
+
+SECRET = "ghp_" + "a1B2c3" * 6
+ANOTHER = "ghp_" + "Z9y8X7" * 6
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_no_record_holds_a_credential_and_its_cells_are_counted(name: str, read: Any, kit: Any) -> None:
+    for column in rows()[0]:
+        if column in {"harm", "try"}:
+            continue
+        made = rows()
+        made[1][column] = made[3][column] = f"x {SECRET}"
+        file = read(FORMATS[name](made), MAP)
+        stored = repr(file.reading) + repr(kit.rows(file)) + repr(kit.scores(file))
+        assert SECRET not in stored, column
+        assert kit.codes(file)["secrets-in-log"] == 2
+        assert file.reading.counts.observations == 6
+
+
+def test_samples_whose_ids_are_credentials_stay_apart(read: Any, kit: Any) -> None:
+    made = rows()
+    made[0]["id"], made[1]["id"] = f"Bearer {SECRET}", f"Bearer {ANOTHER}"
+    file = read(as_csv(made), MAP)
+    assert {row["sample_id"] for row in kit.rows(file)} == {"row 1", "row 2", "s1", "s2"}
+    assert not {"duplicate-samples", "samples-contradict", "ids-reused"} & kit.codes(file).keys()
+
+
+def test_a_pseudonym_is_made_before_credentials_are_taken_out(
+    read: Any, kit: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AUDITGEN_PSEUDONYM_KEY", "k" * 32)
+    made = rows()
+    made[0]["tier"], made[1]["tier"] = f"x {SECRET}", f"x {ANOTHER}"
+    file = read(as_jsonl(made), {**MAP, "cohort": {"from": "tier", "pseudonym": True}})
+    assert len({row["cohort"] for row in kit.rows(file)}) == 3
+    assert SECRET not in repr(kit.rows(file))
+
+
+def test_words_that_no_rule_translates_are_told_without_credentials(read: Any, kit: Any) -> None:
+    made = rows()
+    made[0]["label"] = "AKIA" + "A1B2C3D4" * 2
+    file = read(as_csv(made), MAP)
+    assert "A1B2" not in repr(file.reading)
+    assert kit.codes(file)["value-not-mapped"] == 1

@@ -27,10 +27,11 @@ from auditgen.evidence.remote.clocks import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from auditgen.evidence.mapping import RecordMap, Rule, TimeRule
     from auditgen.evidence.remote.clocks import Ask
+    from auditgen.evidence.remote.dialects import Dialect
 
 PLAIN_NUMBER = "^[+-]?([0-9]{1,100}([.][0-9]{0,100})?|[.][0-9]{1,100})([eE][+-]?[0-9]{1,2})?$"
 """What is a number here: narrower than `mapping.NUMBER`, so that every engine can hold it."""
@@ -56,15 +57,12 @@ class Source:
     ask: Ask
     clocks: Mapping[str, bool]
     """Columns that are typed times, and whether they are moments rather than clocks on a wall."""
-    micros: Callable[[Any, bool], Any]
-    """Such a column as microseconds since 1970; of a clock on a wall as if it were UTC."""
-
-    is_fenced: bool = False
+    dialect: Dialect
 
     def stages(self, table: Any = None, name: str = "rows") -> Stages:
         """A relation of this engine to be built up in steps; the table itself when none is given."""
         start = self.table if table is None else table
-        return Stages(start, self.ask, name, is_fenced=self.is_fenced)
+        return Stages(start, self.ask, name, is_fenced=self.dialect.is_fenced)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -197,7 +195,11 @@ def raw_moment(source: Source, field: str, rule: TimeRule) -> Any:
     column = source.column(field, name)
     kind = column.type()
     if kind.is_timestamp():
-        return source.micros(column, source.clocks[name])
+        if source.dialect.micros is None:
+            message = f"`{name}` is a typed time, and through this URL nobody can say whether it is a moment"
+            message += " or a clock on a wall; make a view in which it is text or a whole number"
+            raise UnfitColumn(field, name, message)
+        return source.dialect.micros(column, source.clocks[name])
     if rule.unit is not None and kind.is_integer():
         return micros_of_number(column, rule.unit)
     if rule.unit is not None and not kind.is_string():

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import logging
-import socket
 import warnings
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import urlsplit
 
 from auditgen.errors import EnvironmentRefused
 from auditgen.evidence.remote.model import Query
 
 try:
-    import ibis
-    import ibis.expr.datatypes as dt
+    import ibis  # noqa: F401  every other module here has it too
 except ImportError as error:
     raise EnvironmentRefused(
         f"`engine:` needs a package that is not installed: {error.name or error}",
@@ -22,36 +20,15 @@ except ImportError as error:
     ) from error
 
 from auditgen.evidence.remote.canonical import Source
+from auditgen.evidence.remote.dialects import POSTGRES, SPARK, dialect_of
+from auditgen.evidence.remote.opening import open_engine
 
 if TYPE_CHECKING:
-    pass
+    from collections.abc import Mapping
 
-SPARK, POSTGRES = "pyspark", "postgres"
-BACKENDS = {"sc": SPARK, "postgres": POSTGRES, "postgresql": POSTGRES}
-"""Scheme of a URL to the backend behind it: those that our tests run against."""
+    from auditgen.evidence.remote.dialects import Dialect
+
 MAX_FAULT = 300
-SPARK_PORT, POSTGRES_PORT = 15002, 5432
-SECONDS_TO_ANSWER = 10.0
-
-
-@ibis.udf.scalar.builtin  # type: ignore[untyped-decorator]
-def unix_micros(moment: dt.timestamp) -> dt.int64:
-    """Spark's own: microseconds since 1970."""
-
-
-@ibis.udf.scalar.builtin(name="extract", database="pg_catalog")  # type: ignore[untyped-decorator]
-def pg_extract(part: dt.string, moment: dt.timestamp) -> dt.decimal:
-    """PostgreSQL's own, exact since version 14."""
-
-
-@ibis.udf.scalar.builtin(name="isfinite")  # type: ignore[untyped-decorator]
-def pg_isfinite(moment: dt.timestamp) -> dt.boolean:
-    """PostgreSQL's own: its times can be infinite."""
-
-
-@ibis.udf.scalar.builtin  # type: ignore[untyped-decorator]
-def md5(text: dt.string) -> dt.string:
-    """The digest as 32 hexadecimal digits, which every backend here has under this name."""
 
 
 class NoSuchTable(Exception):
@@ -67,7 +44,7 @@ class Connection:
     """An open engine. Every query that it is asked is kept with the number of rows it gave."""
 
     name: str
-    backend: str
+    dialect: Dialect
     version: str
     handle: Any
     session: Any = None
@@ -77,17 +54,35 @@ class Connection:
     """Whether the URL names a session, which then is not ours to end."""
     queries: list[Query] = field(default_factory=list)
 
+    @property
+    def backend(self) -> str:
+        """The kind of engine, by the name that Ibis has for it."""
+        return self.dialect.name
+
     def rows(self, title: str, expression: Any) -> list[dict[str, Any]]:
         """Rows of a query. Raises EnvironmentRefused with what the engine said, without credentials."""
         try:
-            text = str(ibis.to_sql(expression, dialect=self.backend))
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                found: list[dict[str, Any]] = self.handle.to_pyarrow(expression).to_pylist()
+                text = str(self.handle.compile(expression, pretty=True))
+                found = self._answer(text, expression)
         except Exception as error:  # every engine has its own
             raise self._refused(f"could not count ({title})", error) from error
         self.queries.append(Query(title, text, len(found)))
         return found
+
+    def _answer(self, text: str, expression: Any) -> list[dict[str, Any]]:
+        """Ask for a text where we can, for an expression has to be made into one a second time."""
+        if self.dialect is SPARK:
+            rows: list[dict[str, Any]] = self.session.sql(text).toArrow().to_pylist()
+            return rows
+        if self.dialect is POSTGRES:
+            with self.handle.con.cursor() as cursor:
+                cursor.execute(text)
+                names = [column.name for column in cursor.description]
+                return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+        rows = self.handle.to_pyarrow(expression).to_pylist()
+        return rows
 
     def source(self, table: str) -> Source:
         """A table or view, dotted names allowed. Raises NoSuchTable, EnvironmentRefused."""
@@ -104,13 +99,16 @@ class Connection:
             if known is not None and name not in known:
                 raise NoSuchTable(tuple(".".join((*above, other)) for other in known)) from error
             raise self._refused(f"does not show `{table}`", error) from error
-        micros = _micros_by_extract if self.backend == POSTGRES else _micros_by_spark
-        return Source(found, self.rows, clocks, micros, is_fenced=self.backend == POSTGRES)
+        return self.relation(found, clocks)
+
+    def relation(self, table: Any, clocks: Mapping[str, bool]) -> Source:
+        """Any relation of this engine. `clocks`: its typed times, and whether they are moments."""
+        return Source(table, self.rows, clocks, self.dialect)
 
     def close(self) -> None:
         """Let go of the engine."""
         try:
-            if self.backend != SPARK:
+            if self.dialect is not SPARK:
                 self.handle.disconnect()
             elif not self.is_shared:
                 self.session.stop()
@@ -129,8 +127,9 @@ class Connection:
             return ()
 
     def _clocks(self, found: Any, table: str) -> dict[str, bool]:
-        if self.backend != SPARK:
-            return dict(_typed_clocks("", found.schema().items()))
+        if self.dialect is not SPARK:
+            named = dict(_typed_clocks("", found.schema().items()))
+            return dict.fromkeys(named, True) if self.dialect.has_only_moments else named
         quoted = ".".join(f"`{part.replace('`', '``')}`" for part in table.split("."))
         native = self.session.table(quoted).schema
         return dict(_spark_clocks("", native.fields))
@@ -144,65 +143,24 @@ class Connection:
 
 def connect(url: str, *, name: str, secret: str = "") -> Connection:
     """Open an engine. Raises EnvironmentRefused with its name, never with credentials."""
-    parts = urlsplit(url)
-    backend = BACKENDS[parts.scheme]
+    dialect = dialect_of(urlsplit(url).scheme)
     logging.getLogger("pyspark").setLevel(logging.CRITICAL)  # it logs what we report
     try:
-        # a client of Spark would try for ten minutes
-        port = parts.port or (SPARK_PORT if backend == SPARK else POSTGRES_PORT)
-        socket.create_connection((parts.hostname or "", port), SECONDS_TO_ANSWER).close()
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            handle, session, version = (_spark if backend == SPARK else _postgres)(url, secret)
+            handle, session, version = open_engine(dialect, url, secret)
     except ImportError as error:
+        wanted = dialect.needs or "auditgen[engines]"
         raise EnvironmentRefused(
             f"`engine:` needs a package that is not installed: {error.name or error}",
-            hint="pip install 'auditgen[engines]'",
+            hint=f"pip install '{wanted}'",
         ) from error
     except Exception as error:
         raise EnvironmentRefused(
             f"the engine `{name}` cannot be reached: {_said(error, secret)}; nothing was written",
             hint="is the address right, is it running, and is the secret in the environment?",
         ) from error
-    return Connection(name, backend, version, handle, session, secret, is_shared="session_id=" in url)
-
-
-def _spark(url: str, secret: str) -> tuple[Any, Any, str]:
-    from pyspark.sql import SparkSession
-
-    address = url if "/;" in url or not secret else f"{url.rstrip('/')}/"
-    if secret:
-        address += f";token={quote(secret, safe='')}"
-    builder: Any = SparkSession.builder
-    session = builder.remote(address).create()
-    session.conf.set("spark.sql.session.timeZone", "UTC")
-    handle = ibis.pyspark.connect(session)
-    return handle, session, str(session.version)
-
-
-def _postgres(url: str, secret: str) -> tuple[Any, Any, str]:
-    parts = urlsplit(url)
-    handle = ibis.postgres.connect(
-        host=parts.hostname,
-        port=parts.port or POSTGRES_PORT,
-        user=parts.username,
-        password=secret or None,
-        database=parts.path.strip("/") or None,
-    )
-    for setting in ("TIME ZONE 'UTC'", "jit = off", "default_transaction_read_only = on"):
-        handle.raw_sql(f"SET {setting}").close()
-    return handle, None, str(handle.version)
-
-
-def _micros_by_spark(column: Any, is_moment: bool) -> Any:
-    if not is_moment:  # read in the session's zone, which is UTC
-        column = column.cast("timestamp('UTC')")
-    return unix_micros(column)
-
-
-def _micros_by_extract(column: Any, is_moment: bool) -> Any:
-    finite = pg_isfinite(column).ifelse(column, ibis.null(column.type()))
-    return (pg_extract("epoch", finite) * 1_000_000).cast("int64")
+    return Connection(name, dialect, version, handle, session, secret, is_shared="session_id=" in url)
 
 
 def _typed_clocks(above: str, columns: Any) -> Any:

@@ -21,7 +21,6 @@ from auditgen.evidence.remote.canonical import (
     untranslated,
 )
 from auditgen.evidence.remote.clocks import DAY, MINUTE
-from auditgen.evidence.remote.connection import md5
 from auditgen.evidence.remote.model import Counted, Day
 from auditgen.evidence.repeats import JUDGED, LOGGED, Repeats
 
@@ -48,7 +47,7 @@ def count_table(
     rows = stages.table
     grouped = [name for name in DIMENSIONS if name not in fixed]
     cells = _lines(connection.rows("cells", _grouped(rows, fixed, ["day", *grouped])), CELL, fixed)
-    digested = stages.keep(digest=_digest(rows, fixed))
+    digested = stages.keep(digest=source.dialect.md5(content_text(rows, fixed)))
     stages.keep(lane0=_lane(digested["digest"], 0), lane1=_lane(digested["digest"], 8))
     found = connection.rows("hours", _grouped(stages.table, fixed, ["hour"], lanes=True))
     hours = _lines(found, HOUR, {})
@@ -193,12 +192,22 @@ def _repeated(
         return repeats, []
     copied = alike.filter(alike.copies > 0)
     grouped = [name for name in DIMENSIONS if name not in fixed]
-    by_day = _grouped(copied, fixed, ["day", *grouped], weight="copies")
-    by_hour = _grouped(copied, fixed, ["hour"], weight="copies")
-    return repeats, [
-        *_lines(connection.rows("cells of copies", by_day), CELL, fixed),
-        *_lines(connection.rows("hours of copies", by_hour), HOUR, {}),
-    ]
+    both = connection.rows("copies", _grouped(copied, fixed, ["day", "hour", *grouped], weight="copies"))
+    by_day, by_hour = _summed(both, ["day", *grouped]), _summed(both, ["hour"])
+    return repeats, [*_lines(by_day, CELL, fixed), *_lines(by_hour, HOUR, {})]
+
+
+def _summed(found: Sequence[Mapping[str, Any]], keys: Sequence[str]) -> list[dict[str, Any]]:
+    """Lines by fewer keys."""
+    out: dict[tuple[Any, ...], dict[str, Any]] = {}
+    for row in found:
+        own = tuple(row[key] for key in keys)
+        total = out.setdefault(own, {**dict(zip(keys, own, strict=True)), **dict.fromkeys(MEASURES, 0)})
+        for name in MEASURES:
+            total[name] += int(row.get(name, 0))
+        total["first_at"] = min(total.get("first_at", row["first_at"]), row["first_at"])
+        total["last_at"] = max(total.get("last_at", row["last_at"]), row["last_at"])
+    return list(out.values())
 
 
 def _unmapped(
@@ -234,14 +243,16 @@ def _undated(connection: Connection, source: Source, mapping: RecordMap) -> tupl
     stages = source.stages(name="times")
     stages.take(source.table.select(text=text, clock_time=raw_moment(source, "time", rule)))
     at, _ = add_moment(stages, source, "time", rule, mapping.time_zone)
-    rows = stages.table
-    rows = rows.filter(rows.text.notnull() & rows[at].isnull()).select("text").distinct()
-    found = connection.rows("texts that are no time", rows.order_by(rows.text.asc()).limit(SHOWN_TIMES))
-    return tuple(sorted(row["text"][:60] for row in found))
+    # no filter: engines push one down to the table and read each time many times over
+    text = stages.table[at].isnull().ifelse(stages.table.text, ibis.null("string"))
+    rows = stages.keep(found=text).select("found").distinct()
+    found = connection.rows("texts that are no time", rows.order_by(rows.found.asc()).limit(SHOWN_TIMES + 1))
+    texts = sorted(row["found"] for row in found if row["found"] is not None)
+    return tuple(text[:60] for text in texts[:SHOWN_TIMES])
 
 
-def _digest(rows: Any, fixed: Mapping[str, str | None]) -> Any:
-    """The MD5 of a row's canonical content: of each column its length and its text, so none can shift."""
+def content_text(rows: Any, fixed: Mapping[str, str | None]) -> Any:
+    """A row's canonical content as one text: of each column its length and its text, so none can shift."""
     parts: Any = ibis.literal("")
     for name in _SUMMED:
         if name in fixed:
@@ -256,7 +267,7 @@ def _digest(rows: Any, fixed: Mapping[str, str | None]) -> Any:
             column = column if column.type().is_string() else column.cast("string")
             text = column.length().cast("string").concat(":", column).fill_null("-")
         parts = parts.concat(text)
-    return md5(parts)
+    return parts
 
 
 def _lane(digest: Any, start: int) -> Any:

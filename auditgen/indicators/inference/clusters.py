@@ -1,32 +1,17 @@
-"""Confidence intervals from counts: Wilson, Clopper-Pearson, Newcombe; repeats of a prompt clustered.
-
-Plain `math`: importing a statistics package would cost more than the query that feeds it. The tests
-compare every formula with published tables and with scipy and statsmodels.
-"""
+"""Repeats of one prompt, which are not independent: effective sizes, extremes, clustered standard errors."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from functools import lru_cache
-from statistics import NormalDist
 from typing import TYPE_CHECKING
 
+from auditgen.indicators.inference import checks
+from auditgen.indicators.inference.distributions import student_quantile, student_tails
+from auditgen.indicators.inference.proportions import Interval
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-
-MAX_ITERATIONS = 400
-EPSILON = 1e-15
-
-
-@dataclass(frozen=True, slots=True)
-class Interval:
-    """A two-sided confidence interval; bounds as fractions (or differences of fractions)."""
-
-    lower: float
-    upper: float
-    confidence: float
-    method: str
+    from collections.abc import Hashable, Iterable, Mapping, Sequence
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,51 +64,6 @@ class ClusterSums:
             kn += shape.clusters * shape.hits * shape.decided
             nn += shape.clusters * shape.decided**2
         return cls(k, n, g, kk, kn, nn)
-
-
-def normal_quantile(confidence: float) -> float:
-    """The two-sided standard normal quantile, 1.95996... for 0.95."""
-    return NormalDist().inv_cdf(0.5 + confidence / 2)
-
-
-def wilson(successes: float, total: float, confidence: float = 0.95) -> Interval:
-    """Wilson's score interval (Wilson 1927; Newcombe 1998, Stat Med 17:857, method 3).
-
-    `total` may be an effective sample size; never degenerate at 0 or `total`.
-    """
-    _check(successes, total)
-    z = normal_quantile(confidence)
-    p = successes / total
-    centre = (p + z * z / (2 * total)) / (1 + z * z / total)
-    half = z / (1 + z * z / total) * math.sqrt(p * (1 - p) / total + z * z / (4 * total * total))
-    lower = 0.0 if successes == 0 else max(0.0, centre - half)
-    upper = 1.0 if successes == total else min(1.0, centre + half)
-    return Interval(lower, upper, confidence, "Wilson")
-
-
-def clopper_pearson(successes: float, total: float, confidence: float = 0.95) -> Interval:
-    """The exact (conservative) interval of Clopper and Pearson 1934, from beta quantiles."""
-    _check(successes, total)
-    tail = (1 - confidence) / 2
-    k, n = successes, total
-    lower = 0.0 if k == 0 else beta_quantile(tail, k, n - k + 1)
-    upper = 1.0 if k == n else beta_quantile(1 - tail, k + 1, n - k)
-    return Interval(lower, upper, confidence, "Clopper-Pearson")
-
-
-def newcombe(first: tuple[float, float], second: tuple[float, float], confidence: float = 0.95) -> Interval:
-    """Difference of two independent proportions, `first - second`, each given as (successes, total).
-
-    Newcombe 1998, Stat Med 17:873, method 10: square-and-add of Wilson limits.
-    """
-    a, b = wilson(*first, confidence), wilson(*second, confidence)
-    p1, p2 = first[0] / first[1], second[0] / second[1]
-    difference = p1 - p2
-    down = math.hypot(p1 - a.lower, b.upper - p2)
-    up = math.hypot(a.upper - p1, p2 - b.lower)
-    return Interval(
-        max(-1.0, difference - down), min(1.0, difference + up), confidence, "Newcombe (Wilson)"
-    )
 
 
 def effective_size(sums: ClusterSums) -> float:
@@ -217,65 +157,114 @@ def _largest_spread(shapes: Sequence[ClusterShape], fraction: float, absent: int
     return out + 2 * added * furthest + added * added
 
 
-def zero_event_upper(total: int, confidence: float = 0.95) -> float:
-    """One-sided upper bound of a rate after zero events in `total` trials: 1 - alpha^(1/n)."""
-    return float(1 - (1 - confidence) ** (1 / total))
+@dataclass(frozen=True, slots=True)
+class Mean:
+    """A mean with a standard error that knows its clusters, and what repeats did to it."""
+
+    mean: float
+    error: float
+    """With the small-sample factor G / (G - 1) on the variance; use with t on `degrees`."""
+    plain_error: float
+    """Without that factor, as Miller (arXiv 2411.00640) prints it."""
+    naive_error: float
+    """As if every value were independent: sqrt of the variance over n. For comparison only."""
+    size: int
+    clusters: int
+
+    @property
+    def degrees(self) -> int:
+        """Degrees of freedom: clusters - 1."""
+        return self.clusters - 1
+
+    @property
+    def design_effect(self) -> float:
+        """How many times the variance is that of independent values; `ValueError` where none varies."""
+        if self.naive_error == 0:
+            message = "all values are equal: the design effect cannot be seen"
+            raise ValueError(message)
+        return (self.plain_error / self.naive_error) ** 2
+
+    def interval(self, confidence: float = 0.95) -> Interval:
+        """mean +- t(G - 1) error. Raises `ValueError` where the clusters agree: that is no certainty."""
+        checks.confidence(confidence)
+        if self.error == 0:
+            message = "the clusters agree, so their variance cannot be seen; use the interval of a proportion"
+            raise ValueError(message)
+        half = student_quantile(confidence, self.degrees) * self.error
+        return Interval(self.mean - half, self.mean + half, confidence, f"t({self.degrees}), clustered")
 
 
-def trials_to_show(limit: float, confidence: float = 0.95) -> int:
-    """How many trials without an event show a rate below `limit`: the smallest n with bound <= limit."""
-    return math.ceil(math.log(1 - confidence) / math.log(1 - limit))
+@dataclass(frozen=True, slots=True)
+class PairedMean(Mean):
+    """The mean over prompts of a difference `first - second`, and what could not be paired."""
+
+    only_first: int
+    """Prompts without a value in the second arm; left out, never counted as 0."""
+    only_second: int
+
+    @property
+    def p_value(self) -> float:
+        """Two-sided, that the mean difference is 0; `ValueError` where the prompts agree."""
+        if self.error == 0:
+            message = "all prompts have the same difference, so its variance cannot be seen"
+            raise ValueError(message)
+        return student_tails(self.mean / self.error, self.degrees)
 
 
-@lru_cache(maxsize=512)
-def beta_quantile(probability: float, a: float, b: float) -> float:
-    """Inverse of the regularised incomplete beta function, by bisection (monotone, cannot diverge)."""
-    low, high = 0.0, 1.0
-    for _ in range(200):
-        middle = (low + high) / 2
-        if beta_cdf(middle, a, b) < probability:
-            low = middle
-        else:
-            high = middle
-        if high - low <= EPSILON * max(high, 1e-300):
-            break
-    return (low + high) / 2
+def clustered_error(values: Sequence[float], groups: Sequence[Hashable]) -> Mean:
+    """The mean of `values` with a standard error clustered by `groups` (one label per value).
 
-
-def beta_cdf(x: float, a: float, b: float) -> float:
-    """Regularised incomplete beta function I_x(a, b): continued fraction (DLMF 8.17.22, Lentz)."""
-    if x <= 0.0:
-        return 0.0
-    if x >= 1.0:
-        return 1.0
-    log_front = (
-        math.lgamma(a + b) - math.lgamma(a) - math.lgamma(b) + a * math.log(x) + b * math.log1p(-x)
-    )
-    if x > (a + 1) / (a + b + 2):
-        return 1.0 - math.exp(log_front) * _beta_fraction(1 - x, b, a) / b
-    return math.exp(log_front) * _beta_fraction(x, a, b) / a
-
-
-def _beta_fraction(x: float, a: float, b: float) -> float:
-    tiny = 1e-300
-    c, d = 1.0, 1.0 - (a + b) * x / (a + 1)
-    d = 1.0 / (d if abs(d) > tiny else tiny)
-    result = d
-    for m in range(1, MAX_ITERATIONS * 50):
-        even = m * (b - m) * x / ((a + 2 * m - 1) * (a + 2 * m))
-        odd = -(a + m) * (a + b + m) * x / ((a + 2 * m) * (a + 2 * m + 1))
-        for step in (even, odd):
-            d = 1.0 + step * d
-            d = 1.0 / (d if abs(d) > tiny else tiny)
-            c = 1.0 + step / c
-            c = c if abs(c) > tiny else tiny
-            result *= c * d
-        if abs(c * d - 1.0) < EPSILON:
-            break
-    return result
-
-
-def _check(successes: float, total: float) -> None:
-    if not 0 <= successes <= total or total <= 0:
-        message = f"need 0 <= successes <= total and total > 0, got {successes} of {total}"
+    sqrt(sum over clusters of (sum of deviations)^2) / n (Miller, arXiv 2411.00640, equation 4), times
+    sqrt(G / (G - 1)). Few clusters make any such error rough: the t quantile helps, it does not heal.
+    Raises `ValueError` for fewer than two clusters, unequal lengths, values that are not finite.
+    """
+    if len(values) != len(groups):
+        message = f"need one group per value, got {len(groups)} for {len(values)}"
         raise ValueError(message)
+    numbers = [checks.finite("values", value) for value in values]
+    g = len(set(groups))
+    if g < 2:
+        message = f"need at least 2 clusters to see how they differ, got {g}"
+        raise ValueError(message)
+    n = len(numbers)
+    mean = math.fsum(numbers) / n
+    inside: dict[Hashable, list[float]] = {}
+    for value, group in zip(numbers, groups, strict=True):
+        inside.setdefault(group, []).append(value - mean)
+    # equal values must give exactly 0, whatever rounding did to their mean
+    is_constant = min(numbers) == max(numbers)
+    between = 0.0 if is_constant else math.fsum(math.fsum(away) ** 2 for away in inside.values())
+    spread = 0.0 if is_constant else math.fsum((value - mean) ** 2 for value in numbers)
+    plain = math.sqrt(between) / n
+    return Mean(mean, plain * math.sqrt(g / (g - 1)), plain, math.sqrt(spread) / n, n, g)
+
+
+def paired_mean_difference(
+    first: Mapping[Hashable, Sequence[float]], second: Mapping[Hashable, Sequence[float]]
+) -> PairedMean:
+    """The gap `first - second` of repeated prompts: by prompt the difference of its means, then over prompts.
+
+    Every prompt weighs the same, however often it was asked; the prompt is the unit, so t has prompts - 1
+    degrees of freedom. A prompt with values in one arm only is left out and counted. Raises `ValueError` for
+    fewer than two pairs.
+    """
+    one = {prompt for prompt, values in first.items() if len(values)}
+    two = {prompt for prompt, values in second.items() if len(values)}
+    differences = [
+        _mean(first[prompt]) - _mean(second[prompt]) for prompt in first if prompt in one & two
+    ]
+    found = clustered_error(differences, range(len(differences)))
+    return PairedMean(
+        found.mean,
+        found.error,
+        found.plain_error,
+        found.naive_error,
+        found.size,
+        found.clusters,
+        len(one - two),
+        len(two - one),
+    )
+
+
+def _mean(values: Sequence[float]) -> float:
+    return math.fsum(checks.finite("values", value) for value in values) / len(values)

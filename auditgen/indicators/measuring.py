@@ -6,20 +6,15 @@ from typing import TYPE_CHECKING, TypeVar
 
 from auditgen.evidence.model import Watch
 from auditgen.indicators.counters import count, hours_with_records
-from auditgen.indicators.intervals import (
-    Interval,
-    clopper_pearson,
-    effective_size,
-    extremes,
-    newcombe,
-    wilson,
-)
+from auditgen.indicators.inference.clusters import effective_size, extremes
+from auditgen.indicators.inference.differences import newcombe
+from auditgen.indicators.inference.proportions import Interval, clopper_pearson, wilson
 from auditgen.indicators.model import Arm, Measured, Quantity, Unmeasured
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from auditgen.evidence.engine import Evidence
+    from auditgen.indicators.cells import Cells
     from auditgen.indicators.counters import Counters
     from auditgen.indicators.model import Request
 
@@ -27,29 +22,29 @@ Key = TypeVar("Key", str, float)
 
 
 def measure(
-    evidence: Evidence, requests: Sequence[Request], missing: Mapping[str, int] | None = None
+    cells: Cells, requests: Sequence[Request], missing: Mapping[str, int] | None = None
 ) -> dict[str, Measured]:
     """Each request's quantity, by its id.
 
     `missing`: planned samples that are absent from a source's files, by source id. They count against
     the promise in the worst case.
     """
-    return {request.id: measure_one(evidence, request, missing or {}) for request in requests}
+    return {request.id: measure_one(cells, request, missing or {}) for request in requests}
 
 
-def measure_one(evidence: Evidence, request: Request, missing: Mapping[str, int]) -> Measured:
+def measure_one(cells: Cells, request: Request, missing: Mapping[str, int]) -> Measured:
     """One request."""
     match request.indicator.shape:
         case "rate":
-            return _rate(evidence, request, missing)
+            return _rate(cells, request, missing)
         case "gap":
-            return _gap(evidence, request, missing)
+            return _gap(cells, request, missing)
         case "coverage":
-            return _coverage(evidence, request)
+            return _coverage(cells, request)
 
 
-def _rate(evidence: Evidence, request: Request, missing: Mapping[str, int]) -> Measured:
-    counters = count(evidence, request)
+def _rate(cells: Cells, request: Request, missing: Mapping[str, int]) -> Measured:
+    counters = count(cells, request)
     absent = _absent(request, missing)
     if counters.sums.total == 0:
         return _unmeasured(request, [counters])
@@ -60,9 +55,9 @@ def _rate(evidence: Evidence, request: Request, missing: Mapping[str, int]) -> M
     return _quantity(request, (arm,), arm.estimate, arm.interval, worst, best, [counters], absent)
 
 
-def _gap(evidence: Evidence, request: Request, missing: Mapping[str, int]) -> Measured:
-    watched = count(evidence, request, Watch.MONITORED)
-    unwatched = count(evidence, request, Watch.UNMONITORED)
+def _gap(cells: Cells, request: Request, missing: Mapping[str, int]) -> Measured:
+    watched = count(cells, request, Watch.MONITORED)
+    unwatched = count(cells, request, Watch.UNMONITORED)
     absent = _absent(request, missing)
     if not watched.sums.total or not unwatched.sums.total:
         return _unmeasured(request, [watched, unwatched])
@@ -91,8 +86,8 @@ def _gap(evidence: Evidence, request: Request, missing: Mapping[str, int]) -> Me
     )
 
 
-def _coverage(evidence: Evidence, request: Request) -> Measured:
-    counters = hours_with_records(evidence, request)
+def _coverage(cells: Cells, request: Request) -> Measured:
+    counters = hours_with_records(cells, request)
     if not counters.outcomes["records"]:
         return Unmeasured(
             request,

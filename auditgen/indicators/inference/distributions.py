@@ -1,0 +1,111 @@
+"""The distributions behind the intervals: normal, beta, binomial, Student's t."""
+
+from __future__ import annotations
+
+import math
+from functools import lru_cache
+from statistics import NormalDist
+
+from auditgen.indicators.inference import checks
+
+MAX_ITERATIONS = 20_000
+EPSILON = 1e-15
+_STANDARD = NormalDist()
+
+
+def normal_quantile(confidence: float) -> float:
+    """The two-sided standard normal quantile, 1.95996... for 0.95."""
+    return _STANDARD.inv_cdf(0.5 + checks.confidence(confidence) / 2)
+
+
+def one_sided_quantile(probability: float) -> float:
+    """The standard normal quantile of a probability, 1.64485... for 0.95."""
+    return _STANDARD.inv_cdf(checks.fraction("probability", probability, open_=True))
+
+
+def normal_tail(z: float) -> float:
+    """P(Z > z); exact in relative terms far out, where 1 - cdf(z) would be 0."""
+    return math.erfc(z / math.sqrt(2)) / 2
+
+
+def student_quantile(confidence: float, degrees: float) -> float:
+    """The two-sided quantile of Student's t, 2.77645... for 0.95 and 4 degrees of freedom.
+
+    With T^2 / (df + T^2) ~ Beta(1/2, df/2). Both the fraction and its complement come from a quantile of
+    their own: a difference from 1 would lose its digits.
+    """
+    checks.confidence(confidence)
+    checks.positive("degrees", degrees)
+    part = beta_quantile(confidence, 0.5, degrees / 2)
+    rest = beta_quantile(1 - confidence, degrees / 2, 0.5)
+    return math.sqrt(degrees * part / rest)
+
+
+def student_tails(t: float, degrees: float) -> float:
+    """P(|T| > |t|) of Student's t: the two-sided p value."""
+    checks.positive("degrees", degrees)
+    if math.isinf(t):
+        return 0.0
+    return beta_cdf(degrees / (degrees + t * t), degrees / 2, 0.5)
+
+
+def binomial_cdf(k: int, n: int, p: float) -> float:
+    """P(X <= k) for X binomial with `n` trials of probability `p`."""
+    if k < 0:
+        return 0.0
+    if k >= n:
+        return 1.0
+    return beta_cdf(1 - p, n - k, k + 1)
+
+
+def log_beta(a: float, b: float) -> float:
+    """The logarithm of the beta function."""
+    return math.lgamma(a) + math.lgamma(b) - math.lgamma(a + b)
+
+
+@lru_cache(maxsize=512)
+def beta_quantile(probability: float, a: float, b: float) -> float:
+    """Inverse of the regularised incomplete beta function, by bisection (monotone, cannot diverge)."""
+    low, high = 0.0, 1.0
+    for _ in range(200):
+        middle = (low + high) / 2
+        if beta_cdf(middle, a, b) < probability:
+            low = middle
+        else:
+            high = middle
+        if high - low <= EPSILON * max(high, 1e-300):
+            break
+    return (low + high) / 2
+
+
+def beta_cdf(x: float, a: float, b: float) -> float:
+    """Regularised incomplete beta function I_x(a, b): continued fraction (DLMF 8.17.22, Lentz)."""
+    if x <= 0.0:
+        return 0.0
+    if x >= 1.0:
+        return 1.0
+    log_front = (
+        math.lgamma(a + b) - math.lgamma(a) - math.lgamma(b) + a * math.log(x) + b * math.log1p(-x)
+    )
+    if x > (a + 1) / (a + b + 2):
+        return 1.0 - math.exp(log_front) * _beta_fraction(1 - x, b, a) / b
+    return math.exp(log_front) * _beta_fraction(x, a, b) / a
+
+
+def _beta_fraction(x: float, a: float, b: float) -> float:
+    tiny = 1e-300
+    c, d = 1.0, 1.0 - (a + b) * x / (a + 1)
+    d = 1.0 / (d if abs(d) > tiny else tiny)
+    result = d
+    for m in range(1, MAX_ITERATIONS):
+        even = m * (b - m) * x / ((a + 2 * m - 1) * (a + 2 * m))
+        odd = -(a + m) * (a + b + m) * x / ((a + 2 * m) * (a + 2 * m + 1))
+        for step in (even, odd):
+            d = 1.0 + step * d
+            d = 1.0 / (d if abs(d) > tiny else tiny)
+            c = 1.0 + step / c
+            c = c if abs(c) > tiny else tiny
+            result *= c * d
+        if abs(c * d - 1.0) < EPSILON:
+            break
+    return result

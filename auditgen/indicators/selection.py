@@ -1,0 +1,89 @@
+"""Which records an indicator is about, as conditions on their columns; values are parameters, never text."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from auditgen.evidence.model import ERRORS, NO_STRATEGY, UNDECIDED
+from auditgen.indicators.model import FILTER_FIELDS
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from auditgen.indicators.model import Request, Selection
+
+
+class Query:
+    """Conditions that must all hold, each with its parameters."""
+
+    def __init__(self) -> None:
+        self.conditions: list[tuple[str, tuple[Any, ...]]] = []
+
+    def add(self, sql: str, *parameters: Any) -> None:
+        """One more condition."""
+        self.conditions.append((sql, parameters))
+
+    def within(self, column: str, values: Sequence[str]) -> None:
+        """`column` is one of `values`."""
+        self.add(f"{column} IN ({', '.join('?' for _ in values)})", *values)
+
+    @property
+    def sql(self) -> str:
+        """All of them as one condition."""
+        return " AND ".join(sql for sql, _ in self.conditions) or "true"
+
+    @property
+    def parameters(self) -> list[Any]:
+        """Those of all conditions, in order."""
+        return [parameter for _, parameters in self.conditions for parameter in parameters]
+
+
+def population(request: Request, watch: str | None = None) -> Query:
+    """The records a request is about, whatever their outcome."""
+    query = Query()
+    indicator = request.indicator
+    query.within("source_id", request.sources)
+    if indicator.records != "any":
+        query.within("kind", (indicator.records,))
+    if indicator.expected is not None:
+        query.within("expected", (indicator.expected.value,))
+    if indicator.only_attacks:
+        query.add(f"coalesce(strategy, '') NOT IN ('', '{NO_STRATEGY}')")
+    if watch is not None:
+        query.within("watch", (watch,))
+    for name, values in sorted(request.where.items()):
+        if name not in FILTER_FIELDS:  # names stand in the SQL text; only values are parameters
+            message = f"`{name}` is no filter; known: {', '.join(FILTER_FIELDS)}"
+            raise ValueError(message)
+        query.within(name, values)
+    return query
+
+
+def undetermined(selection: Selection) -> Query:
+    """Records that may belong to the selection, if only it were known what became of them."""
+    query = Query()
+    if selection.outcomes:
+        query.within("outcome", [o.value for o in (*UNDECIDED, *ERRORS)])
+        return query
+    if not selection.guardrail_action:
+        query.add("false")
+        return query
+    if selection.guardrail_verdict:
+        query.within("guardrail_verdict", selection.guardrail_verdict)
+    known = Query()
+    known.within("guardrail_action", selection.guardrail_action)
+    query.add(f"({known.sql}) IS NOT TRUE", *known.parameters)
+    return query
+
+
+def selected(selection: Selection) -> Query:
+    """Records that belong to the selection."""
+    query = Query()
+    for column, values in (
+        ("outcome", [o.value for o in selection.outcomes]),
+        ("guardrail_verdict", list(selection.guardrail_verdict)),
+        ("guardrail_action", list(selection.guardrail_action)),
+    ):
+        if values:
+            query.within(column, values)
+    return query
