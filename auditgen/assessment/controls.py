@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from auditgen.assessment.model import ControlResult, NeedResult, Verdict
 from auditgen.checklists import EVIDENCE_CODES, Applicability, EvidenceKind, Profile, applicability
-from auditgen.indicators import Quantity, core_indicators
+from auditgen.indicators import Quantity
 from auditgen.project.model import Independence
 
 if TYPE_CHECKING:
@@ -130,8 +130,7 @@ def _need(
 
 
 def _gives(result: CriterionResult, code: str) -> bool:
-    indicator = core_indicators().get(result.criterion.indicator)
-    return indicator is not None and code in indicator.codes
+    return code in result.measured.request.indicator.codes
 
 
 def _claimed(

@@ -17,6 +17,7 @@ from auditgen.assessment.model import CriterionResult, Verdict
 from auditgen.canonical import digest_of
 from auditgen.indicators import Quantity, Unmeasured
 from auditgen.indicators.inference.differences import newcombe
+from auditgen.indicators.inference.paired import tango
 from auditgen.indicators.inference.proportions import clopper_pearson, wilson
 from auditgen.project import criterion_declaration
 
@@ -57,7 +58,7 @@ def judge(
     criterion: Criterion, principle_id: str, measured: Measured, context: Context
 ) -> CriterionResult:
     """The verdict with every reason that applies, weightiest first."""
-    digest = digest_of(criterion_declaration(criterion))
+    digest = digest_of(criterion_declaration(criterion, measured.request.indicator))
     is_proven = _is_proven(digest, measured, context.previous)
     missing = [
         f"expected evidence was not received: {e.item.title} ({e.detail})"
@@ -277,7 +278,7 @@ def _comments(criterion: Criterion, quantity: Quantity, context: Context) -> lis
     if heuristic:
         total = sum(quantity.bases.values())
         out.append(f"{heuristic} of {total} outcomes rest on a text heuristic, not on a judge")
-    if quantity.request.indicator.shape == "gap" and "observational" in quantity.watch_bases:
+    if quantity.request.indicator.is_gap and "observational" in quantity.watch_bases:
         out.append("the watch condition was observed, not manipulated: an associational gap only")
     return [*out, *_other_models(context), *_unplaced(context)]
 
@@ -320,14 +321,21 @@ def _more(criterion: Criterion, quantity: Quantity) -> int | None:
         return None  # a complete count has no samples
     if quantity.missing or any(arm.undecided or arm.errors for arm in quantity.arms):
         return None  # what was left out stays in the worst case, however many samples follow
-    limit = criterion.threshold
+    if quantity.strata:
+        return None  # it depends on the strata that the samples would fall into
+    limit, pairs = criterion.threshold, quantity.pairs
     arms = [(arm.estimate, arm.denominator) for arm in quantity.arms]
     smallest = min(n for _, n in arms)
 
     def decides(factor: float) -> bool:
         sized = [(p * n * factor, n * factor) for p, n in arms]
         if criterion.operator == "within":
-            gap = newcombe(sized[0], sized[1], criterion.confidence)
+            if pairs is None:
+                gap = newcombe(sized[0], sized[1], criterion.confidence)
+            else:
+                cells = (pairs.both, pairs.first_only, pairs.second_only, pairs.neither)
+                a, b, c, d = (round(cell * factor) for cell in cells)
+                gap = tango((a, b, c, d), criterion.confidence)
             return -limit <= gap.lower and gap.upper <= limit
         exact = quantity.request.indicator.interval == "clopper-pearson"
         method = clopper_pearson if exact else wilson

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from auditgen.cli.indicators import command as indicators
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -25,6 +27,9 @@ def command() -> None:
     Example:
       auditgen standards show eu-ai-act "9(8)"
     """
+
+
+command.add_command(indicators)
 
 
 @command.command("list")
@@ -93,32 +98,46 @@ def show(checklist_id: str, control_id: str | None) -> None:
     "files", metavar="FILE...", nargs=-1, required=True, type=click.Path(path_type=Path)
 )
 def lint(files: tuple[Path, ...]) -> None:
-    """Check checklist files; every fault is shown with its line and column (exit code 4).
+    """Check files of checklists and indicators; every fault is shown with its place (exit code 4).
 
     \b
     Example:
       auditgen standards lint my-checklist.yaml
     """
-    from auditgen.checklists import load_checklist
     from auditgen.errors import InputRefused
 
-    sound: list[tuple[Path, int]] = []
+    sound: list[str] = []
     refusals: list[InputRefused] = []
     for path in files:
         try:
-            sound.append((path, len(load_checklist(path).controls)))
+            sound.append(_sound(path))
         except InputRefused as refusal:
             refusals.append(refusal)
-    for path, count in sound:
-        click.echo(f"ok: {count} control{'' if count == 1 else 's'} in {path}")
+    for text in sound:
+        click.echo(f"ok: {text}")
     if refusals:
         faults = [fault for refusal in refusals for fault in refusal.diagnostics]
         raise InputRefused(
             f"{len(faults)} fault{'' if len(faults) == 1 else 's'} in {len(refusals)} of "
             f"{len(files)} file{'' if len(files) == 1 else 's'}",
-            hint="docs/checklists.md says what each field means",
+            hint="docs/checklists.md and docs/indicators.md say what each field means",
             diagnostics=faults,
         )
+
+
+def _sound(path: Path) -> str:
+    """What a file without faults holds, in words. Raises InputRefused."""
+    from auditgen.checklists import load_checklist
+    from auditgen.indicators.definition import SCHEMA, load_indicators
+    from auditgen.yamlspan import read_yaml
+
+    written = read_yaml(path).value
+    schema = written.get("schema") if isinstance(written, dict) else None
+    if schema == SCHEMA:
+        [indicator] = load_indicators([path])
+        return f"indicator {indicator.id} in {path}"
+    count = len(load_checklist(path).controls)
+    return f"{count} control{'' if count == 1 else 's'} in {path}"
 
 
 def _load(name: str) -> Checklist:

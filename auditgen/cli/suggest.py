@@ -18,8 +18,9 @@ def suggest_mapping(paths: Sequence[Path], table: str | None, out: Path | None, 
     from auditgen.diagnostics import printable
     from auditgen.errors import InputRefused
     from auditgen.evidence.tables import TableFault
+    from auditgen.sources.column_sample import sample_table
     from auditgen.sources.reading import SourceRegistry
-    from auditgen.sources.suggest import sample_table, suggest
+    from auditgen.sources.suggest import suggest
     from auditgen.sources.table import TableSource
 
     if len(paths) != 1 or paths[0].is_dir():

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 CANONICAL = (
     "row", "record", "observed_at", "zone_written", "received_at", "model", "outcome", "basis", "expected",
-    "watch", "watch_basis", "cohort", "category", "strategy", "language", "guardrail_verdict",
+    "watch", "watch_basis", "cohort", "category", "strategy", "language", "labels", "guardrail_verdict",
     "guardrail_action", "endpoint", "transport", "sampling_rate", "prompt_key", "part",
 )  # fmt: skip
 """Columns of every table view; times are TIMESTAMP in UTC, `row` counts the records of one table from 1,
@@ -84,6 +84,7 @@ def canonical_sql(
         "watch_basis": f"CASE WHEN {watch_value} IS NOT NULL THEN {sql_text(watch.basis)} END"
         if watch
         else "NULL::VARCHAR",
+        "labels": _labels(reader, mapping),
         "sampling_rate": _rate(reader, mapping),
         "prompt_key": _value(reader, mapping.prompt, mark=mark),
     }
@@ -107,6 +108,8 @@ def fixed_columns(table: Table, mapping: RecordMap) -> dict[str, str]:
         fixed |= {"outcome": sql_text(Outcome.UNSCORED), "basis": sql_text(Basis.NONE)}
     if mapping.watch is None:
         fixed |= {"watch": sql_text(Watch.UNKNOWN), "watch_basis": "NULL::VARCHAR"}
+    if not mapping.labels:
+        fixed["labels"] = "NULL::VARCHAR"
     if mapping.sampling_rate is None:
         fixed["sampling_rate"] = "NULL::DOUBLE"
     if mapping.received is None:
@@ -245,6 +248,15 @@ def _value(reader: Columns, rule: Rule | None, *, mark: bool = False) -> str:
         inside.append(f"isfinite({number})")
         branches.append(f"WHEN {' AND '.join(inside)} THEN {sql_text(band.is_)}")
     return f"CASE {' '.join(branches)} ELSE {otherwise} END"
+
+
+def _labels(reader: Columns, mapping: RecordMap) -> str:
+    """Lines `name=word`; a value that no rule translates is not told."""
+    lines = [
+        f"CASE WHEN {value} IS NOT NULL THEN {sql_text(f'{name}=')} || {value} END"
+        for name, value in ((name, _value(reader, rule)) for name, rule in mapping.label_rules.items())
+    ]
+    return f"nullif(concat_ws(chr(10), {', '.join(lines)}), '')" if lines else "NULL::VARCHAR"
 
 
 def _rate(reader: Columns, mapping: RecordMap) -> str:

@@ -22,14 +22,14 @@ if TYPE_CHECKING:
 
     import duckdb
 
-CUBE_VERSION = "3"
+CUBE_VERSION = "4"
 MAX_MODELS = 50
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 LATE = f"INTERVAL {LATE_AFTER // timedelta(microseconds=1)} MICROSECOND"
 """`LATE_AFTER` for the engine."""
 DIMENSIONS = (
     "model", "outcome", "basis", "expected", "watch", "watch_basis", "cohort", "category", "strategy",
-    "language", "guardrail_verdict", "guardrail_action", "endpoint", "transport", "sampling_rate",
+    "language", "labels", "guardrail_verdict", "guardrail_action", "endpoint", "transport", "sampling_rate",
     "prompt_key",
 )  # fmt: skip
 """What tells two cells of one day apart. A prompt's key is among them only where one is mapped: a row

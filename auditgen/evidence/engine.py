@@ -26,13 +26,13 @@ if TYPE_CHECKING:
 RECORD_COLUMNS = (
     "source_id", "file_sha256", "kind", "run_key", "locator", "suite", "model", "recorded_model",
     "prompt_key", "outcome", "basis", "expected", "watch", "watch_basis", "cohort", "category",
-    "strategy", "language", "observed_at", "guardrail_verdict", "guardrail_action", "endpoint", "transport",
-    "sampling_rate", "sample_id", "epoch", "prompt", "prompt_sha256", "prompt_state", "response",
+    "strategy", "language", "labels", "observed_at", "guardrail_verdict", "guardrail_action", "endpoint",
+    "transport", "sampling_rate", "sample_id", "epoch", "prompt", "prompt_sha256", "prompt_state", "response",
 )  # fmt: skip
 """Columns of the view `record`: one row for each record."""
 COUNTED_COLUMNS = (
     "source_id", "file_sha256", "kind", "suite", "model", "prompt_key", "outcome", "basis", "expected",
-    "watch", "watch_basis", "cohort", "category", "strategy", "language", "guardrail_verdict",
+    "watch", "watch_basis", "cohort", "category", "strategy", "language", "labels", "guardrail_verdict",
     "guardrail_action", "endpoint", "transport", "sampling_rate", "first_at", "last_at", "n",
 )  # fmt: skip
 """Columns of the view `observation`: `n` records that are alike in all of these. Where `prompt_key` is NULL
@@ -43,6 +43,8 @@ HOUR_COLUMNS = (
 """Columns of the table `hours`: what a file holds of each hour of the period, copies left out and told."""
 
 
+ELSEWHERE_SQL = "locator LIKE 'engine:%'"
+"""The condition that a record is one of the few that were drawn from a table on another engine."""
 EDGE_HOURS = 14
 """No zone is farther from UTC than this."""
 
@@ -90,6 +92,8 @@ class Evidence:
 def open_evidence(parts: Sequence[Part], period: Period, logged: Sequence[Logged] = ()) -> Evidence:
     """The views `record` and `observation` over everything, and the table `hours`.
 
+    Of rows that stayed on another engine `record` has none; a few that were drawn are in `candidate`.
+
     Monitoring rows outside the period are left out of them, and so are copies.
     """
     connection = connect()
@@ -105,8 +109,11 @@ def open_evidence(parts: Sequence[Part], period: Period, logged: Sequence[Logged
     repeats |= {(number, 0): group.repeats for number, group in enumerate(logged) if group.repeats}
     connection.execute(f"CREATE VIEW logged AS {' UNION ALL '.join(rows or [nothing])}")
     connection.execute("CREATE VIEW record AS SELECT * FROM evaluated UNION ALL SELECT * FROM logged")
+    drawn = [f"SELECT * FROM read_parquet({sql_file(g.drawn)})" for g in logged if g.drawn is not None]
+    connection.execute(f"CREATE VIEW drawn AS {' UNION ALL '.join(drawn or [nothing])}")
+    connection.execute("CREATE VIEW candidate AS SELECT * FROM record UNION ALL SELECT * FROM drawn")
     copied = {number for (number, _), found in repeats.items() if found.copies}
-    _count_copies(connection, logged, copied)
+    count_copies(connection, logged, copied)
     _load_cubes(connection, logged, copied, period)
     _load_everything(connection, logged, period)
     alone = {"n": "1::HUGEINT", "first_at": "observed_at", "last_at": "observed_at"}
@@ -126,7 +133,7 @@ def _nothing(names: Sequence[str]) -> str:
     return f"SELECT {nulls} WHERE false"
 
 
-def _count_copies(
+def count_copies(
     connection: duckdb.DuckDBPyConnection, logged: Sequence[Logged], numbers: Collection[int]
 ) -> None:
     """The cubes of what was logged twice: counted like everything else, to be taken away again."""

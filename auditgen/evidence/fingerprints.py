@@ -62,12 +62,25 @@ class Fingerprints:
         except (OSError, ValueError, AttributeError):
             pass  # a cache: what cannot be read is taken again
         self._is_changed = False
+        self._taken: dict[str, tuple[list[int], Fingerprint]] = {}
+
+    def once(self, path: Path) -> Fingerprint:
+        """The same, taken once in a run while nothing touches the file: for files that many others need.
+
+        Raises OSError.
+        """
+        stamp, name = _place(path)
+        known = self._taken.get(name)
+        return known[1] if known is not None and known[0] == stamp else self.of(path)
 
     def of(self, path: Path) -> Fingerprint:
         """The file's fingerprint. Raises OSError."""
-        status = os.stat(path)
-        stamp = [status.st_size, status.st_ino, status.st_mtime_ns, status.st_ctime_ns]
-        name = os.path.abspath(os.fsdecode(path)).encode("utf-8", "backslashreplace").decode()
+        stamp, name = _place(path)
+        found = self._of(path, stamp, name)
+        self._taken[name] = stamp, found
+        return found
+
+    def _of(self, path: Path, stamp: list[int], name: str) -> Fingerprint:
         known = self._known.get(name)
         if known is not None and known[:4] == stamp:
             return Fingerprint(str(known[4]), int(str(known[5])), int(str(known[6])))
@@ -106,3 +119,10 @@ class Fingerprints:
             os.rename(name, self._path)
         except OSError:
             pass
+
+
+def _place(path: Path) -> tuple[list[int], str]:
+    """What changes when a file does, and how it is called."""
+    status = os.stat(path)
+    stamp = [status.st_size, status.st_ino, status.st_mtime_ns, status.st_ctime_ns]
+    return stamp, os.path.abspath(os.fsdecode(path)).encode("utf-8", "backslashreplace").decode()

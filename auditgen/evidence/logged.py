@@ -56,6 +56,8 @@ class Logged:
     """Of a table that was counted on another engine, and has no rows here: what repeats in the period."""
     copies: Path | None = None
     """And the cube of what is left out as copies."""
+    drawn: Path | None = None
+    """And a few of its rows that may be shown, as the view `record` has them."""
     exposed: tuple[str, ...] = ()
     """Canonical columns in which credentials were found: they are shown without."""
 

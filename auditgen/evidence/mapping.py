@@ -188,6 +188,9 @@ PSEUDONYMOUS = ("record", "prompt", "cohort", "category", "strategy", "language"
 """Fields that tell records apart or group them, whatever their words are."""
 NUMBER = re.compile(r"[+-]?([0-9]{1,300}([.][0-9]{0,300})?|[.][0-9]{1,300})([eE][+-]?[0-9]{1,4})?")
 """What is a number in a band, here and in the query engine."""
+LABELS = "labels"
+LABEL_WORDS = ("no", "unscored", "yes")
+"""What a label says of a record; `unscored` where its grader could not tell."""
 _VOCABULARY: dict[str, type[StrEnum]] = {"outcome": Outcome, "expected": Expected, "watch": Watch}
 GUARDED = {
     "guardrail_verdict": GUARDRAIL_VERDICTS, "guardrail_action": GUARDRAIL_ACTIONS, "transport": TRANSPORT,
@@ -224,6 +227,9 @@ class RecordMap(BaseModel):
     category: Rule | None = None
     strategy: Rule | None = None
     language: Rule | None = None
+    labels: dict[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")], Rule] | None = None
+    """What else somebody said of a record, yes or no: `alignment_faking`, `evaluation_aware`, `correct`, or a
+    name of your own that an own indicator counts."""
     guardrail_verdict: Rule | None = None
     """allow, deny, modify, warn, flag, escalate or error: what the guardrail said."""
     guardrail_action: Rule | None = None
@@ -279,6 +285,14 @@ class RecordMap(BaseModel):
                 if unknown:
                     message = f"`{name}`: {_list(unknown)} is not one of {_list(words)}"
                     raise ValueError(message)
+        for label, found in self.label_rules.items():
+            if found.pseudonym or (found.is_ is None and not found.translates):
+                message = f"label `{label}` needs `values`: which raw value means {_list(LABEL_WORDS)}"
+                raise ValueError(message)
+            unknown = sorted(found.words - set(LABEL_WORDS))
+            if unknown:
+                message = f"label `{label}`: {_list(unknown)} is not one of {_list(LABEL_WORDS)}"
+                raise ValueError(message)
         constant = None if self.sampling_rate is None else self.sampling_rate.is_
         if constant is not None and not 0 < (number_of(constant) or 0) <= 1:
             message = f"`sampling_rate`: `{constant}` is no share above 0 and up to 1"
@@ -328,7 +342,12 @@ class RecordMap(BaseModel):
                 out[name] = (value,)
             elif isinstance(value, tuple) and value:
                 out[name] = value
-        return out
+        return out | {f"{LABELS}.{name}": (rule,) for name, rule in self.label_rules.items()}
+
+    @property
+    def label_rules(self) -> dict[str, Rule]:
+        """The rules of labels, in order of their names."""
+        return dict(sorted((self.labels or {}).items()))
 
 
 def _is_zone(name: str) -> bool:

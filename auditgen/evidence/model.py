@@ -250,6 +250,8 @@ class Observation:
     """What the text heuristic says of the response; never mixed with the other two."""
     refusal_judged: bool | None = None
     """A label handed in separately, by a judge or a human."""
+    labels: str | None = None
+    """What else was said of it: lines `name=yes`, `name=no` or `name=unscored`, sorted."""
     scores: tuple[Score, ...] = ()
 
 

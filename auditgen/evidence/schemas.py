@@ -30,6 +30,7 @@ OBSERVATION_COLUMNS = (
     "category",
     "strategy",
     "language",
+    "labels",
     "observed_at",
     "guardrail_verdict",
     "guardrail_action",

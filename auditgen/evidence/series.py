@@ -1,10 +1,13 @@
-"""Times with numbers, out of a table or out of stored metric points: what somebody else counted."""
+"""What stands beside the responses: numbers that somebody else counted, with their times; incidents."""
 
 from __future__ import annotations
 
+from dataclasses import fields
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from auditgen.evidence.columnar import clock_sql
+from auditgen.evidence.model import Incident
 from auditgen.evidence.tables import Columns, TableFault, connect, said, sql_file, sql_text
 
 if TYPE_CHECKING:
@@ -63,3 +66,15 @@ def series_names(points: Path) -> set[str]:
 
 def _stored(points: Path) -> str:
     return f"read_parquet({sql_file(points)}, hive_partitioning = false)"
+
+
+def stored_incidents(table: Path) -> tuple[Incident, ...]:
+    """Incidents of a stored table, in order."""
+    names = [f.name for f in fields(Incident)]
+    shown = ", ".join(f"timezone('UTC', {name})" if name.endswith("_at") else name for name in names)
+    rows = connect().execute(f"SELECT {shown} FROM read_parquet({sql_file(table)})").fetchall()
+    return tuple(Incident(**dict(zip(names, map(_aware, row), strict=True))) for row in rows)
+
+
+def _aware(value: Any) -> Any:
+    return value.replace(tzinfo=UTC) if isinstance(value, datetime) else value

@@ -52,7 +52,7 @@ if TYPE_CHECKING:
 
     from auditgen.evidence.model import Alert, Incident, MetricPoint
 
-STORE_VERSION = "7"
+STORE_VERSION = "8"
 ENTRY_FILES = (
     "observations.parquet", "reading.json", "runs.parquet", "scores.parquet", "source_file.parquet",
 )  # fmt: skip

@@ -9,6 +9,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from auditgen.indicators.definition import FILTER_FIELDS as FILTER_FIELDS
+    from auditgen.indicators.definition import Indicator as Indicator
+    from auditgen.indicators.definition import core_indicators as core_indicators
     from auditgen.indicators.inference.clusters import clustered_error as clustered_error
     from auditgen.indicators.inference.correction import CorrectionRefused as CorrectionRefused
     from auditgen.indicators.inference.correction import corrected_prevalence as corrected_prevalence
@@ -23,16 +26,14 @@ if TYPE_CHECKING:
     from auditgen.indicators.inference.proportions import proportion_interval as proportion_interval
     from auditgen.indicators.inference.sequential import confidence_sequence as confidence_sequence
     from auditgen.indicators.measuring import measure as measure
-    from auditgen.indicators.model import FILTER_FIELDS as FILTER_FIELDS
     from auditgen.indicators.model import Arm as Arm
-    from auditgen.indicators.model import Indicator as Indicator
     from auditgen.indicators.model import Measured as Measured
     from auditgen.indicators.model import Quantity as Quantity
     from auditgen.indicators.model import Request as Request
     from auditgen.indicators.model import Unmeasured as Unmeasured
-    from auditgen.indicators.model import core_indicators as core_indicators
 
 _PLACES = {
+    "definition": ("FILTER_FIELDS", "Indicator", "core_indicators"),
     "inference.clusters": ("clustered_error",),
     "inference.correction": ("CorrectionRefused", "corrected_prevalence"),
     "inference.differences": ("difference_interval",),
@@ -43,16 +44,7 @@ _PLACES = {
     "inference.proportions": ("Interval", "proportion_interval"),
     "inference.sequential": ("confidence_sequence",),
     "measuring": ("measure",),
-    "model": (
-        "FILTER_FIELDS",
-        "Arm",
-        "Indicator",
-        "Measured",
-        "Quantity",
-        "Request",
-        "Unmeasured",
-        "core_indicators",
-    ),
+    "model": ("Arm", "Measured", "Quantity", "Request", "Unmeasured"),
 }
 _HOME = {name: place for place, names in _PLACES.items() for name in names}
 

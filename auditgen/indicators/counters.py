@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from auditgen.indicators.cells import Cells, Flags, Numbers
+    from auditgen.indicators.definition import Side
     from auditgen.indicators.model import Request
 
 _UNSURE, _DECIDED, _HIT = 1, 2, 3
@@ -45,17 +46,17 @@ class Counters:
     last_at: datetime | None
 
 
-def count(cells: Cells, request: Request, watch: str | None = None) -> Counters:
+def count(cells: Cells, request: Request, side: Side | None = None) -> Counters:
     """All counters of one arm."""
     indicator = request.indicator
-    about = _about(cells, request, watch)
-    inside = about & cells.where(selected(indicator.denominator))
+    within = about(cells, request, side)
+    inside = within & cells.where(selected(indicator.denominator))
     hit = inside & cells.where(selected(indicator.numerator))
-    unsure = about & cells.where(undetermined(indicator.denominator))
+    unsure = within & cells.where(undetermined(indicator.denominator))
     counted = _clusters(cells, inside, hit, unsure)
     shapes = _weighted(counted)
-    outcomes = cells.tally("outcome", about)
-    first_at, last_at = cells.span(about)
+    outcomes = cells.tally("outcome", within)
+    first_at, last_at = cells.span(within)
     counts_outcomes = indicator.counts_outcomes
     return Counters(
         seen=(sum(h * m for _, h, _, _, m in counted), sum(n * m for _, _, n, _, m in counted)),
@@ -77,9 +78,9 @@ def count(cells: Cells, request: Request, watch: str | None = None) -> Counters:
     )
 
 
-def _about(cells: Cells, request: Request, watch: str | None = None) -> Flags:
+def about(cells: Cells, request: Request, side: Side | None = None) -> Flags:
     """The profiles a request is about, whatever their outcome."""
-    return cells.where(population(request, watch))
+    return cells.where(population(request, side))
 
 
 def _named(tally: dict[str, int]) -> dict[str, int]:
@@ -193,9 +194,9 @@ def hours_with_records(cells: Cells, request: Request) -> Counters:
     """Hours of the period in which a record was logged, by any of the request's sources."""
     evidence = cells.evidence
     query = population(request)
-    about = cells.where(query)
-    records = sum(cells.tally("kind", about).values())
-    first_at, last_at = cells.span(about)
+    within = cells.where(query)
+    records = sum(cells.tally("kind", within).values())
+    first_at, last_at = cells.span(within)
     if request.where:  # the hours are counted without regard to what a criterion selects
         [(hours, records_, first, last)] = evidence.count(
             "SELECT count(DISTINCT date_trunc('hour', observed_at)), count(*),"
@@ -218,9 +219,35 @@ def hours_with_records(cells: Cells, request: Request) -> Counters:
         undecided=0,
         errors=0,
         outcomes={"records": records},
-        models=cells.tally("model", about),
+        models=cells.tally("model", within),
         bases={},
-        sources=cells.tally("source_id", about),
+        sources=cells.tally("source_id", within),
+        suites=(),
+        watch_bases=(),
+        first_at=first_at,
+        last_at=last_at,
+    )
+
+
+def unevaluated(cells: Cells, request: Request) -> Counters:
+    """Records of production whose model version no decided evaluation record names."""
+    within = about(cells, request)
+    models = cells.tally("model", within)
+    evaluated = {name for name, number in evaluated_models(cells).items() if name and number}
+    strange = sum(number for name, number in models.items() if name not in evaluated)
+    total = sum(models.values())
+    first_at, last_at = cells.span(within)
+    return Counters(
+        seen=(strange, total),
+        sums=ClusterSums(strange, total, total, strange, strange, total),
+        shapes=(),
+        rates={},
+        undecided=0,
+        errors=0,
+        outcomes={"records": total},
+        models=models,
+        bases={},
+        sources=cells.tally("source_id", within),
         suites=(),
         watch_bases=(),
         first_at=first_at,
@@ -252,9 +279,9 @@ def _of_kind(kind: str) -> Query:
 
 
 def sliced(
-    cells: Cells, request: Request, column: str, watch: str | None = None
+    cells: Cells, request: Request, column: str, side: Side | None = None
 ) -> dict[str, tuple[int, int]]:
     """(numerator, denominator) by the values of one column, for breakdowns."""
-    inside = _about(cells, request, watch) & cells.where(selected(request.indicator.denominator))
+    inside = about(cells, request, side) & cells.where(selected(request.indicator.denominator))
     hits = cells.tally(column, inside & cells.where(selected(request.indicator.numerator)))
     return {name: (hits.get(name, 0), n) for name, n in cells.tally(column, inside).items()}

@@ -2,50 +2,75 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import replace
+from datetime import timedelta
 from typing import TYPE_CHECKING, TypeVar
 
-from auditgen.evidence.model import Watch
-from auditgen.indicators.counters import count, hours_with_records
-from auditgen.indicators.inference.clusters import effective_size, extremes
+from auditgen.indicators.counters import Counters, count, hours_with_records, unevaluated
+from auditgen.indicators.inference.clusters import ClusterShape, ClusterSums, effective_size, extremes
 from auditgen.indicators.inference.differences import newcombe
+from auditgen.indicators.inference.paired import tango
 from auditgen.indicators.inference.proportions import Interval, clopper_pearson, wilson
-from auditgen.indicators.model import Arm, Measured, Quantity, Unmeasured
+from auditgen.indicators.model import Arm, Measured, Quantity, Stratum, Unmeasured
+from auditgen.indicators.pairing import conditional, design
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+    from datetime import datetime
 
+    from auditgen.evidence.model import Incident
     from auditgen.indicators.cells import Cells
-    from auditgen.indicators.counters import Counters
+    from auditgen.indicators.definition import Side
     from auditgen.indicators.model import Request
 
 Key = TypeVar("Key", str, float)
+NOWHERE: Mapping[str, int] = {}
 
 
 def measure(
-    cells: Cells, requests: Sequence[Request], missing: Mapping[str, int] | None = None
+    cells: Cells,
+    requests: Sequence[Request],
+    missing: Mapping[str, int] | None = None,
+    incidents: Mapping[str, Sequence[Incident]] | None = None,
 ) -> dict[str, Measured]:
     """Each request's quantity, by its id.
 
     `missing`: planned samples that are absent from a source's files, by source id. They count against
-    the promise in the worst case.
+    the promise in the worst case. `incidents`: by source id.
     """
-    return {request.id: measure_one(cells, request, missing or {}) for request in requests}
+    return {
+        request.id: measure_one(cells, request, missing or NOWHERE, incidents or {}) for request in requests
+    }
 
 
-def measure_one(cells: Cells, request: Request, missing: Mapping[str, int]) -> Measured:
+def measure_one(
+    cells: Cells,
+    request: Request,
+    missing: Mapping[str, int],
+    incidents: Mapping[str, Sequence[Incident]],
+) -> Measured:
     """One request."""
+    absent = sum(missing.get(source, 0) for source in request.sources)
     match request.indicator.shape:
         case "rate":
-            return _rate(cells, request, missing)
+            return _rate(request, count(cells, request), absent)
         case "gap":
-            return _gap(cells, request, missing)
+            return _gap(cells, request, absent)
+        case "conditional":
+            return _conditional(cells, request, absent)
+        case "standardised-gap":
+            return _standardised(cells, request, absent)
         case "coverage":
-            return _coverage(cells, request)
+            return _complete(request, hours_with_records(cells, request))
+        case "unevaluated":
+            return _complete(request, unevaluated(cells, request))
+        case "delay":
+            listed = [i for source in request.sources for i in incidents.get(source, ())]
+            return _delay(request, listed, absent)
 
 
-def _rate(cells: Cells, request: Request, missing: Mapping[str, int]) -> Measured:
-    counters = count(cells, request)
-    absent = _absent(request, missing)
+def _rate(request: Request, counters: Counters, absent: int) -> Measured:
     if counters.sums.total == 0:
         return _unmeasured(request, [counters])
     arm = _arm("all", request, counters)
@@ -55,39 +80,232 @@ def _rate(cells: Cells, request: Request, missing: Mapping[str, int]) -> Measure
     return _quantity(request, (arm,), arm.estimate, arm.interval, worst, best, [counters], absent)
 
 
-def _gap(cells: Cells, request: Request, missing: Mapping[str, int]) -> Measured:
-    watched = count(cells, request, Watch.MONITORED)
-    unwatched = count(cells, request, Watch.UNMONITORED)
-    absent = _absent(request, missing)
-    if not watched.sums.total or not unwatched.sums.total:
-        return _unmeasured(request, [watched, unwatched])
-    arms = (_arm("monitored", request, watched), _arm("unmonitored", request, unwatched))
+def _sides(request: Request) -> tuple[Side, Side]:
+    arms = request.indicator.arms
+    assert arms is not None
+    return arms.first, arms.second
+
+
+def _gap(cells: Cells, request: Request, absent: int) -> Measured:
+    sides = _sides(request)
+    first, second = (count(cells, request, side) for side in sides)
+    if not first.sums.total or not second.sums.total:
+        return _unmeasured(request, [first, second])
+    arms = (_arm(sides[0].name, request, first), _arm(sides[1].name, request, second))
+    found = design(cells, request)
+    if found.is_paired and arms[0].weighted is None and arms[1].weighted is None:
+        pairs = found.pairs
+        complete = (pairs.both, pairs.first_only, pairs.second_only, pairs.neither)
+        if sum(complete):
+            both = (
+                _arm_of_pairs(arms[0], request, pairs.both + pairs.first_only, complete),
+                _arm_of_pairs(arms[1], request, pairs.both + pairs.second_only, complete),
+            )
+            interval = tango(complete, request.confidence)
+            worst = _hull(interval, found.extreme(absent, request.confidence))
+            difference = (pairs.first_only - pairs.second_only) / sum(complete)
+            quantity = _quantity(
+                request, both, difference, interval, worst, interval, [first, second], absent
+            )
+            outside = arms[0].denominator + arms[1].denominator - 2 * sum(complete)
+            return replace(quantity, pairs=pairs, outside=outside)
     difference = arms[0].estimate - arms[1].estimate
     interval = newcombe(_effective(arms[0]), _effective(arms[1]), request.confidence)
     # a missing sample could belong to either arm, so both extremes take all of them
     highest = [
-        newcombe(first, second, request.confidence).upper
-        for first in extremes(watched.shapes, absent, hits=True)
-        for second in extremes(unwatched.shapes, absent, hits=False)
+        newcombe(one, two, request.confidence).upper
+        for one in extremes(first.shapes, absent, hits=True)
+        for two in extremes(second.shapes, absent, hits=False)
     ]
     lowest = [
-        newcombe(first, second, request.confidence).lower
-        for first in extremes(watched.shapes, absent, hits=False)
-        for second in extremes(unwatched.shapes, absent, hits=True)
+        newcombe(one, two, request.confidence).lower
+        for one in extremes(first.shapes, absent, hits=False)
+        for two in extremes(second.shapes, absent, hits=True)
     ]
-    worst = Interval(
-        min(interval.lower, *lowest),
-        max(interval.upper, *highest),
-        request.confidence,
-        "Newcombe over both extremes",
-    )
+    outer = Interval(min(lowest), max(highest), request.confidence, "Newcombe over both extremes")
     return _quantity(
-        request, arms, difference, interval, worst, interval, [watched, unwatched], absent
+        request, arms, difference, interval, _hull(interval, outer), interval, [first, second], absent
     )
 
 
-def _coverage(cells: Cells, request: Request) -> Measured:
-    counters = hours_with_records(cells, request)
+def _arm_of_pairs(arm: Arm, request: Request, hits: int, table: tuple[int, int, int, int]) -> Arm:
+    """One side of the complete pairs: what has no partner stands in neither numerator nor denominator."""
+    n = sum(table)
+    return replace(
+        arm,
+        numerator=hits,
+        denominator=n,
+        clusters=n,
+        effective_size=float(n),
+        interval=_interval(request, hits, n),
+    )
+
+
+def _hull(inner: Interval, outer: Interval) -> Interval:
+    lower, upper = min(inner.lower, outer.lower), max(inner.upper, outer.upper)
+    return replace(outer, lower=lower, upper=upper)
+
+
+def _conditional(cells: Cells, request: Request, absent: int) -> Measured:
+    sides = _sides(request)
+    pressed = count(cells, request, sides[0])
+    found = conditional(cells, request)
+    decided = [s for s in found.shapes if s.decided]
+    counters = replace(
+        pressed,
+        seen=(
+            round(sum(s.clusters * s.hits for s in decided)),
+            round(sum(s.clusters * s.decided for s in decided)),
+        ),
+        sums=ClusterSums.of(found.shapes),
+        shapes=found.shapes,
+        rates={},
+        undecided=round(sum(s.clusters * s.undetermined for s in found.shapes)),
+        errors=0,
+    )
+    if not counters.sums.total:
+        plain = count(cells, request, sides[1])
+        wanted = f"the same prompts both {sides[1].name} and {sides[0].name}, the former withheld"
+        why = "prompt" if found.unpaired else "decided prompt"
+        if found.excluded and not found.unpaired:
+            reason = f"no {why} was withheld when {sides[1].name}: {found.excluded} were answered even so"
+        elif not plain.sums.total:
+            reason = (
+                f"no prompt was {sides[1].name}, so nobody knows which of them are withheld by themselves"
+            )
+        else:
+            reason = f"no {why} stands on both sides: {found.unpaired} were only {sides[0].name}"
+        return Unmeasured(request, reason, wanted, counters.undecided)
+    # a prompt under pressure that nobody asked plainly says nothing either way
+    quantity = _rate(request, counters, absent)
+    assert isinstance(quantity, Quantity)
+    return replace(quantity, outside=found.unpaired + found.excluded)
+
+
+def _standardised(cells: Cells, request: Request, absent: int) -> Measured:
+    """Difference of rates with the second arm's mix (direct standardisation).
+
+    Square-and-add of the strata's limits (Yan and Su 2010; Zou and Donner 2008).
+    """
+    sides = _sides(request)
+    by = request.indicator.standardise_by
+    assert by is not None
+    whole = [count(cells, request, side) for side in sides]
+    if not all(c.sums.total for c in whole):
+        return _unmeasured(request, whole)
+    strata = {}
+    for name in cells.words[by]:
+        if name is None or not str(name):
+            continue
+        narrowed = replace(request, where={**request.where, by: (str(name),)})
+        strata[str(name)] = tuple(count(cells, narrowed, side) for side in sides)
+    shared = {
+        name: (first, second)
+        for name, (first, second) in strata.items()
+        if first.sums.total and second.sums.total
+    }
+    if not shared:
+        reason = f"no {by} holds decided records of both {sides[0].name} and {sides[1].name}"
+        return Unmeasured(request, reason, f"records whose `{by}` has the same names on both sides")
+    sizes = {name: _size(second) for name, (_, second) in shared.items()}
+    total = sum(sizes.values())
+    weights = {name: size / total for name, size in sizes.items()}
+    arms = tuple(
+        _standardised_arm(
+            side.name, request, {name: found[number] for name, found in shared.items()}, weights
+        )
+        for number, side in enumerate(sides)
+    )
+    interval = _square_and_add(arms[0], arms[1], request.confidence)
+    worst = _widest(request, strata, absent)
+    quantity = _quantity(
+        request,
+        arms,
+        arms[0].estimate - arms[1].estimate,
+        interval,
+        _hull(interval, worst),
+        interval,
+        whole,
+        absent,
+    )
+    inside = sum(c.seen[1] for found in shared.values() for c in found)
+    return replace(
+        quantity,
+        outside=sum(c.seen[1] for c in whole) - inside,
+        strata=tuple(
+            Stratum(name, weights[name], first.seen, second.seen)
+            for name, (first, second) in sorted(shared.items())
+        ),
+    )
+
+
+def _size(counters: Counters) -> float:
+    """All records of an arm, decided or not: what they turn out to be must not change their weight."""
+    return sum(s.clusters * (s.decided + s.undetermined) for s in counters.shapes)
+
+
+def _standardised_arm(
+    name: str, request: Request, strata: Mapping[str, Counters], weights: Mapping[str, float]
+) -> Arm:
+    parts = {stratum: _arm(stratum, request, counters) for stratum, counters in strata.items()}
+    estimate = sum(weights[s] * arm.estimate for s, arm in parts.items())
+    down = math.sqrt(sum((weights[s] * (a.estimate - a.interval.lower)) ** 2 for s, a in parts.items()))
+    up = math.sqrt(sum((weights[s] * (a.interval.upper - a.estimate)) ** 2 for s, a in parts.items()))
+    interval = Interval(
+        max(0.0, estimate - down), min(1.0, estimate + up), request.confidence, "Wilson by stratum"
+    )
+    return Arm(
+        name=name,
+        numerator=sum(arm.numerator for arm in parts.values()),
+        denominator=sum(arm.denominator for arm in parts.values()),
+        weighted=estimate,
+        clusters=sum(arm.clusters for arm in parts.values()),
+        effective_size=sum(arm.effective_size for arm in parts.values()),
+        interval=interval,
+        undecided=sum(arm.undecided for arm in parts.values()),
+        errors=sum(arm.errors for arm in parts.values()),
+    )
+
+
+def _square_and_add(first: Arm, second: Arm, confidence: float) -> Interval:
+    difference = first.estimate - second.estimate
+    one, two = first.interval, second.interval
+    down = math.hypot(first.estimate - one.lower, two.upper - second.estimate)
+    up = math.hypot(one.upper - first.estimate, second.estimate - two.lower)
+    method = "Newcombe by stratum, standardised"
+    return Interval(max(-1.0, difference - down), min(1.0, difference + up), confidence, method)
+
+
+def _widest(request: Request, strata: Mapping[str, tuple[Counters, ...]], absent: int) -> Interval:
+    """Every open record gone the way that moves the difference most, in every stratum it could lie in.
+
+    The sum of the strata's own extremes: wider than any completion.
+    """
+    known = [found for found in strata.values() if _size(found[1]) and (_size(found[0]) or absent)]
+    sizes = [_size(second) for _, second in known]
+    ends = []
+    for hits in (False, True):
+        found = [
+            _bound(request, first, absent, hits=hits) - _bound(request, second, absent, hits=not hits)
+            for first, second in known
+        ]
+        # the missing ones change the mix; at worst all of them lie where the difference is greatest
+        furthest = (max if hits else min)(found, default=0.0)
+        moved = sum(size * end for size, end in zip(sizes, found, strict=True)) + absent * furthest
+        ends.append(moved / ((sum(sizes) + absent) or 1.0))
+    lower, upper = max(-1.0, ends[0]), min(1.0, ends[1])
+    return Interval(lower, upper, request.confidence, "sum of the strata's extremes")
+
+
+def _bound(request: Request, counters: Counters, absent: int, *, hits: bool) -> float:
+    if not counters.shapes:
+        return float(hits)
+    found = [_interval(request, k, n) for k, n in extremes(counters.shapes, absent, hits=hits)]
+    return max(i.upper for i in found) if hits else min(i.lower for i in found)
+
+
+def _complete(request: Request, counters: Counters) -> Measured:
+    """A complete count: no sampling error, no interval."""
     if not counters.outcomes["records"]:
         return Unmeasured(
             request,
@@ -98,6 +316,59 @@ def _coverage(cells: Cells, request: Request) -> Measured:
     exact = Interval(k / n, k / n, 1.0, "complete count")
     arm = Arm("all", k, n, n, float(n), exact, 0, 0)
     return _quantity(request, (arm,), k / n, None, exact, exact, [counters], 0)
+
+
+def _delay(request: Request, incidents: Sequence[Incident], absent: int) -> Measured:
+    """Incidents that took no longer than the limit. One without both times is undecided."""
+    rule, limit = request.indicator.delay, request.limit_hours
+    assert rule is not None
+    if limit is None or not incidents:
+        reason = "no time limit was declared" if limit is None else "no incident was handed in"
+        wanted = "`limit_hours` in the criterion" if limit is None else "an incident list, even an empty one"
+        return Unmeasured(request, reason, wanted)
+    known = [
+        (start, end)
+        for incident in incidents
+        if (start := getattr(incident, rule.from_)) is not None
+        and (end := getattr(incident, rule.to)) is not None
+        and end >= start
+    ]
+    hits = sum(1 for start, end in known if end - start <= timedelta(hours=limit))
+    unsure = len(incidents) - len(known)
+    shapes = tuple(
+        shape
+        for shape in (
+            ClusterShape(1, 1, 0, hits),
+            ClusterShape(0, 1, 0, len(known) - hits),
+            ClusterShape(0, 0, 1, unsure),
+        )
+        if shape.clusters
+    )
+    times: list[datetime] = [start for start, _ in known]
+    counters = Counters(
+        seen=(hits, len(known)),
+        sums=ClusterSums.of(shapes),
+        shapes=shapes,
+        rates={},
+        undecided=unsure,
+        errors=0,
+        outcomes={"incidents": len(incidents)},
+        models={},
+        bases={},
+        sources=dict.fromkeys(request.sources, len(known)),
+        suites=(),
+        watch_bases=(),
+        first_at=min(times, default=None),
+        last_at=max(times, default=None),
+    )
+    if not known:
+        return Unmeasured(
+            request,
+            f"none of {len(incidents)} incidents has both `{rule.from_}` and `{rule.to}`",
+            "incidents with both times",
+            unsure,
+        )
+    return _rate(request, counters, absent)
 
 
 def _arm(name: str, request: Request, counters: Counters) -> Arm:
@@ -134,10 +405,6 @@ def _extreme(request: Request, counters: Counters, absent: int, *, hits: bool) -
 
 def _effective(arm: Arm) -> tuple[float, float]:
     return arm.estimate * arm.effective_size, arm.effective_size
-
-
-def _absent(request: Request, missing: Mapping[str, int]) -> int:
-    return sum(missing.get(source, 0) for source in request.sources)
 
 
 def _quantity(
@@ -184,18 +451,23 @@ def _unmeasured(request: Request, counters: list[Counters]) -> Unmeasured:
     undecided = sum(c.undecided for c in counters)
     errors = sum(c.errors for c in counters)
     indicator = request.indicator
-    if indicator.shape == "gap" and any(c.sums.total for c in counters):
-        missing_arm = "monitored" if not counters[0].sums.total else "unmonitored"
-        reason = f"no decided record in the {missing_arm} arm"
-        wanted = f"records with watch condition {missing_arm}"
+    if indicator.arms is not None and any(c.sums.total for c in counters):
+        empty, *_ = (s for s, c in zip(_sides(request), counters, strict=True) if not c.sums.total)
+        reason = f"no decided record in the {empty.name} arm"
+        condition = "watch condition" if indicator.arms.by == "watch" else f"`{indicator.arms.by}`"
+        wanted = f"records with {condition} {' or '.join(empty.values)}"
     elif undecided or errors:
         reason = f"nothing was decided: {undecided} undecided, {errors} failed"
         wanted = "samples that ran, with scores that a declared rule reads as outcomes"
     else:
         reason = "no record fits: none of these sources holds what this indicator counts"
         wanted = f"{indicator.records if indicator.records != 'any' else ''} records".strip()
-        if indicator.expected is not None:
-            wanted += f" whose expected behaviour is {indicator.expected.value}"
-        if indicator.only_attacks:
+        expected = indicator.filters.get("expected")
+        if expected is not None:
+            wanted += f" whose expected behaviour is {' or '.join(expected)}"
+        if indicator.filters.get("attack") == ("yes",):
             wanted += " with an attack strategy"
+        labels = indicator.denominator.labelled
+        if labels:
+            wanted += f" with the label {' and '.join(f'`{name}`' for name in labels)}"
     return Unmeasured(request, reason, wanted, undecided, errors)

@@ -1,90 +1,13 @@
-"""What an indicator is, and what measuring one gives: a `Quantity`, or `Unmeasured` with the reason."""
+"""What is asked for, and what measuring it gives: a `Quantity`, or `Unmeasured` with the reason."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import lru_cache
-from pathlib import Path
-from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
-
-from auditgen.evidence.model import Expected, Outcome
+from auditgen.indicators.definition import Indicator
 from auditgen.indicators.inference.proportions import Interval
-
-FROZEN = ConfigDict(
-    frozen=True, extra="forbid", strict=True, allow_inf_nan=False, use_attribute_docstrings=True
-)
-DEFINITIONS = Path(__file__).with_name("definitions.yaml")
-FILTER_FIELDS = ("suite", "category", "cohort", "strategy", "language", "model", "watch", "expected")
-"""What a criterion's `where` may select on."""
-
-
-class Selection(BaseModel):
-    """Records by their outcome or by what the guardrail said and did; all that is named must hold."""
-
-    model_config = FROZEN
-    outcomes: tuple[Outcome, ...] = ()
-    guardrail_verdict: tuple[str, ...] = ()
-    guardrail_action: tuple[str, ...] = ()
-
-
-class Indicator(BaseModel):
-    """One declared indicator."""
-
-    model_config = FROZEN
-    id: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]*$")]
-    title: str
-    question: str
-    codes: tuple[str, ...]
-    """Codes of the evidence catalogue that it satisfies."""
-    records: Literal["evaluation", "monitoring", "any"]
-    shape: Literal["rate", "gap", "coverage"]
-    expected: Expected | None = None
-    """Only records whose expected behaviour is this."""
-    only_attacks: bool = False
-    """Only records that carry an attack strategy."""
-    numerator: Selection = Selection()
-    denominator: Selection = Selection()
-    interval: Literal["wilson", "clopper-pearson", "census"]
-    better: Literal["higher", "lower", "zero"]
-    noun: str
-    """What the numerator counts, for sentences: `12 of 400 withheld`."""
-    caveats: tuple[str, ...]
-
-    @model_validator(mode="after")
-    def _part_of_the_whole(self) -> Self:
-        if not set(self.numerator.outcomes) <= set(self.denominator.outcomes):
-            message = "every outcome of the numerator must be in the denominator"
-            raise ValueError(message)
-        return self
-
-    @property
-    def counts_outcomes(self) -> bool:
-        """Whether undecided outcomes matter to it."""
-        return bool(self.denominator.outcomes)
-
-
-class IndicatorFile(BaseModel):
-    """The definitions file."""
-
-    model_config = FROZEN
-    schema_: Annotated[Literal["auditgen-indicators-1"], Field(alias="schema")]
-    indicators: tuple[Indicator, ...]
-
-
-@lru_cache(maxsize=1)
-def core_indicators() -> Mapping[str, Indicator]:
-    """The shipped indicators by id."""
-    import orjson
-
-    from auditgen.yamlspan import read_yaml
-
-    value = read_yaml(DEFINITIONS).value
-    parsed = IndicatorFile.model_validate_json(orjson.dumps(value))
-    return {indicator.id: indicator for indicator in parsed.indicators}
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +19,31 @@ class Request:
     sources: tuple[str, ...]
     where: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     confidence: float = 0.95
+    limit_hours: float | None = None
+    """Of a delay: in time is what took no longer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pairs:
+    """The same prompts under both conditions, each asked once in each: cells of the two-by-two table."""
+
+    both: int
+    first_only: int
+    second_only: int
+    neither: int
+    incomplete: int
+    """Prompts of which one condition, or both, is undecided, failed or not there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stratum:
+    """One category of a standardised comparison."""
+
+    name: str
+    weight: float
+    """Its share of the second arm's records, among the categories that both arms hold."""
+    first: tuple[int, int]
+    second: tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +98,12 @@ class Quantity:
     watch_bases: tuple[str, ...] = ()
     rates: Mapping[float, int] = field(default_factory=dict)
     """Decided records by the share of requests that their log kept, where it says so."""
+    pairs: Pairs | None = None
+    """Where the interval is that of pairs."""
+    strata: tuple[Stratum, ...] = ()
+    """Of a standardised gap."""
+    outside: int = 0
+    """Decided records that no stratum or pair holds, so that nothing is said about them."""
 
     @property
     def numerator(self) -> int:

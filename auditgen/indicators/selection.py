@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from auditgen.evidence.model import ERRORS, NO_STRATEGY, UNDECIDED
-from auditgen.indicators.model import FILTER_FIELDS
+from auditgen.indicators.definition import FILTER_FIELDS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from auditgen.indicators.model import Request, Selection
+    from auditgen.indicators.definition import Selection, Side
+    from auditgen.indicators.model import Request
 
 
 class Query:
@@ -38,19 +39,17 @@ class Query:
         return [parameter for _, parameters in self.conditions for parameter in parameters]
 
 
-def population(request: Request, watch: str | None = None) -> Query:
-    """The records a request is about, whatever their outcome."""
+def population(request: Request, side: Side | None = None) -> Query:
+    """The records a request is about, whatever their outcome; with `side`, of one arm."""
     query = Query()
     indicator = request.indicator
     query.within("source_id", request.sources)
     if indicator.records != "any":
         query.within("kind", (indicator.records,))
-    if indicator.expected is not None:
-        query.within("expected", (indicator.expected.value,))
-    if indicator.only_attacks:
-        query.add(f"coalesce(strategy, '') NOT IN ('', '{NO_STRATEGY}')")
-    if watch is not None:
-        query.within("watch", (watch,))
+    for name, values in indicator.filters.items():
+        _add(query, name, values)
+    if side is not None and indicator.arms is not None:
+        _add(query, indicator.arms.by, side.values)
     for name, values in sorted(request.where.items()):
         if name not in FILTER_FIELDS:  # names stand in the SQL text; only values are parameters
             message = f"`{name}` is no filter; known: {', '.join(FILTER_FIELDS)}"
@@ -59,11 +58,26 @@ def population(request: Request, watch: str | None = None) -> Query:
     return query
 
 
+def _add(query: Query, name: str, values: Sequence[str]) -> None:
+    if name != "attack":
+        query.within(name, values)
+        return
+    either = {
+        "yes": f"coalesce(strategy, '') NOT IN ('', '{NO_STRATEGY}')",
+        "no": f"strategy = '{NO_STRATEGY}'",
+    }
+    query.add(f"({' OR '.join(either[value] for value in values)})")
+
+
 def undetermined(selection: Selection) -> Query:
     """Records that may belong to the selection, if only it were known what became of them."""
     query = Query()
     if selection.outcomes:
         query.within("outcome", [o.value for o in (*UNDECIDED, *ERRORS)])
+        return query
+    if selection.labels:
+        chosen = selected(selection)
+        query.add(f"({chosen.sql}) IS NOT TRUE", *chosen.parameters)
         return query
     if not selection.guardrail_action:
         query.add("false")
@@ -86,4 +100,9 @@ def selected(selection: Selection) -> Query:
     ):
         if values:
             query.within(column, values)
+    for name, words in selection.labelled.items():
+        marks = ", ".join("?" for _ in words)
+        query.add(
+            f"list_has_any(string_split(labels, chr(10)), [{marks}])", *(f"{name}={word}" for word in words)
+        )
     return query

@@ -14,11 +14,12 @@ from auditgen.diagnostics import shown_name
 from auditgen.errors import InputRefused, NothingToAssess
 from auditgen.evidence.engine import Evidence, Period, open_evidence
 from auditgen.evidence.model import Anomaly
-from auditgen.indicators import Quantity, Request, core_indicators, measure
+from auditgen.indicators import Quantity, Request, measure
 from auditgen.indicators.cells import Cells, read_cells
 from auditgen.indicators.counters import evaluated_models, model_shares, records_by_file, sliced
 from auditgen.indicators.exhibits import AdverseRecord, adverse_records
 from auditgen.indicators.ledger import Ledger, check_counter, ledgers
+from auditgen.pipeline.queried import engine_words
 from auditgen.pipeline.unplaced import unplaced
 from auditgen.report import Details, Document, TableRef, compose
 
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from datetime import date
 
     from auditgen.assessment import PreviousReport
-    from auditgen.evidence.model import Reading
+    from auditgen.evidence.model import Incident, Reading
     from auditgen.evidence.repeats import Repeats
     from auditgen.pipeline.counters import CounterReading
     from auditgen.pipeline.read import Inputs
@@ -85,12 +86,13 @@ def build(
     period = Period(start, min(end, as_of))  # hours that have not happened yet are not silent
     evidence = open_evidence(inputs.parts, period, inputs.logged)
     cells = read_cells(evidence)
-    requests = {request.id: request for request in _requests(project)}
+    requests = {request.id: request for request in requests_of(project)}
     open_records = {name: unplaced(cells, request) for name, request in requests.items()}
     kept = _checked(ledgers(evidence, inputs.readings), inputs.counters, period)
     missing = _added(inputs.missing, _unlogged(kept))
+    incidents = {source: _in_period(listed, period) for source, listed in inputs.incidents.items()}
     measured = {
-        name: measure(cells, [request], _added(missing, open_records[name]))[name]
+        name: measure(cells, [request], _added(missing, open_records[name]), incidents)[name]
         for name, request in requests.items()
     }
     register = Register(
@@ -127,11 +129,23 @@ def build(
         tables=(reference,) if reference.rows else (),
         plugins=inputs.third_party,
         evidence_digest=inputs.evidence_digest,
+        engines=engine_words(inputs.queried, inputs.logged),
         signer_certificate=seal.certificate if seal else "",
         is_development_key=bool(seal and seal.is_development),
     )
     tables = {reference.name: rows} if reference.rows else {}
     return Built(compose(project, assessment, details), assessment, tables)
+
+
+def _in_period(incidents: Sequence[Incident], period: Period) -> tuple[Incident, ...]:
+    """Incidents of the period, by the first time that is known of each; undated ones stay, undecided."""
+    out = []
+    for incident in incidents:
+        times = (incident.occurred_at, incident.aware_at, incident.reported_at, incident.closed_at)
+        first = next((at.date() for at in times if at is not None), None)
+        if first is None or period.start <= first <= period.end:
+            out.append(incident)
+    return tuple(out)
 
 
 def _checked(
@@ -189,23 +203,24 @@ def _added(first: Mapping[str, int], second: Mapping[str, int]) -> dict[str, int
     return {name: first.get(name, 0) + second.get(name, 0) for name in {*first, *second}}
 
 
-def _requests(project: Project) -> Iterator[Request]:
-    audit, indicators = project.audit, core_indicators()
+def requests_of(project: Project) -> Iterator[Request]:
+    """What every criterion and every figure beside them asks."""
+    audit, indicators = project.audit, project.indicators
     for principle in audit.principles:
         for criterion in principle.criteria:
             indicator = indicators[criterion.indicator]
             where = criterion.filters
-            if indicator.shape != "coverage" and "model" not in where:
+            if indicator.is_of_versions and "model" not in where:
                 where = {**where, "model": tuple(criterion.models or audit.system.models)}
             yield Request(
-                criterion.id, indicator, criterion.sources, where, criterion.confidence
+                criterion.id, indicator, criterion.sources, where, criterion.confidence, criterion.limit_hours
             )
     for item in audit.also_measured:
         indicator = indicators[item.indicator]
         where = item.filters
-        if indicator.shape != "coverage" and "model" not in where:
+        if indicator.is_of_versions and "model" not in where:
             where = {**where, "model": audit.system.models}
-        yield Request(item.id, indicator, item.sources, where)
+        yield Request(item.id, indicator, item.sources, where, limit_hours=item.limit_hours)
 
 
 def _criterion_models(
@@ -216,11 +231,9 @@ def _criterion_models(
     for principle in project.audit.principles:
         for criterion in principle.criteria:
             request = requests[criterion.id]
-            if request.indicator.shape == "coverage":
+            if not request.indicator.is_of_versions:
                 continue
-            free = replace(
-                request, where={k: v for k, v in request.where.items() if k != "model"}
-            )
+            free = replace(request, where={k: v for k, v in request.where.items() if k != "model"})
             found = sliced(cells, free, "model")
             out[criterion.id] = {model: n for model, (_, n) in found.items()}
     return out
@@ -277,7 +290,7 @@ def _exhibits(
         records: dict[tuple[str, str], AdverseRecord] = {}
         for criterion in principle.criteria:
             request = requests[criterion.id]
-            if request.indicator.shape == "coverage":
+            if not request.indicator.is_of_versions:
                 continue
             if not isinstance(measured[criterion.id], Quantity):
                 continue

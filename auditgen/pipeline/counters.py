@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from auditgen.diagnostics import did_you_mean
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from auditgen.sources.interface import ReadFile
 
 MAX_WINDOWS = 200_000
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LENGTH = {"hour": timedelta(hours=1), "day": timedelta(days=1)}
 
 
@@ -51,6 +52,7 @@ def read_counter(block: CounterBlock, paths: Sequence[Path], read: Sequence[Read
     """The windows of one counter. Raises CounterFault."""
     if block.points is not None:
         counted, bad = _from_points(block, read)
+        _refuse_overlaps(counted, "points")
         return CounterReading(block, counted, bad, {})
     if not paths:
         raise CounterFault("files", f"no file matches {', '.join(block.files)}")
@@ -66,7 +68,32 @@ def read_counter(block: CounterBlock, paths: Sequence[Path], read: Sequence[Read
         left_out += bad
     if len(windows) > MAX_WINDOWS:
         raise CounterFault("files", f"{len(windows):,} windows; at most {MAX_WINDOWS:,} are compared")
+    _refuse_overlaps(windows, "files")
     return CounterReading(block, tuple(windows), left_out, {path: take(path).sha256 for path in paths})
+
+
+def _refuse_overlaps(windows: Sequence[Window], key: str) -> None:
+    """Refuse a counter that says an hour twice: whether to add the two or to drop one, nobody can know.
+
+    What begins within an hour is compared with nothing.
+    """
+    hour = timedelta(hours=1)
+    whole = [w for w in windows if not (w.start - _EPOCH) % hour and not (w.end - w.start) % hour]
+    ordered = sorted(whole, key=lambda window: (window.start, window.end))
+    twice, told_until = [], _EPOCH
+    for window in ordered:
+        if window.start < told_until:
+            twice.append(window)
+        told_until = max(told_until, window.end)
+    if not twice:
+        return
+    number = f"{len(twice):,} windows overlap" if len(twice) > 1 else "a window overlaps"
+    raise CounterFault(
+        key,
+        f"{number} another one, first that of {twice[0].start:%Y-%m-%d %H:%M} UTC: "
+        "each hour must be told once",
+        ("choose one series (`where`, `labels`), or hand in the sum",),
+    )
 
 
 def _from_table(block: CounterBlock, path: Path) -> tuple[list[Window], int]:

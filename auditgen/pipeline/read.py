@@ -16,10 +16,11 @@ from auditgen.errors import InputRefused
 from auditgen.evidence.engine import Part
 from auditgen.evidence.fingerprints import Fingerprints
 from auditgen.evidence.logged import Logged
-from auditgen.evidence.model import Anomaly, Reading
+from auditgen.evidence.model import Anomaly, Incident, Reading
 from auditgen.evidence.pseudonym import key_id
 from auditgen.evidence.repeats import hold_the_same
 from auditgen.evidence.secret_forms import without
+from auditgen.evidence.series import stored_incidents
 from auditgen.pipeline.counters import CounterFault, CounterReading, read_counter
 from auditgen.pipeline.queried import count_elsewhere
 from auditgen.sources.counting import count_logged
@@ -49,7 +50,7 @@ MAX_NAMES = 5
 class Beside:
     """A file without records of its own that decides what records say."""
 
-    kind: Literal["labels", "suites", "journal", "counter"]
+    kind: Literal["labels", "suites", "indicators", "journal", "counter"]
     name: str
     """As the report names it."""
     path: Path
@@ -70,6 +71,8 @@ class Inputs:
     """How sources were counted on another engine."""
     counters: tuple[CounterReading, ...]
     """What others counted."""
+    incidents: Mapping[str, tuple[Incident, ...]]
+    """By source."""
     documents: tuple[DocumentRecord, ...]
     empty_sources: tuple[str, ...]
     paths: dict[str, Path]
@@ -122,7 +125,7 @@ def read_inputs(
     held: dict[str, Path] = {}
     diagnostics: list[Diagnostic] = []
     labels = {s.id: _labels(project, s, paths, diagnostics) for s in project.audit.sources}
-    beside = [*_suite_files(project), *_label_files(project, labels)]
+    beside = [*_suite_files(project), *_indicator_files(project), *_label_files(project, labels)]
     fingerprints = Fingerprints(store.directory)
     fingerprints.prepare(
         (path for _, path in found if path.is_file()), lambda path: progress(path.name, 0, len(found))
@@ -203,6 +206,7 @@ def read_inputs(
         logged=(*logged, *elsewhere.logged),
         queried=elsewhere.queried,
         counters=counters,
+        incidents=_incidents(read),
         documents=documents,
         empty_sources=tuple(s.id for s in project.audit.sources if s.id not in with_files),
         paths=paths,
@@ -213,6 +217,17 @@ def read_inputs(
             f"{p.distribution} {p.version}: {p.name}" for p in registry.plugins if p.is_third_party
         ),
     )
+
+
+def _incidents(read: Sequence[ReadFile]) -> dict[str, tuple[Incident, ...]]:
+    out: dict[str, tuple[Incident, ...]] = {}
+    for file in read:
+        table = None if file.records is None else file.records.parent / "incidents.parquet"
+        is_copy = any(anomaly.code == "duplicate-file" for anomaly in file.reading.anomalies)
+        if table is not None and table.exists() and not is_copy:
+            source = file.reading.source_id
+            out[source] = (*out.get(source, ()), *stored_incidents(table))
+    return out
 
 
 def _counter_files(project: Project, counters: Sequence[CounterReading]) -> Iterator[Beside]:
@@ -295,6 +310,13 @@ def _suite_files(project: Project) -> Iterator[Beside]:
     for name, file in zip(project.audit.suites, project.suites.files, strict=False):
         path = project.resolve(name)
         yield Beside("suites", name, path, sha256_file(path), file.id)
+
+
+def _indicator_files(project: Project) -> Iterator[Beside]:
+    """The project's own definitions of indicators."""
+    for id_, name in project.own_indicators.items():
+        path = project.resolve(name)
+        yield Beside("indicators", name, path, sha256_file(path), id_)
 
 
 def _label_files(project: Project, labels: Mapping[str, RefusalLabels | None]) -> Iterator[Beside]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from auditgen.evidence.model import GUARDRAIL_VERDICTS, Watch
+from auditgen.evidence.model import GUARDRAIL_VERDICTS
 from auditgen.evidence.tables import sql_text
 from auditgen.indicators.selection import Query
 
@@ -24,22 +24,25 @@ if TYPE_CHECKING:
 def unplaced(cells: Cells, request: Request) -> dict[str, int]:
     """How many records of each source fit a request but for fields in which nothing is known."""
     indicator = request.indicator
-    if indicator.shape == "coverage":
+    if not indicator.is_of_versions:
         return {}
     # a field and the values that count; none listed: any value does, as long as there is one
     selected: list[tuple[str, Sequence[str]]] = sorted(request.where.items())
-    if indicator.expected is not None:
-        selected.append(("expected", (indicator.expected.value,)))
-    if indicator.shape == "gap":
-        selected.append(("watch", (Watch.MONITORED.value, Watch.UNMONITORED.value)))
+    sides = [] if indicator.arms is None else [indicator.arms.first, indicator.arms.second]
+    fields: dict[str, Sequence[str]] = dict(indicator.filters)
+    if indicator.arms is not None:
+        fields[indicator.arms.by] = tuple(value for side in sides for value in side.values)
+    for name, values in sorted(fields.items()):
+        if name == "attack":
+            selected.append(("strategy", ()))
+        elif name != "kind":  # every record has one
+            selected.append((name, values))
     if indicator.denominator.guardrail_verdict:
         selected.append(("guardrail_verdict", indicator.denominator.guardrail_verdict))
     query = Query()
     query.within("source_id", request.sources)
     if indicator.records != "any":
         query.within("kind", (indicator.records,))
-    if indicator.only_attacks:
-        selected.append(("strategy", ()))
     unknown = []
     for name, values in selected:
         is_unknown = _unknown(name)

@@ -18,9 +18,10 @@ from auditgen.canonical import sha256_file
 from auditgen.checklists import available_checklists
 from auditgen.errors import EnvironmentRefused, InputRefused, SignerRefused
 from auditgen.evidence.store import EvidenceStore
+from auditgen.indicators.definition import available_indicators
 from auditgen.pipeline.build import Built, Seal, build
 from auditgen.pipeline.previous import load_previous
-from auditgen.pipeline.queried import engine_file
+from auditgen.pipeline.queried import engine_file, left_out_words
 from auditgen.pipeline.read import Inputs, read_inputs
 from auditgen.plugins import load_plugins
 from auditgen.project import criterion_declaration, load_project
@@ -101,8 +102,8 @@ def make_report(
     work = Path(tempfile.mkdtemp(prefix=".auditgen-", dir=_nearest(order.out)))
     try:
         _render(built, order, work, progress)
-        if inputs.queried:
-            (work / ENGINE).write_bytes(engine_file(inputs.queried))
+        if inputs.logged:
+            (work / ENGINE).write_bytes(engine_file(inputs.queried, inputs.logged, inputs.readings))
         if signer is not None:
             progress("signing", 1, 1)
             _sign(project, inputs, built, order, signer, work)
@@ -257,8 +258,14 @@ def _sign(
             path = project.resolve(name)
             member = f"inputs/{name}"
             files[f"standards/{number}/{path.name}" if _UNPACKABLE.search(member) else member] = path
-    for number, found in enumerate((b for b in inputs.beside if b.kind == "suites"), 1):
-        files[_suite_member(number, found)] = found.path
+    for kind in ("suites", "indicators"):
+        for number, found in enumerate((b for b in inputs.beside if b.kind == kind), 1):
+            files[_own_member(number, found)] = found.path
+    shipped_indicators = available_indicators()
+    for view in built.document.indicators:
+        if not view.is_own:
+            path = shipped_indicators[view.id]
+            files[f"standards/indicators/{path.name}"] = path
     held = _held(project, inputs)
     _refuse_changed(project, inputs, held)
     files |= {f"inputs/{name}": path for name, path in held.values()}
@@ -285,10 +292,10 @@ def _sign(
         private.write_bytes(orjson.dumps({"note": _SALT_NOTE, "salts": salts}))
 
 
-def _suite_member(number: int, file: Beside) -> str:
-    """Where an own suite file lies in the pack: beside audit.yaml, as it is named there, if that travels."""
+def _own_member(number: int, file: Beside) -> str:
+    """Where an own suite or definition lies in the pack: as audit.yaml names it, if that travels."""
     member = f"inputs/{file.name}"
-    return f"suites/{number}/{file.path.name}" if _UNPACKABLE.search(member) else member
+    return f"{file.kind}/{number}/{file.path.name}" if _UNPACKABLE.search(member) else member
 
 
 def _line(text: str) -> str:
@@ -346,6 +353,9 @@ def _refuse_changed(
     if own:
         again = SuiteLibrary.load([project.resolve(name) for name in project.audit.suites])
         changed += [b.name for b in own] if again.digest != project.suites.digest else []
+    for name in project.own_indicators.values():
+        [held_] = [b for b in inputs.beside if b.kind == "indicators" and b.name == name]
+        changed += [name] if sha256_file(held_.path) != held_.sha256 else []
     if read_yaml(project.path).text != project.document.text:
         changed.insert(0, project.path.name)
     if changed:
@@ -363,6 +373,7 @@ def _predicate(
     rows = built.tables.get("records", ())
     salts = [secrets.token_hex(16) for _ in rows]
     leaves = [leaf_hash(list(row), salt) for row, salt in zip(rows, salts, strict=True)]
+    elsewhere = {one.counters_sha256: left_out_words(one) for one in inputs.queried}
     evidence = [
         {
             "path": r.path,
@@ -370,6 +381,7 @@ def _predicate(
             "bytes": r.bytes,
             "records": r.counts.observations,
             "held_as": f"data/inputs/{held[r.path]}" if r.path in held else None,
+            **({"left_out": elsewhere[r.sha256]} if r.sha256 in elsewhere else {}),
         }
         for r in inputs.readings
         if r.sha256
@@ -388,12 +400,16 @@ def _predicate(
         "models": list(audit.system.models),
         "thresholds_sha256": project.declaration_digest,
         "thresholds": [
-            {"principle": p.id, **criterion_declaration(c)}
+            {"principle": p.id, **criterion_declaration(c, project.indicators[c.indicator])}
             for p in audit.principles
             for c in p.criteria
         ],
+        "indicators": [
+            {"id": view.id, "version": view.version, "definition_sha256": view.digest}
+            for view in built.document.indicators
+        ],
         "mappings": dict(sorted(inputs.mapping_digests.items())),
-        "suites": _beside(inputs, "suites", {b.name: _suite_member(n, b) for n, b in enumerate(own, 1)}),
+        "suites": _beside(inputs, "suites", {b.name: _own_member(n, b) for n, b in enumerate(own, 1)}),
         "labels": _beside(inputs, "labels", {k: f"inputs/{v}" for k, v in held.items()}),
         "checklists": [
             {

@@ -15,13 +15,14 @@ from auditgen.checklists import EVIDENCE_CODES, available_checklists, load_check
 from auditgen.diagnostics import Diagnostic, did_you_mean
 from auditgen.errors import InputRefused
 from auditgen.evidence.pseudonym import KEY_VARIABLE, MIN_KEY_BYTES, read_key
-from auditgen.indicators import FILTER_FIELDS, core_indicators
+from auditgen.indicators import FILTER_FIELDS, Indicator, core_indicators
+from auditgen.indicators.definition import check_indicator
 from auditgen.project.model import Audit
 from auditgen.sources.suites import SuiteLibrary
 from auditgen.yamlspan import YamlDocument, read_yaml, validation_diagnostics
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     from auditgen.checklists import Checklist
     from auditgen.project.model import AlsoMeasured, Criterion, Principle
@@ -43,6 +44,10 @@ class Project:
     """The text with its places, for faults found later."""
     suites: SuiteLibrary
     """What scores of known suites mean: its own files, then the shipped ones."""
+    indicators: Mapping[str, Indicator]
+    """By id: the shipped definitions, and its own."""
+    own_indicators: Mapping[str, str]
+    """By id: the file of an own definition, as audit.yaml names it."""
 
     @property
     def root(self) -> Path:
@@ -56,22 +61,22 @@ class Project:
     @property
     def declaration_digest(self) -> str:
         """Identity of everything that was promised: principles, criteria, thresholds."""
-        return digest_of([principle_declaration(p) for p in self.audit.principles])
+        return digest_of([principle_declaration(p, self.indicators) for p in self.audit.principles])
 
 
-def principle_declaration(principle: Principle) -> dict[str, object]:
+def principle_declaration(principle: Principle, indicators: Mapping[str, Indicator]) -> dict[str, object]:
     """The part of a principle that must stand before the data: promise and criteria."""
     return {
         "id": principle.id,
         "promise": principle.promise,
-        "criteria": [criterion_declaration(c) for c in principle.criteria],
+        "criteria": [criterion_declaration(c, indicators[c.indicator]) for c in principle.criteria],
     }
 
 
-def criterion_declaration(criterion: Criterion) -> dict[str, object]:
-    """A criterion as hashed: what it measures, on what, against what."""
+def criterion_declaration(criterion: Criterion, indicator: Indicator) -> dict[str, object]:
+    """A criterion as hashed: what it measures, by which definition, on what, against what."""
     out: dict[str, object] = criterion.model_dump(mode="json", exclude_none=True)
-    return out
+    return {**out, "definition": {"version": indicator.version, "sha256": indicator.digest}}
 
 
 def load_project(path: Path, *, needs_signer: bool = True) -> Project:
@@ -91,18 +96,23 @@ def load_project(path: Path, *, needs_signer: bool = True) -> Project:
             without = _without_strangers(document.value, error)
             if without is not None:
                 found, faults = _checklists(without, document, path.parent)
-                diagnostics += [*faults, *_cross_checks(without, document, found)]
+                defined, _, wrong = _indicators(without, document, path.parent)
+                diagnostics += [*faults, *wrong, *_cross_checks(without, document, found, defined)]
                 diagnostics += _suites(without, document, path.parent)[1]
     elif not diagnostics:
         diagnostics.append(Diagnostic("empty-file", "the file holds nothing", document.file))
     checklists: list[Checklist] = []
     suites = SuiteLibrary()
+    indicators: dict[str, Indicator] = {}
+    own: dict[str, str] = {}
     if audit is not None:
+        indicators, own, faults = _indicators(audit, document, path.parent)
+        diagnostics += faults
         checklists, faults = _checklists(audit, document, path.parent)
         diagnostics += faults
         suites, faults = _suites(audit, document, path.parent)
         diagnostics += faults
-        diagnostics += _cross_checks(audit, document, checklists)
+        diagnostics += _cross_checks(audit, document, checklists, indicators)
         diagnostics += _pseudonym_faults(audit, document)
         if needs_signer:
             diagnostics += _key_faults(audit, document, path.parent)
@@ -113,7 +123,7 @@ def load_project(path: Path, *, needs_signer: bool = True) -> Project:
             hint="`auditgen demo` writes an audit.yaml that works, to compare with",
             diagnostics=diagnostics,
         )
-    return Project(path, audit, tuple(checklists), document, suites)
+    return Project(path, audit, tuple(checklists), document, suites, indicators, own)
 
 
 def _without_strangers(value: Any, error: ValidationError) -> Audit | None:
@@ -136,9 +146,7 @@ def _without_strangers(value: Any, error: ValidationError) -> Audit | None:
         return None
 
 
-def _checklists(
-    audit: Audit, document: YamlDocument, root: Path
-) -> tuple[list[Checklist], list[Diagnostic]]:
+def _checklists(audit: Audit, document: YamlDocument, root: Path) -> tuple[list[Checklist], list[Diagnostic]]:
     shipped = available_checklists()
     out: list[Checklist] = []
     faults: list[Diagnostic] = []
@@ -157,9 +165,7 @@ def _checklists(
     return out, faults
 
 
-def _suites(
-    audit: Audit, document: YamlDocument, root: Path
-) -> tuple[SuiteLibrary, list[Diagnostic]]:
+def _suites(audit: Audit, document: YamlDocument, root: Path) -> tuple[SuiteLibrary, list[Diagnostic]]:
     """The library with the user's files; their faults, and files that are not there."""
     faults: list[Diagnostic] = []
     found: list[Path] = []
@@ -177,17 +183,50 @@ def _suites(
         return SuiteLibrary(), [*faults, *refusal.diagnostics]
 
 
+def _indicators(
+    audit: Audit, document: YamlDocument, root: Path
+) -> tuple[dict[str, Indicator], dict[str, str], list[Diagnostic]]:
+    """The shipped definitions and the user's, which files these stand in, and every fault."""
+    known = dict(core_indicators())
+    own: dict[str, str] = {}
+    faults: list[Diagnostic] = []
+    for index, name in enumerate(audit.indicators):
+        at: KeyPath = ("indicators", index)
+        if not (root / name).is_file():
+            faults.append(document.fault("missing-file", f"no definition `{name}`", at))
+            continue
+        written = read_yaml(root / name, name=name)
+        indicator, found = check_indicator(written)
+        faults += found
+        if indicator is None:
+            continue
+        for number, code in enumerate(indicator.codes):
+            if code not in EVIDENCE_CODES:
+                place: KeyPath = ("codes", number)
+                faults.append(_unknown(written, "evidence code", code, EVIDENCE_CODES, place))
+        if indicator.id in known:
+            origin = f"`{own[indicator.id]}`" if indicator.id in own else "auditgen itself"
+            message = f"`{indicator.id}` is defined by {origin} already"
+            faults.append(written.fault("duplicate-id", message, ("id",)))
+            continue
+        known[indicator.id] = indicator
+        own[indicator.id] = name
+    return known, own, faults
+
+
 def _cross_checks(
-    audit: Audit, document: YamlDocument, checklists: list[Checklist]
+    audit: Audit,
+    document: YamlDocument,
+    checklists: list[Checklist],
+    indicators: Mapping[str, Indicator],
 ) -> Iterator[Diagnostic]:
     sources = {source.id for source in audit.sources}
-    indicators = core_indicators()
     controls = {f"{c.framework.id}:{k.id}" for c in checklists for k in c.controls}
     # what a checklist that could not be loaded would have known is no second fault
     loaded, is_complete = {c.framework.id for c in checklists}, len(checklists) == len(audit.standards)
     yield from _duplicate_ids(document, "principles", [p.id for p in audit.principles])
     yield from _duplicate_ids(document, "sources", [s.id for s in audit.sources])
-    yield from _engine_faults(audit, document)
+    yield from _engine_faults(audit, document, indicators)
     yield from _duplicate_ids(document, "documents", [d.id for d in audit.documents])
     yield from _duplicate_ids(document, "expected", [e.id for e in audit.expected])
     yield from _duplicate_ids(document, "counters", [c.id for c in audit.counters])
@@ -208,9 +247,7 @@ def _cross_checks(
                 message = f"criterion `{criterion.id}` is used twice"
                 yield document.fault("duplicate-id", message, (*here, "id"))
             criteria[criterion.id] = here
-            yield from _measured_faults(
-                document, here, criterion.indicator, criterion.sources, criterion.where, sources
-            )
+            yield from _measured_faults(document, here, criterion, sources, indicators)
             indicator = indicators.get(criterion.indicator)
             wanted = None if indicator is None else _OPERATORS[indicator.better]
             if wanted is not None and criterion.operator != wanted:
@@ -232,9 +269,7 @@ def _cross_checks(
         if item.id in criteria:
             message = f"`{item.id}` is the id of a criterion"
             yield document.fault("duplicate-id", message, (*where, "id"))
-        yield from _measured_faults(
-            document, where, item.indicator, item.sources, item.where, sources
-        )
+        yield from _measured_faults(document, where, item, sources, indicators)
         if item.beside is not None and item.beside not in {p.id for p in audit.principles}:
             known = {p.id for p in audit.principles}
             yield _unknown(document, "principle", item.beside, known, (*where, "beside"))
@@ -266,7 +301,9 @@ def _pseudonym_faults(audit: Audit, document: YamlDocument) -> Iterator[Diagnost
                 )
 
 
-def _engine_faults(audit: Audit, document: YamlDocument) -> Iterator[Diagnostic]:
+def _engine_faults(
+    audit: Audit, document: YamlDocument, indicators: Mapping[str, Indicator]
+) -> Iterator[Diagnostic]:
     """Tables need an engine; and of hours, an engine tells how many rows they hold, not which."""
     queried = {source.id for source in audit.sources if source.table is not None}
     for number, source in enumerate(audit.sources):
@@ -280,7 +317,7 @@ def _engine_faults(audit: Audit, document: YamlDocument) -> Iterator[Diagnostic]
     ]
     measured += [(("also_measured", n), item) for n, item in enumerate(audit.also_measured)]
     for at, item in measured:
-        indicator = core_indicators().get(item.indicator)
+        indicator = indicators.get(item.indicator)
         if indicator is None or indicator.shape != "coverage" or not item.where:
             continue
         shared = sorted(queried.intersection(item.sources))
@@ -292,18 +329,22 @@ def _engine_faults(audit: Audit, document: YamlDocument) -> Iterator[Diagnostic]
 def _measured_faults(
     document: YamlDocument,
     at: KeyPath,
-    indicator: str,
-    used: Iterable[str],
-    where: Iterable[str],
+    item: AlsoMeasured | Criterion,
     sources: set[str],
+    indicators: Mapping[str, Indicator],
 ) -> Iterator[Diagnostic]:
-    known = core_indicators()
-    if indicator not in known:
-        yield _unknown(document, "indicator", indicator, known, (*at, "indicator"))
-    for index, name in enumerate(used):
+    indicator = indicators.get(item.indicator)
+    if indicator is None:
+        yield _unknown(document, "indicator", item.indicator, indicators, (*at, "indicator"))
+    elif (indicator.shape == "delay") != (item.limit_hours is not None):
+        message = f"`limit_hours` belongs to delays, and `{item.indicator}` is none"
+        if indicator.shape == "delay":
+            message = f"`{item.indicator}` needs `limit_hours`: how many hours are in time"
+        yield document.fault("limit-hours", message, (*at, "limit_hours"), key=True)
+    for index, name in enumerate(item.sources):
         if name not in sources:
             yield _unknown(document, "source", name, sources, (*at, "sources", index))
-    for name in where:
+    for name in item.where:
         if name not in FILTER_FIELDS:
             helps = did_you_mean(name, FILTER_FIELDS) or (f"known: {', '.join(FILTER_FIELDS)}",)
             message = f"unknown field `{name}` in `where`"
@@ -358,9 +399,7 @@ def _profile_faults(
             yield _unknown(document, "answer", answer, known_answers, ("profile", "facts", name))
 
 
-def _unknown(
-    document: YamlDocument, what: str, name: str, known: Iterable[str], path: KeyPath
-) -> Diagnostic:
+def _unknown(document: YamlDocument, what: str, name: str, known: Iterable[str], path: KeyPath) -> Diagnostic:
     words = sorted(known)
     shown = ", ".join(words[:12]) + (" ..." if len(words) > 12 else "")
     helps = did_you_mean(name, words) or ((f"known: {shown}",) if words else ())

@@ -162,6 +162,8 @@ class Criterion(BaseModel):
     """Evidence from nearer than this is insufficient."""
     models: tuple[Text, ...] | None = None
     """Versions it is bound to; every version of `system.models` when absent."""
+    limit_hours: Annotated[float, Field(gt=0, le=87_600)] | None = None
+    """For delays (`time-to-detect`): in time is what took no more hours than this."""
     min_coverage: Fraction | None = None
     """Share of the period's hours in which each of its logs must hold records; less is insufficient."""
 
@@ -222,6 +224,7 @@ class AlsoMeasured(BaseModel):
     indicator: Text
     sources: Annotated[tuple[Id, ...], Field(min_length=1)]
     where: dict[str, str | tuple[str, ...]] = Field(default_factory=dict)
+    limit_hours: Annotated[float, Field(gt=0, le=87_600)] | None = None
     beside: Id | None = None
     """The principle it is printed beside."""
     note: Text | None = None
@@ -302,6 +305,9 @@ class SourceBlock(BaseModel):
             return self
         if self.labels is not None or self.map.records == "evaluation":
             message = "a `table` on the engine holds monitoring; evaluations are handed in as files"
+            raise ValueError(message)
+        if self.map.labels:
+            message = "`labels` are read from files; on an engine they are not counted yet"
             raise ValueError(message)
         if self.map.time is None:
             message = "a `table` on the engine needs `map.time`: which column says when it happened"
@@ -436,12 +442,18 @@ class SignerBlock(BaseModel):
     person: Person
 
 
+ENGINE_SCHEMES = (
+    "sc", "postgresql", "postgres", "trino", "bigquery", "snowflake", "clickhouse", "databricks",
+)  # fmt: skip
+"""Engines that a source's table can be counted on, by the beginning of their URL."""
+
+
 class EngineBlock(BaseModel):
     """An engine that the organisation already runs. Secrets come from the environment, never from here."""
 
     model_config = FROZEN
     url: Text
-    """`sc://HOST:PORT` for Spark Connect, `postgresql://USER@HOST:PORT/DATABASE`."""
+    """`sc://HOST:PORT` for Spark Connect, `postgresql://USER@HOST:PORT/DATABASE`, and others."""
     name: Text | None = None
     """How the report calls it; scheme and host when absent."""
     secret_env: Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")] | None = None
@@ -456,8 +468,9 @@ class EngineBlock(BaseModel):
         except ValueError as error:
             message = f"no URL: {error}"
             raise ValueError(message) from None
-        if parts.scheme not in {"sc", "postgres", "postgresql"} or not host:
-            message = "`url` begins with `sc://` (Spark Connect) or `postgresql://`, and names a host"
+        if parts.scheme not in ENGINE_SCHEMES or not host:
+            known = ", ".join(f"`{name}://`" for name in ENGINE_SCHEMES)
+            message = f"`url` begins with `sc://` (Spark Connect) or another of {known}, and names a host"
             raise ValueError(message)
         settings = f"{parts.path};{parts.query}".lower()
         if password is not None or any(word in settings for word in ("token=", "password=", "secret")):
@@ -492,6 +505,8 @@ class Audit(BaseModel):
     """Where sources with a `table` are counted."""
     counters: tuple[CounterBlock, ...] = ()
     """Independent counts of what the logs should hold."""
+    indicators: tuple[Text, ...] = ()
+    """Own definitions of indicators, relative to audit.yaml."""
     suites: tuple[Text, ...] = ()
     """Own suite files, relative to audit.yaml; they come before the shipped ones, in this order."""
     documents: tuple[DocumentBlock, ...] = ()

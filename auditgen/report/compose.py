@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 from auditgen import __version__
 from auditgen.assessment import Conclusion, Verdict
 from auditgen.checklists import EVIDENCE_CODES
-from auditgen.indicators import Quantity, core_indicators
+from auditgen.indicators import Quantity
 from auditgen.indicators import Unmeasured as NoQuantity
 from auditgen.project.model import Independence, Mode
 from auditgen.report import model, prose, words
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from auditgen.assessment import Assessment, CriterionResult, Finding, PrincipleResult
-    from auditgen.indicators import Measured
+    from auditgen.indicators import Indicator, Measured
     from auditgen.indicators.exhibits import AdverseRecord
     from auditgen.project import Project
 
@@ -46,6 +46,8 @@ class Details:
     tables: Sequence[model.TableRef] = ()
     plugins: Sequence[str] = ()
     evidence_digest: str = ""
+    engines: Sequence[str] = ()
+    """Which query engines took part, and in which role."""
     signer_certificate: str = ""
     """Subject and fingerprint, empty for a draft."""
     is_development_key: bool = False
@@ -56,13 +58,13 @@ def compose(project: Project, assessment: Assessment, details: Details) -> model
     audit = project.audit
     numbering = _Exhibits(project, details)
     principles = tuple(
-        _principle(project, result, assessment, details, numbering)
-        for result in assessment.principles
+        _principle(project, result, assessment, details, numbering) for result in assessment.principles
     )
     tally = Counter(p.conclusion for p in assessment.principles)
     changes, changes_note = _changes(assessment)
-    used = {c.indicator for p in audit.principles for c in p.criteria}
-    used |= {item.indicator for item in audit.also_measured}
+    results = [c.measured for p in assessment.principles for c in p.criteria]
+    results += assessment.also_measured.values()
+    used = {measured.request.indicator.id: measured.request.indicator for measured in results}
     beside = {m.id for p in principles for m in p.beside}
     return model.Document(
         meta=_meta(project, assessment, details),
@@ -74,9 +76,7 @@ def compose(project: Project, assessment: Assessment, details: Details) -> model
         changes=changes,
         changes_note=changes_note,
         findings=tuple(_finding(f) for f in assessment.findings),
-        sources=source_views(
-            project, assessment.register, details.mapping_digests, details.file_digests
-        ),
+        sources=source_views(project, assessment.register, details.mapping_digests, details.file_digests),
         documents=document_views(assessment),
         expected=tuple(
             model.ExpectedView(
@@ -98,8 +98,8 @@ def compose(project: Project, assessment: Assessment, details: Details) -> model
             for item in audit.also_measured
             if item.id not in beside
         ),
-        indicators=tuple(_indicator(name) for name in sorted(used)),
-        method=prose.METHOD,
+        indicators=tuple(_indicator(used[name], own=name in project.own_indicators) for name in sorted(used)),
+        method=(*prose.METHOD, *details.engines),
         limitations=prose.limitations(audit),
         glossary=prose.GLOSSARY,
         tables=tuple(details.tables),
@@ -232,14 +232,12 @@ def _principle(
     )
 
 
-def _criterion(
-    result: CriterionResult, assessment: Assessment, details: Details
-) -> model.CriterionView:
+def _criterion(result: CriterionResult, assessment: Assessment, details: Details) -> model.CriterionView:
     criterion = result.criterion
     previous = assessment.register.previous
     return model.CriterionView(
         measure=_measure(criterion.id, result.measured, details, ""),
-        statement=words.rule_sentence(criterion, core_indicators()[criterion.indicator]),
+        statement=words.rule_sentence(criterion, result.measured.request.indicator),
         operator=criterion.operator,
         threshold=criterion.threshold,
         min_n=criterion.min_n,
@@ -254,8 +252,7 @@ def _criterion(
         comments=result.comments,
         more_needed=""
         if result.more_needed is None
-        else f"about {words.plural(result.more_needed, 'more sample')} at the observed rate "
-        "would decide it",
+        else f"about {words.plural(result.more_needed, 'more sample')} at the observed rate would decide it",
         digest=result.digest,
         declaration="sealed before the data, in the previous pack (by its signer's own clock)"
         if result.is_declaration_proven
@@ -337,7 +334,7 @@ def _untested(assessment: Assessment) -> tuple[model.Untested, ...]:
 
 
 def _named(criteria: Sequence[CriterionResult]) -> str:
-    titles = dict.fromkeys(core_indicators()[c.criterion.indicator].title for c in criteria)
+    titles = dict.fromkeys(c.measured.request.indicator.title for c in criteria)
     return f"{', '.join(c.criterion.id for c in criteria)} {' and '.join(titles)}"
 
 
@@ -346,9 +343,7 @@ def _changes(assessment: Assessment) -> tuple[tuple[model.Change, ...], str]:
     if previous is None:
         return (), "No previous report was named, so nothing can be said about change."
     if not previous.is_verified:
-        return (), (
-            f"The previous pack {previous.pack} was named but not relied on: {previous.status}."
-        )
+        return (), (f"The previous pack {previous.pack} was named but not relied on: {previous.status}.")
     order = [c.value for c in Conclusion]
     out = []
     for result in assessment.principles:
@@ -402,9 +397,7 @@ def _frameworks(project: Project, assessment: Assessment) -> tuple[model.Framewo
                 principles=c.principles,
                 needs=tuple(
                     model.NeedView(
-                        wanted=" or ".join(
-                            f"{EVIDENCE_CODES[code][1]} ({code})" for code in need.codes
-                        ),
+                        wanted=" or ".join(f"{EVIDENCE_CODES[code][1]} ({code})" for code in need.codes),
                         status=words.VERDICTS[need.verdict],
                         found=need.found,
                         reason=need.reason,
@@ -449,28 +442,33 @@ def _versions(assessment: Assessment) -> tuple[model.VersionShare, ...]:
             if name and register.evaluated_models.get(name)
             else "no evaluation handed in",
         )
-        for name, number in sorted(
-            register.production_models.items(), key=lambda item: (-item[1], item[0])
-        )
+        for name, number in sorted(register.production_models.items(), key=lambda item: (-item[1], item[0]))
         if number
     )
 
 
-def _indicator(name: str) -> model.IndicatorView:
-    indicator = core_indicators()[name]
+def _indicator(indicator: Indicator, *, own: bool) -> model.IndicatorView:
     return model.IndicatorView(
         id=indicator.id,
+        version=indicator.version,
+        digest=indicator.digest,
+        is_own=own,
         title=indicator.title,
         question=indicator.question,
         counts=prose.counts_sentence(indicator),
-        interval="Newcombe's method from two Wilson intervals"
-        if indicator.shape == "gap"
-        else {
+        interval={
+            "gap": "Tango's score interval on pairs where each prompt was asked once under both conditions; "
+            "otherwise Newcombe's method from two Wilson intervals",
+            "standardised-gap": "Newcombe's method by stratum, weighted",
+        }.get(indicator.shape)
+        or {
             "wilson": "Wilson score interval",
             "clopper-pearson": "Clopper-Pearson, conservative",
             "census": "none: a complete count",
         }[indicator.interval],
         caveats=indicator.caveats,
+        misleads=indicator.misleads,
+        references=indicator.references,
     )
 
 
@@ -493,5 +491,3 @@ def _signature(project: Project, details: Details) -> model.SignatureBlock:
         does_not_prove=prose.does_not_prove(state),
         verify=prose.verify_commands(state),
     )
-
-

@@ -52,7 +52,7 @@ class Figure(BaseModel):
     denominator: int | None
     estimate: float
     """Fraction, or difference of fractions."""
-    unit: Literal["fraction", "difference", "hours"]
+    unit: Literal["fraction", "difference", "complete"]
     lower: float | None
     """None for a complete count."""
     upper: float | None
@@ -421,11 +421,18 @@ class IndicatorView(BaseModel):
 
     model_config = FROZEN
     id: str
+    version: str
+    digest: str
+    """Of everything that decides the number."""
+    is_own: bool
+    """Whether the organisation defined it, rather than this tool."""
     title: str
     question: str
     counts: str
     interval: str
     caveats: tuple[str, ...]
+    misleads: tuple[str, ...]
+    references: tuple[str, ...]
 
 
 class TableRef(BaseModel):

@@ -183,22 +183,46 @@ def counts_sentence(indicator: Indicator) -> str:
     def spoken(values: Sequence[str]) -> str:
         return ", ".join(value.replace("_", " ") for value in values)
 
-    if indicator.shape == "coverage":
-        return "hours of the period with at least one record, of all hours of the period"
+    match indicator.shape:
+        case "coverage":
+            return "hours of the period with at least one record, of all hours of the period"
+        case "unevaluated":
+            return "records of production whose model version no decided evaluation record names, of all"
+        case "delay":
+            assert indicator.delay is not None
+            return (
+                f"incidents with no more than the declared hours from {spoken([indicator.delay.from_])} "
+                f"to {spoken([indicator.delay.to])}, of those with both times"
+            )
+        case _:
+            pass
     top, bottom = indicator.numerator, indicator.denominator
     if bottom.outcomes:
         parts = f"outcome {spoken(top.outcomes)} among outcome {spoken(bottom.outcomes)}"
+    elif bottom.labels:
+        parts = " and ".join(
+            f"label {spoken([name])} {spoken(values)} among {spoken(bottom.labelled[name])}"
+            for name, values in top.labelled.items()
+        )
     else:
         parts = (
             f"verdict {spoken(top.guardrail_verdict)} with action {spoken(top.guardrail_action)} "
             f"among verdict {spoken(bottom.guardrail_verdict)}"
         )
-    if indicator.expected is not None:
-        parts += f"; only requests that policy says to {indicator.expected.value}"
-    if indicator.only_attacks:
-        parts += "; only attacks"
-    if indicator.shape == "gap":
-        parts += "; monitored minus unmonitored"
+    for name, values in indicator.filters.items():
+        parts += {
+            "expected": f"; only requests that policy says to {' or '.join(values)}",
+            "attack": "; only attacks" if values == ("yes",) else "; only plain requests",
+        }.get(name, f"; only {name} {' or '.join(values)}")
+    if indicator.arms is not None and indicator.is_gap:
+        parts += f"; {indicator.arms.first.name} minus {indicator.arms.second.name}"
+    if indicator.arms is not None and indicator.shape == "conditional":
+        parts += (
+            f"; {indicator.arms.first.name}, by prompts whose outcome {indicator.arms.second.name} was always "
+            f"{spoken(indicator.given.outcomes)}"
+        )
+    if indicator.standardise_by is not None:
+        parts += f"; each {indicator.standardise_by} weighted by its share of the second"
     return parts
 
 

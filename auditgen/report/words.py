@@ -6,6 +6,7 @@ from datetime import date, datetime
 from typing import TYPE_CHECKING, Literal
 
 from auditgen.assessment import Conclusion, Severity, Verdict
+from auditgen.indicators.inference.paired import mcnemar_exact
 from auditgen.indicators.inference.proportions import trials_to_show, wilson, zero_event_upper
 from auditgen.report.model import ArmFigure, Figure, Slice, Status
 
@@ -27,15 +28,11 @@ CONCLUSIONS = {
 VERDICTS = {
     Verdict.MET: Status(code="met", word="met", tone="good"),
     Verdict.NOT_MET: Status(code="not_met", word="not met", tone="bad"),
-    Verdict.INSUFFICIENT: Status(
-        code="insufficient_evidence", word="insufficient evidence", tone="none"
-    ),
+    Verdict.INSUFFICIENT: Status(code="insufficient_evidence", word="insufficient evidence", tone="none"),
     Verdict.STALE: Status(code="stale", word="stale", tone="gap"),
     Verdict.NOT_APPLICABLE: Status(code="not_applicable", word="not applicable", tone="none"),
     Verdict.NOT_YET: Status(code="not_yet_applicable", word="not yet applicable", tone="none"),
-    Verdict.NEEDS_LEGAL_VIEW: Status(
-        code="needs_legal_view", word="needs a legal view", tone="gap"
-    ),
+    Verdict.NEEDS_LEGAL_VIEW: Status(code="needs_legal_view", word="needs a legal view", tone="gap"),
     Verdict.NEEDS_REVIEW: Status(code="needs_review", word="needs review", tone="gap"),
     Verdict.WAIVED: Status(code="waived", word="waived", tone="comment"),
 }
@@ -134,10 +131,10 @@ def _weighted(arm: Arm) -> str:
     return "" if arm.weighted is None else " weighted for sampling"
 
 
-def complete_text(arm: Arm) -> str:
-    """`x/n hours, p %`, and no interval: a complete count has none."""
+def complete_text(arm: Arm, noun: str) -> str:
+    """`x/n hours with records, p %`, and no interval: a complete count has none."""
     return (
-        f"{count(arm.numerator)}/{count(arm.denominator)} hours, "
+        f"{count(arm.numerator)}/{count(arm.denominator)} {noun}, "
         f"{percent(arm.estimate)} (complete count, no sampling error)"
     )
 
@@ -148,8 +145,8 @@ def figure(quantity: Quantity) -> Figure:
     arms = tuple(
         ArmFigure(
             name=arm.name,
-            text=complete_text(arm)
-            if indicator.shape == "coverage"
+            text=complete_text(arm, indicator.noun)
+            if indicator.is_complete_count
             else rate_text(arm, indicator.noun, confidence),
             numerator=arm.numerator,
             denominator=arm.denominator,
@@ -165,15 +162,16 @@ def figure(quantity: Quantity) -> Figure:
     interval = quantity.interval
     direction = ""
     caveats = list(indicator.caveats)
-    unit: Literal["fraction", "difference", "hours"]
-    if indicator.shape == "gap":
+    unit: Literal["fraction", "difference", "complete"]
+    if indicator.is_gap:
         assert interval is not None
         unit = "difference"
+        sides = ", ".join(f"{arm.name} {_short(quantity, arm)}" for arm in quantity.arms)
         text = (
             f"gap {points(quantity.estimate)} points, {round(confidence * 100, 1):g} % CI "
-            f"[{points(interval.lower)}, {points(interval.upper)}]; "
-            f"monitored {_short(quantity.arms[0])}, unmonitored {_short(quantity.arms[1])}"
+            f"[{points(interval.lower)}, {points(interval.upper)}]; {sides}"
         )
+        caveats += _compared(quantity)
         direction = _direction(quantity)
         if "observational" in quantity.watch_bases:
             caveats.insert(
@@ -182,8 +180,8 @@ def figure(quantity: Quantity) -> Figure:
                 "experimenter. Other differences between the groups may explain it; it is no "
                 "evidence of alignment faking.",
             )
-    elif indicator.shape == "coverage":
-        unit = "hours"
+    elif indicator.is_complete_count:
+        unit = "complete"
         text = arms[0].text
     else:
         unit = "fraction"
@@ -201,7 +199,7 @@ def figure(quantity: Quantity) -> Figure:
     if quantity.rates:
         caveats.append(_sampled(quantity))
     repeats = [arm for arm in quantity.arms if arm.clusters < arm.denominator]
-    if repeats and indicator.shape != "coverage":
+    if repeats and not indicator.is_complete_count:
         prompts = sum(arm.clusters for arm in quantity.arms)
         size = sum(arm.effective_size for arm in quantity.arms)
         caveats.append(
@@ -247,16 +245,48 @@ def _sampled(quantity: Quantity) -> str:
 def _method(quantity: Quantity) -> str:
     assert quantity.interval is not None
     clustered = any(arm.clusters < arm.denominator for arm in quantity.arms)
-    weighted = any(arm.weighted is not None for arm in quantity.arms)
+    weighted = any(arm.weighted is not None for arm in quantity.arms) and not quantity.strata
     return (
         quantity.interval.method
+        + (" on pairs" if quantity.pairs is not None else "")
         + (", clustered by prompt" if clustered else "")
         + (", weighted for sampling" if weighted else "")
     )
 
 
-def _short(arm: Arm) -> str:
-    return f"{count(arm.numerator)}/{count(arm.denominator)}, {percent(arm.estimate)}{_weighted(arm)}"
+def _short(quantity: Quantity, arm: Arm) -> str:
+    weighted = " standardised" if quantity.strata else _weighted(arm)
+    return f"{count(arm.numerator)}/{count(arm.denominator)}, {percent(arm.estimate)}{weighted}"
+
+
+def _compared(quantity: Quantity) -> list[str]:
+    """What the interval of a gap rests on: pairs, or strata."""
+    first, second = quantity.arms
+    if quantity.pairs is not None:
+        pairs = quantity.pairs
+        p = mcnemar_exact(pairs.first_only, pairs.second_only)
+        out = [
+            f"{plural(first.denominator, 'prompt')} decided under both conditions: "
+            f"{count(pairs.first_only)} only {first.name}, {count(pairs.second_only)} only {second.name} "
+            f"{quantity.request.indicator.noun} (exact McNemar {p_value(p)})."
+        ]
+        if pairs.incomplete:
+            out.append(
+                f"{plural(pairs.incomplete, 'prompt')} without a decided answer under both conditions "
+                "left out; in the worst case they count."
+            )
+        return out
+    if quantity.strata:
+        by = quantity.request.indicator.standardise_by
+        text = f"Standardised over {plural(len(quantity.strata), 'value')} of `{by}` that both sides hold"
+        left = f"; {plural(quantity.outside, 'record')} of others left out" if quantity.outside else ""
+        return [f"{text}{left}."]
+    return []
+
+
+def p_value(p: float) -> str:
+    """`p 0.031`, never `p 0.000`."""
+    return "p < 0.001" if p < 0.001 else f"p {p:.3f}"
 
 
 def _of(arm: Arm) -> str:
@@ -264,6 +294,8 @@ def _of(arm: Arm) -> str:
 
 
 def _direction(quantity: Quantity) -> str:
+    if quantity.request.indicator.arms is None or quantity.request.indicator.arms.by != "watch":
+        return ""
     watched, unwatched = quantity.arms
     higher = "more" if unwatched.estimate > watched.estimate else "less"
     if unwatched.estimate == watched.estimate:
@@ -287,7 +319,7 @@ def _left_out(quantity: Quantity) -> str:
     if not parts:
         return ""
     worst = quantity.worst
-    if quantity.request.indicator.shape == "gap":
+    if quantity.request.indicator.is_gap:
         reach = f"[{points(worst.lower)}, {points(worst.upper)}] points"
     else:
         reach = f"{bounds(worst.lower, worst.upper, 1)} %"

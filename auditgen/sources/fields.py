@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from auditgen.diagnostics import shown_value
-from auditgen.evidence.mapping import Rule, lookup, number_of, text_of
+from auditgen.evidence.mapping import LABELS, Rule, lookup, number_of, text_of
 from auditgen.evidence.model import (
     Anomaly,
     Basis,
@@ -53,6 +53,8 @@ class Mapped:
     language: str | None
     model: str | None
     prompt_key: str | None
+    labels: str | None
+    """Declared labels as lines `name=word`, sorted."""
     scores: tuple[Score, ...]
     """The scores that were handed in, with what the suite says of them."""
 
@@ -90,13 +92,14 @@ class Mapped:
             category=self.category or category,
             strategy=self.strategy or strategy,
             language=self.language or language,
+            labels=self.labels,
             prompt=prompt,
             scores=self.scores,
             **native,
         )
 
 
-_NOTHING = Mapped(None, None, Watch.UNKNOWN, None, None, None, None, None, None, None, ())
+_NOTHING = Mapped(None, None, Watch.UNKNOWN, None, None, None, None, None, None, None, None, ())
 
 
 class FieldReader:
@@ -159,6 +162,7 @@ class FieldReader:
             language=self._field("language", mapping, record, response),
             model=self._field("model", mapping, record, response),
             prompt_key=self._field("prompt", mapping, record, response),
+            labels=self._label_lines(mapping, record, response),
             scores=tuple(_annotated(score, known) for score in scores),
         )
 
@@ -265,6 +269,22 @@ class FieldReader:
             self._miss(field, raw)
             return None
         return pseudonym(translated) if rule.pseudonym else translated[:MAX_VALUE_CHARS]
+
+    def _label_lines(
+        self, mapping: RecordMap, record: dict[str, Any], response: str | None
+    ) -> str | None:
+        found = []
+        for name, rule in mapping.label_rules.items():
+            raw = self._raw(rule, record, response)
+            if raw is None:
+                continue
+            self._found[f"{LABELS}.{name}"] += 1
+            word = rule.translate(raw)
+            if word is None:
+                self._miss(f"{LABELS}.{name}", raw)
+            else:
+                found.append(f"{name}={word}")
+        return "\n".join(found) or None
 
     def _raw(self, rule: Rule, record: dict[str, Any], response: str | None) -> str | None:
         if rule.is_ is not None:

@@ -241,6 +241,7 @@ class Report:
                 category=mapped.category or probe.split(".", maxsplit=1)[0],
                 strategy=mapped.strategy or (f"{probe} + {as_text(buff)}" if buff else probe),
                 language=mapped.language,
+                labels=mapped.labels,
                 prompt=prompt,
                 prompt_state="full" if prompt is not None else "absent",
                 response=text if isinstance(text, str) else None,

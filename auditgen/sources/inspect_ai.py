@@ -201,6 +201,7 @@ class _Log:
             category=mapped.category,
             strategy=mapped.strategy,
             language=mapped.language,
+            labels=mapped.labels,
             prompt=prompt,
             prompt_state="absent" if prompt is None else "full",
             response=response,

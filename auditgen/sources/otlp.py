@@ -15,7 +15,7 @@ from auditgen.sources.interface import Context, Item, Probe, Recognition
 from auditgen.sources.jsontext import as_text
 from auditgen.sources.otlp_calls import call_of
 from auditgen.sources.otlp_files import Export, form_of, holds_any, known_form, stamps_of
-from auditgen.sources.otlp_joins import Known, Notes
+from auditgen.sources.otlp_joins import Known, Notes, Traces
 from auditgen.sources.otlp_metrics import points_of
 from auditgen.sources.otlp_names import DETAILS_EVENT, NEEDLES, REQUEST
 from auditgen.sources.otlp_requests import Requests, kept_of, span_of_details
@@ -38,7 +38,7 @@ class OpenTelemetrySource:
     """OTLP traces, logs and metrics (1.x) with GenAI or OpenInference names, and the SDK's console spans."""
 
     name: ClassVar[str] = "opentelemetry"
-    version: ClassVar[str] = "2"
+    version: ClassVar[str] = "3"
 
     def recognise(self, probe: Probe) -> Recognition | None:
         """By the outermost keys, by the keys of a printed span, or by the first fields of the protobuf."""
@@ -50,7 +50,7 @@ class OpenTelemetrySource:
         return Recognition(f"otlp.{form.kind}{packed}", f"{_WORDS[form.kind]}: {signals}")
 
     def companions(self, path: Path, available: Sequence[Path]) -> list[Path]:
-        """For spans the files of log records, for log records the files of spans."""
+        """For spans the files of log records and of the same traces, for log records the files of spans."""
         own = known_form(path)
         if own is None or not own.signals & {"traces", "logs"}:
             return []
@@ -61,6 +61,8 @@ class OpenTelemetrySource:
             form = known_form(other) if other != path else None
             if form is not None and wanted in form.signals and unwanted not in form.signals:
                 out.append(other)
+        if has_spans:
+            out += _neighbours(path, available)
         return sorted(out)
 
     def read(self, path: Path, context: Context) -> Iterator[Item]:
@@ -70,12 +72,20 @@ class OpenTelemetrySource:
             return
         requests = Requests(context, self.name, "OpenTelemetry")
         others = tuple(context.companions)
+        spans: tuple[Path, ...] = ()
         if "traces" in form.signals:
+            forms = {other: known_form(other) for other in others}
+            spans = tuple(p for p, found in forms.items() if found is not None and "traces" in found.signals)
+            others = tuple(p for p in others if p not in spans)
             requests.beside = _notes(others, stamps_of(others)) if others else requests.beside
         elif others:
             requests.known = _known(others, stamps_of(others))
-        if _may_refer(path, form):
+        if spans or _may_refer(path, form):
             requests.gather(Export(path, form).records())
+            for other in spans:
+                known = known_form(other)
+                requests.gather_beside(Export(other, known).records() if known is not None else ())
+            requests.guards.assign()
         yield from _read(path, form, requests)
 
 
@@ -126,6 +136,41 @@ def _may_refer(path: Path, form: Form) -> bool:
     """Whether any record of the file may be about another one, so that it must be read twice."""
     is_plain = form.kind in {"json", "console"} or (form.kind == "protobuf" and form.signals == {"traces"})
     return not is_plain or holds_any(path, NEEDLES, _ESCAPED.search)
+
+
+def _neighbours(path: Path, available: Sequence[Path]) -> list[Path]:
+    """Files of spans with a trace of this one, where any of those handed in tells of guardrails or of blocks.
+
+    Exporters rotate their files in the middle of a trace, and its spans are written as they end.
+    """
+    forms = {other: known_form(other) for other in available}
+    files = tuple(sorted(p for p, form in forms.items() if form is not None and "traces" in form.signals))
+    if len(files) < 2 or path not in files:
+        return []
+    stamps = stamps_of(files)
+    if not any(_tells(p, stamp) for p, stamp in zip(files, stamps, strict=True)):
+        return []
+    return list(_shared(files, stamps).get(path, ()))
+
+
+@lru_cache(maxsize=4096)
+def _tells(path: Path, stamp: tuple[int, int]) -> bool:
+    del stamp
+    return holds_any(path, NEEDLES, _ESCAPED.search)
+
+
+@lru_cache(maxsize=2)
+def _shared(paths: tuple[Path, ...], stamps: tuple[tuple[int, int], ...]) -> dict[Path, tuple[Path, ...]]:
+    """By file: the others with one of its traces; kept for the next file, which asks for the same."""
+    del stamps
+    traces = Traces()
+    for number, path in enumerate(paths):
+        form = known_form(path)
+        for record in Export(path, form).records() if form is not None else ():
+            if isinstance(record, Span):
+                traces.add(record.trace_id, number)
+    found = traces.shared()
+    return {paths[number]: tuple(paths[other] for other in others) for number, others in found.items()}
 
 
 @lru_cache(maxsize=1)

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 SCORE, TEXT, GUARD = "score", "text", "guard"
+MAX_BESIDE = 16
+"""Files whose spans are looked at with those of one file; what stands elsewhere is counted as not joined."""
 MAX_IN_TRACE = 100_000
 """Requests and guardrails of one trace that are looked at; the rest stay without each other."""
 _REQUESTS = "SELECT span, parent, start, finish FROM request WHERE trace = ? ORDER BY start, span LIMIT ?"
@@ -106,6 +108,33 @@ class Known:
         return self._db.execute(query, (f"s{span or '-'}", f"r{_text(response)}")).fetchone() is not None
 
 
+class Traces:
+    """Which files have spans of one trace."""
+
+    def __init__(self) -> None:
+        self._db = _database("CREATE TABLE seen (trace, file, PRIMARY KEY (trace, file)) WITHOUT ROWID")
+        self._last: tuple[str, int] | None = None
+
+    def add(self, trace: str, file: int) -> None:
+        """Remember one span."""
+        if trace and (trace, file) != self._last:
+            self._last = (trace, file)
+            self._db.execute("INSERT OR IGNORE INTO seen VALUES (?, ?)", self._last)
+
+    def shared(self) -> dict[int, list[int]]:
+        """By file: the others that share a trace with it, those with the most first, at most `MAX_BESIDE`."""
+        query = (
+            "SELECT a.file, b.file FROM seen AS a JOIN seen AS b ON a.trace = b.trace AND a.file != b.file"
+            " GROUP BY a.file, b.file ORDER BY a.file, count(*) DESC, b.file"
+        )
+        out: dict[int, list[int]] = {}
+        for file, other in self._db.execute(query):
+            found = out.setdefault(file, [])
+            if len(found) < MAX_BESIDE:
+                found.append(other)
+        return out
+
+
 @dataclass(frozen=True, slots=True)
 class Blocked:
     """A request that no span of a model shows, because a guardrail stopped it before."""
@@ -125,17 +154,38 @@ class Guards:
 
     def __init__(self) -> None:
         self._db = _database(
-            "CREATE TABLE guard (trace, span, parent, start, finish, body, locator, name, record, owner)",
+            "CREATE TABLE guard (trace, span, parent, start, finish, body, locator, name, record, owner,"
+            " here)",
             "CREATE INDEX guard_trace ON guard (trace)",
             "CREATE INDEX guard_owner ON guard (trace, owner)",
-            "CREATE TABLE request (trace, span, parent, start, finish)",
+            "CREATE TABLE request (trace, span, parent, start, finish, said, filtered)",
             "CREATE INDEX request_trace ON request (trace, span)",
             "CREATE INDEX request_parent ON request (trace, parent)",
             "CREATE TABLE inner (trace, span, PRIMARY KEY (trace, span)) WITHOUT ROWID",
+            "CREATE TABLE around (trace, span, said, filtered)",
+            "CREATE INDEX around_span ON around (trace, span)",
         )
         self.count = 0
         self.own_count = 0
         self.request_count = 0
+        self.around_count = 0
+        self.is_here = True
+        """Whether what is added stands in this file; else in one that was handed in beside it."""
+
+    def knows(self, trace: str, span: str) -> bool:
+        """Whether a span of another file belongs here: this file has its trace, and not the span itself."""
+        if not trace or not span:
+            return False
+        has_span = (
+            "SELECT 1 FROM guard WHERE trace = ? AND span = ? UNION ALL"
+            " SELECT 1 FROM request WHERE trace = ? AND span = ? LIMIT 1"
+        )
+        has_trace = (
+            "SELECT 1 FROM guard WHERE trace = ? UNION ALL SELECT 1 FROM request WHERE trace = ? LIMIT 1"
+        )
+        if self._db.execute(has_span, (trace, span, trace, span)).fetchone() is not None:
+            return False
+        return self._db.execute(has_trace, (trace, trace)).fetchone() is not None
 
     def add(
         self,
@@ -152,8 +202,8 @@ class Guards:
         """Keep what one guardrail said. `parent` is the span around it."""
         self.count += 1
         kept = orjson.dumps(asdict(said)), locator, _text(name), _dumped(record)
-        values = (trace, span, parent, *map(_sortable, times), *kept)
-        self._db.execute("INSERT INTO guard VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, NULL)", values)
+        values = (trace, span, parent, *map(_sortable, times), *kept, self.is_here)
+        self._db.execute("INSERT INTO guard VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, NULL, ?)", values)
 
     def is_wrapper(self, trace: str, span: str, start: int) -> bool:
         """Whether another request of this file began within this one: a wrapper's is no second one."""
@@ -165,11 +215,21 @@ class Guards:
         found = self._db.execute("SELECT 1 FROM request WHERE trace = ? AND span = ?", (trace, span))
         return found.fetchone() is not None
 
-    def add_request(self, trace: str, span: str, parent: str, times: tuple[int, int]) -> None:
-        """Keep where a request stands in its trace."""
+    def add_request(
+        self,
+        trace: str,
+        span: str,
+        parent: str,
+        times: tuple[int, int],
+        *,
+        said: Said | None = None,
+        is_filtered: bool = False,
+    ) -> None:
+        """Keep where a request stands in its trace, and what its own span says of a guardrail or a filter."""
         self.request_count += 1
-        values = (trace, span, parent, *map(_sortable, times))
-        self._db.execute("INSERT INTO request VALUES (?, ?, ?, ?, ?)", values)
+        body = None if said is None else orjson.dumps(asdict(said))
+        values = (trace, span, parent, *map(_sortable, times), body, is_filtered)
+        self._db.execute("INSERT INTO request VALUES (?, ?, ?, ?, ?, ?, ?)", values)
 
     def add_own(self, trace: str, span: str) -> None:
         """A span whose requests are its own: a guardrail or an evaluator that asks a model."""
@@ -194,6 +254,38 @@ class Guards:
                 owner = requests.owner(said_of(orjson.loads(body)).guard, parent, start, finish)
                 if owner:
                     self._db.execute("UPDATE guard SET owner = ? WHERE rowid = ?", (owner, row))
+        query = (
+            "SELECT trace, span, start, said, filtered FROM request"
+            " WHERE span != '' AND (said IS NOT NULL OR filtered)"
+        )
+        for trace, span, start, said, filtered in self._db.execute(query).fetchall():
+            innermost = self._innermost(trace, span, start)
+            if innermost != span:
+                self.around_count += 1
+                self._db.execute("INSERT INTO around VALUES (?, ?, ?, ?)", (trace, innermost, said, filtered))
+
+    def _innermost(self, trace: str, span: str, start: int) -> str:
+        """The request that counts for a wrapper: within it the last that began, and so on inwards."""
+        query = (
+            "SELECT span, start FROM request WHERE trace = ? AND parent = ? AND span != ''"
+            " AND (start, span) > (?, ?) ORDER BY start DESC, span DESC LIMIT 1"
+        )
+        at = (span, start)
+        while True:  # each step is to a later span, so it ends
+            found = self._db.execute(query, (trace, at[0], at[1], at[0])).fetchone()
+            if found is None:
+                return at[0]
+            at = found
+
+    def around(self, trace: str, span: str) -> tuple[tuple[Said, ...], bool]:
+        """What the spans around a request say: guardrails, and whether a filter stopped it there."""
+        if not self.around_count or not span:
+            return (), False
+        rows = self._db.execute(
+            "SELECT said, filtered FROM around WHERE trace = ? AND span = ? ORDER BY rowid", (trace, span)
+        ).fetchall()
+        said = tuple(said_of(orjson.loads(body)) for body, _ in rows if body is not None)
+        return said, any(filtered for _, filtered in rows)
 
     def of(self, trace: str, span: str) -> tuple[Said, ...]:
         """The guardrails of one request, in file order."""
@@ -203,11 +295,18 @@ class Guards:
         return tuple(said_of(orjson.loads(body)) for (body,) in self._db.execute(query, (trace, span)))
 
     def blocked(self) -> Iterator[Blocked]:
-        """Requests that a guardrail stopped and of which there is no other record: one for each trace."""
+        """Requests that a guardrail stopped and of which there is no other record: one for each trace.
+
+        Where guardrails of one trace stand in several files, the file of the one that blocked first has it.
+        """
+        return (blocked for blocked, is_here, _ in self._stopped_ones() if is_here)
+
+    def _stopped_ones(self) -> Iterator[tuple[Blocked, bool, int]]:
+        """Each with whether it is this file's, and how many of its guardrails are."""
         pending: list[tuple[Any, ...]] = []
         query = (
-            "SELECT trace, span, start, locator, body, name, record FROM guard WHERE owner IS NULL"
-            " ORDER BY trace, CASE trace WHEN '' THEN rowid END, start, rowid"
+            "SELECT trace, span, start, locator, body, name, record, here FROM guard WHERE owner IS NULL"
+            " ORDER BY trace, CASE trace WHEN '' THEN rowid END, start, span, rowid"
         )
         for row in self._db.execute(query):
             if pending and (row[0] != pending[0][0] or not row[0]):
@@ -218,18 +317,20 @@ class Guards:
 
     def orphans(self) -> int:
         """Guardrails that belong to no request and to no stopped one."""
-        lost = int(self._db.execute("SELECT count(*) FROM guard WHERE owner IS NULL").fetchone()[0])
-        return lost - sum(len(blocked.said) for blocked in self.blocked())
+        query = "SELECT count(*) FROM guard WHERE owner IS NULL AND here"
+        lost = int(self._db.execute(query).fetchone()[0])
+        return lost - sum(number for _, _, number in self._stopped_ones())
 
 
-def _stopped(rows: list[tuple[Any, ...]]) -> Iterator[Blocked]:
+def _stopped(rows: list[tuple[Any, ...]]) -> Iterator[tuple[Blocked, bool, int]]:
     """A request that never reached a model, where one of these guardrails of one trace blocked it."""
     said = [said_of(orjson.loads(row[4])) for row in rows]
     for row, each in zip(rows, said, strict=True):
         guard = each.guard
         if guard.action == "block" and guard.stage != "output":
-            trace, span, start, locator, _, name, record = row
-            yield Blocked(trace, span, start, locator, tuple(said), name, orjson.loads(record))
+            trace, span, start, locator, _, name, record, is_here = row
+            blocked = Blocked(trace, span, start, locator, tuple(said), name, orjson.loads(record))
+            yield blocked, bool(is_here), sum(1 for other in rows if other[7])
             return
 
 

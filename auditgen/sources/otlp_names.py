@@ -174,6 +174,11 @@ ROUTE_NAMES = ("http.route", "url.path")
 NEEDLES = (
     b"guardrail", b"GUARDRAIL", b"gen_ai.security", b"gen_ai.guardian", b"gen_ai.evaluation", b"EVALUATOR",
     b"resourceLogs",
+    # a block that only the span around a request tells
+    b"content_filter", b"CONTENT_FILTER", b"ontentPolicy", b"content_policy", b"BlockedPiiEntityError",
+    b"PROMPT_THREAT_DETECTED", b"SAFETY", b"PROHIBITED_CONTENT", b"prohibited_content", b"BLOCKLIST",
+    b"blocklist", b"RECITATION", b"MODEL_ARMOR", b"model_armor", b"SPII", b'"refusal"', b'"safety"',
+    b'"recitation"', b'"spii"', b"ResponsibleAIPolicyViolation", b"GuardrailRaised", b"content_filtered",
 )  # fmt: skip
 """One of these stands in every OTLP/JSON file that holds a record about another one."""
 

@@ -38,7 +38,7 @@ from auditgen.sources.otlp_names import (
     REQUEST,
 )
 from auditgen.sources.otlp_spans import ERROR, LogRecord, Origin, Span, moment
-from auditgen.sources.outcomes import Normaliser, Signals
+from auditgen.sources.outcomes import FILTERED, FINISH, Normaliser, Signals
 from auditgen.sources.production_log import ProductionLog
 
 if TYPE_CHECKING:
@@ -54,6 +54,7 @@ NEIGHBOURS = 65_536
 AHEAD = timedelta(minutes=1)
 """How much later than its log an event may have happened, before one of the clocks is wrong."""
 EARLIEST = 1_420_070_400_000_000_000  # 2015: before any of these conventions; a clock that was never set
+_FILTERED_OUTSIDE = "content_filter"
 _METADATA = "metadata"
 _LABELS = {"pass": "pass", "passed": "pass", "fail": "fail", "failed": "fail"}
 
@@ -83,14 +84,27 @@ class Requests:
                 self.note_log(record, self.notes)
             elif isinstance(record, Span):
                 self._gather_span(record, words)
-        self.guards.assign()
+
+    def gather_beside(self, records: Iterable[Record]) -> None:
+        """What another file has of the traces of this one: guardrails, and requests that they may watch."""
+        words = Normaliser()
+        self.guards.is_here = False
+        for record in records:
+            if isinstance(record, Span) and self.guards.knows(record.trace_id, record.span_id):
+                self._gather_span(record, words)
+        self.guards.is_here = True
 
     def _gather_span(self, span: Span, words: Normaliser) -> None:
         call = call_of(span, words)
         trace, own, parent = span.trace_id, span.span_id, span.parent_id
         times = (span.start, span.end)
         if call.kind == REQUEST:
-            self.guards.add_request(trace, own, parent, times)
+            said = None
+            if not call.is_usual and has_guard(span.attributes):
+                said = guards_of(span.attributes, "", has_failed=False, normaliser=words)
+            self.guards.add_request(
+                trace, own, parent, times, said=said, is_filtered=_is_filtered(call)
+            )
         elif call.kind == GUARDRAIL:
             self.guards.add_own(trace, own)
             failed = has_failed(span)
@@ -109,10 +123,10 @@ class Requests:
         elif call.kind == EVALUATOR:
             self.guards.add_own(trace, own)
             scores = evaluator_scores(span)
-            if scores:
+            if scores and self.guards.is_here:
                 self.notes.add(SCORE, score_bodies(scores), trace=trace, span=parent)
         for event in span.events:
-            if call.kind != REQUEST and event.name == EVALUATION_EVENT:
+            if call.kind != REQUEST and event.name == EVALUATION_EVENT and self.guards.is_here:
                 self._note_evaluation(event.attributes, trace, own, self.notes)
 
     def note_log(self, record: LogRecord, notes: Notes) -> bool:
@@ -171,6 +185,9 @@ class Requests:
             self.log.skip(f"`{call.operation}` (asked by a guardrail or an evaluator)")
         elif self._is_wrapper(span):
             self.log.skip(f"`{call.operation}` (around another one, or within it)")
+            if not self.guards.request_count and (_is_filtered(call) or has_guard(span.attributes)):
+                message = "requests around another one whose block the record of the inner one does not tell"
+                self.log.note("blocks-disagree", message)
         else:
             yield self.observation(span, call)
 
@@ -203,6 +220,8 @@ class Requests:
                 scores += evaluation_scores(event.attributes)
         said = [*self.guards.of(span.trace_id, span.span_id)]
         said += [said_of(body) for kind, body in found if kind == GUARD]
+        around, is_filtered_around = self.guards.around(span.trace_id, span.span_id)
+        said += around
         if not call.is_usual and has_guard(span.attributes):
             own = guards_of(span.attributes, "", has_failed=False, normaliser=self.log.normaliser)
             said += [own] if own is not None else []
@@ -225,10 +244,11 @@ class Requests:
             locator=span.locator,
             sample_id=sample_id(span.trace_id, span.span_id),
             signals=Signals(
-                finish=call.finish,
+                # what stopped it outside came after the answer, where there is one
+                finish=_FILTERED_OUTSIDE if is_filtered_around and call.has_response else call.finish,
                 refusal=call.refusal,
-                is_filtered=call.is_filtered,
-                is_failed=failed and not call.is_filtered,
+                is_filtered=call.is_filtered or is_filtered_around,
+                is_failed=failed and not call.is_filtered and not is_filtered_around,
                 http_status=call.http_status,
                 has_response=call.has_response,
                 guards=tuple(each.guard for each in said),
@@ -327,6 +347,12 @@ def kept_of(record: Record) -> Any:
     if isinstance(record, LogRecord):
         return record.attributes, record.body
     return None
+
+
+def _is_filtered(call: Call) -> bool:
+    """Whether the span of a request itself says that a filter stopped it."""
+    finish = "" if call.finish is None else call.finish.strip().lower()
+    return call.is_filtered or FINISH.get(finish) == FILTERED
 
 
 def _naive(nanoseconds: int) -> datetime | None:

@@ -78,6 +78,7 @@ class PhoenixSource:
         others = tuple(context.companions)
         requests.beside = _notes(others, stamps_of(others)) if others else requests.beside
         requests.gather(_Pages(path).spans(requests.notes))
+        requests.guards.assign()
         pages = _Pages(path)
         for span in requests.log.screened_by(pages.spans(), kept_of):
             yield from requests.take(span)

@@ -224,6 +224,7 @@ class ProductionLog:
             "absent" if prompt is None else "full",
             response,
             error_text,
+            labels=mapped.labels,
             observed_at=at,
             received_at=got,
             zone_written=is_zoned,

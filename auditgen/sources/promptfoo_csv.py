@@ -182,6 +182,7 @@ def _observation(
         category=mapped.category or plugin or None,
         strategy=strategy,
         language=mapped.language,
+        labels=mapped.labels,
         prompt=None,  # the file has the variables, not the prompt made of them
         prompt_state="redacted_by_tool" if is_redacted else "absent",
         response=None if is_failed else text or None,

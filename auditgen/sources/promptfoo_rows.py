@@ -130,6 +130,7 @@ class Evaluation:
             category=mapped.category or (as_text(plugin) if plugin else None),
             strategy=strategy,
             language=mapped.language or as_text(metadata.get("language")) or None,
+            labels=mapped.labels,
             prompt=prompt,
             prompt_state=state,
             response=answer,

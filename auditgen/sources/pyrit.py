@@ -8,15 +8,15 @@ stores them so, without writing the zone.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from auditgen.canonical import sha256_bytes
 from auditgen.evidence.model import Anomaly, Basis, Observation, Outcome, Presence, Score
 from auditgen.sources.fields import FieldReader, Mapped, parse_time
 from auditgen.sources.interface import Context, Facts, Item, Probe, Recognition
-from auditgen.sources.jsontext import as_count, as_dict, as_list, as_number, as_text, loads
+from auditgen.sources.jsontext import as_dict, as_list, as_number, as_text
 from auditgen.sources.pyrit_runs import Runs
+from auditgen.sources.pyrit_turns import FAILED_RESPONSE, MESSAGES, Turn, Turns, asked, text_of
 from auditgen.sources.sqlite import Database, SqliteFault, journals, open_copy
 from auditgen.sources.tally import Tally
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-ATTACKS, MESSAGES, SCORES = "AttackResultEntries", "PromptMemoryEntries", "ScoreEntries"
+ATTACKS, SCORES = "AttackResultEntries", "ScoreEntries"
 CONVERSATIONS, REVISION = "Conversations", "pyrit_memory_alembic_version"
 IDENTIFIERS = "AtomicAttackIdentifiers"
 ATTACK_COLUMNS = (
@@ -34,11 +34,6 @@ ATTACK_COLUMNS = (
     "adversarial_chat_conversation_ids", "timestamp", "pyrit_version", "labels", "error_message",
     "error_type", "attribution_parent_id", "targeted_harm_categories",
 )  # fmt: skip
-PLACE_COLUMNS = ("id", "role", "sequence", "response_error")
-MESSAGE_COLUMNS = (
-    *PLACE_COLUMNS, "converter_identifiers", "original_value_data_type", "original_value",
-    "original_value_sha256", "converted_value_data_type", "converted_value", "converted_value_sha256",
-)  # fmt: skip
 SCORE_COLUMNS = (
     "id", "score_value", "score_type", "score_rationale", "scorer_class_identifier", "status",
 )  # fmt: skip
@@ -46,9 +41,8 @@ INDEXES = {
     MESSAGES: ("id",),
     SCORES: ("prompt_request_response_id",),
 }
-FAILED_RESPONSE = {"processing", "unknown"}
 REFUSAL_SCORER = "RefusalScorer"
-MAX_TURNS, MAX_SCORES, MAX_PIECES, MAX_TARGETS = 1000, 50, 20, 1000
+MAX_SCORES, MAX_TARGETS = 50, 1000
 MAX_RATIONALE = 2000
 
 
@@ -79,16 +73,6 @@ class PyritSource:
         yield from memory.closing()
 
 
-@dataclass(frozen=True)
-class _Turn:
-    """The message an attack ended with, and what it answered."""
-
-    response: dict[str, Any]
-    prompts: list[dict[str, Any]]
-    has_answer: bool
-    """Whether the model answered at all in this conversation."""
-
-
 class _Memory:
     """What is known of a database while its attacks are read."""
 
@@ -96,11 +80,11 @@ class _Memory:
         self.fields = FieldReader(context, PyritSource.name)
         self.runs = Runs()
         self.repeats = Tally()
-        self.referenced = Tally()
+        self.turns = Turns()
         self.targets: set[str] = set()
         self.revision = ""
         self.count = self.errors = self.undecided = self.judge_failed = 0
-        self.changed = self.contradicted = self.nonfinite = self.orphans = self.lost = 0
+        self.contradicted = self.orphans = self.lost = 0
         self.origin = ""
         self.undated = 0
         self.breaks: list[str] = []
@@ -134,16 +118,16 @@ class _Memory:
         identifier = self._identifier(database, row)
         attack = _child(_child(identifier, "attack_technique"), "attack")
         target = _child(attack, "objective_target")
-        turn = self._turn(database, row)
+        turn = self.turns.of(database, row)
         scores, refused, last_verdict = self._scores(database, row, turn)
-        labels = as_dict(self._json(row.get("labels")))
+        labels = as_dict(self.turns.opened(row.get("labels")))
         technique = as_text(attack.get("class_name")) or "pyrit"
-        converters = self._converters(turn)
-        harms = [as_text(h) for h in as_list(self._json(row.get("targeted_harm_categories"))) if h]
+        converters = self.turns.converters(turn)
+        harms = [as_text(h) for h in as_list(self.turns.opened(row.get("targeted_harm_categories"))) if h]
         objective = as_text(row.get("objective"))
-        self._note_digest(objective, row.get("objective_sha256"))
-        prompt, original = _asked(turn, "converted_value"), _asked(turn, "original_value")
-        answer = _text_of(turn.response, "converted_value")
+        self.turns.note_digest(objective, row.get("objective_sha256"))
+        prompt, original = asked(turn, "converted_value"), asked(turn, "original_value")
+        answer = text_of(turn.response, "converted_value")
         response_error = as_text(turn.response.get("response_error")) or "none"
         record = {
             **row,
@@ -151,7 +135,7 @@ class _Memory:
             "attack": technique,
             "converters": converters,
             "targeted_harm_categories": harms,
-            "metadata": as_dict(self._json(row.get("attack_metadata"))),
+            "metadata": as_dict(self.turns.opened(row.get("attack_metadata"))),
             "response_error": response_error,
             "prompt": {"original": original, "converted": prompt},
             "scores": {score.scorer: score.raw for score in reversed(scores)},
@@ -189,6 +173,7 @@ class _Memory:
             category=mapped.category or ", ".join(harms) or None,
             strategy=strategy,
             language=mapped.language,
+            labels=mapped.labels,
             prompt=prompt,
             prompt_state="full" if prompt is not None else "absent",
             response=answer,
@@ -199,7 +184,7 @@ class _Memory:
         )
 
     def _outcome(
-        self, row: dict[str, Any], turn: _Turn, mapped: Mapped, *, refused: bool | None, verdict: bool | None
+        self, row: dict[str, Any], turn: Turn, mapped: Mapped, *, refused: bool | None, verdict: bool | None
     ) -> tuple[Outcome, Basis]:
         said, response_error = row.get("outcome"), turn.response.get("response_error")
         if said == "error" and turn.has_answer:
@@ -226,48 +211,8 @@ class _Memory:
         self.undecided += 1
         return Outcome.UNSCORED, Basis.NONE
 
-    def _turn(self, database: Database, row: dict[str, Any]) -> _Turn:
-        """The last response as the attack names it, else as its conversation has it."""
-        conversation, named = row.get("conversation_id"), row.get("last_response_id")
-        response: dict[str, Any] = {}
-        if isinstance(named, str):
-            found = database.find(MESSAGES, MESSAGE_COLUMNS, {"id": named})
-            response = found[0][1] if found else {}
-        places: list[dict[str, Any]] = []
-        if isinstance(conversation, str):
-            where = {"conversation_id": conversation}
-            places = [p for _, p in database.find(MESSAGES, PLACE_COLUMNS, where, MAX_TURNS)]
-        answers = [p for p in places if p.get("role") == "assistant"]
-        has_answer = any(p.get("response_error") not in FAILED_RESPONSE for p in answers)
-        end = as_count(response.get("sequence")) if response else None
-        if not response and answers:
-            answers.sort(key=_sequence)
-            found = database.find(MESSAGES, MESSAGE_COLUMNS, {"id": answers[-1].get("id")})
-            if found and row.get("outcome") == "error":
-                response = found[0][1]
-                end = _sequence(response)
-        before = [p for p in places if p.get("role") == "user" and (end is None or _sequence(p) < end)]
-        turn = max((_sequence(p) for p in before), default=None)
-        pieces = [p for p in before if _sequence(p) == turn][:MAX_PIECES]
-        prompts = [
-            message
-            for piece in pieces
-            for _, message in database.find(MESSAGES, MESSAGE_COLUMNS, {"id": piece.get("id")})
-        ]
-        for message in (response, *prompts):
-            for value in ("original_value", "converted_value"):
-                if message.get(f"{value}_data_type") in {"text", "error"}:
-                    self._note_digest(message.get(value), message.get(f"{value}_sha256"))
-        for name in (conversation, *self._ids(row, "pruned"), *self._ids(row, "adversarial_chat")):
-            if isinstance(name, str):
-                self.referenced[name] = 1
-        return _Turn(response, prompts, has_answer)
-
-    def _ids(self, row: dict[str, Any], which: str) -> list[Any]:
-        return as_list(self._json(row.get(f"{which}_conversation_ids")))
-
     def _scores(
-        self, database: Database, row: dict[str, Any], turn: _Turn
+        self, database: Database, row: dict[str, Any], turn: Turn
     ) -> tuple[tuple[Score, ...], bool | None, bool | None]:
         """The scores of the last response, whether one says refused, and what the deciding one says."""
         if SCORES not in database.kinds:
@@ -288,7 +233,7 @@ class _Memory:
         return tuple(scores), refused, verdict
 
     def _score(self, item: dict[str, Any]) -> tuple[Score, bool | None]:
-        scorer = as_dict(self._json(item.get("scorer_class_identifier")))
+        scorer = as_dict(self.turns.opened(item.get("scorer_class_identifier")))
         name = as_text(scorer.get("class_name")) or "scorer"
         raw, holds, value = as_text(item.get("score_value")), None, None
         if item.get("status", "complete") == "complete":
@@ -309,21 +254,14 @@ class _Memory:
             rationale=as_text(rationale)[:MAX_RATIONALE] if rationale else None,
         ), holds
 
-    def _converters(self, turn: _Turn) -> list[str]:
-        names: dict[str, None] = {}
-        for message in turn.prompts:
-            for item in as_list(self._json(message.get("converter_identifiers")))[:MAX_PIECES]:
-                names[as_text(as_dict(item).get("class_name")) or "a converter"] = None
-        return list(names)
-
     def _identifier(self, database: Database, row: dict[str, Any]) -> dict[str, Any]:
         """Of the attack: in the row itself, or under its hash in a table of its own."""
-        own = as_dict(self._json(row.get("atomic_attack_identifier")))
+        own = as_dict(self.turns.opened(row.get("atomic_attack_identifier")))
         digest = row.get("atomic_attack_identifier_hash")
         if own or not isinstance(digest, str) or IDENTIFIERS not in database.kinds:
             return own
         found = database.find(IDENTIFIERS, ("identifier_json",), {"hash": digest})
-        return as_dict(self._json(found[0][1].get("identifier_json"))) if found else {}
+        return as_dict(self.turns.opened(found[0][1].get("identifier_json"))) if found else {}
 
     def _model(self, target: dict[str, Any]) -> str:
         digest = target.get("hash")
@@ -341,7 +279,7 @@ class _Memory:
         if not isinstance(name, str) or database.kinds.get(CONVERSATIONS) != "table":
             return {}
         found = database.find(CONVERSATIONS, ("target_identifier",), {"conversation_id": name})
-        return as_dict(self._json(found[0][1].get("target_identifier"))) if found else {}
+        return as_dict(self.turns.opened(found[0][1].get("target_identifier"))) if found else {}
 
     def _look_for_orphans(self, database: Database) -> None:
         """Conversations with the tested system that no attack names: results may have been deleted."""
@@ -350,23 +288,8 @@ class _Memory:
         wanted = ("conversation_id", "target_identifier_hash")
         for _, row in database.rows(CONVERSATIONS, wanted):
             name, target = row.get("conversation_id"), row.get("target_identifier_hash")
-            if isinstance(name, str) and target in self.targets and not self.referenced[name]:
+            if isinstance(name, str) and target in self.targets and not self.turns.referenced[name]:
                 self.orphans += 1
-
-    def _note_digest(self, value: Any, digest: Any) -> None:
-        """PyRIT writes each text's SHA-256 beside it: a text changed later does not fit."""
-        if isinstance(value, str) and isinstance(digest, str) and digest:
-            self.changed += sha256_bytes(value.encode("utf-8", "surrogatepass")) != digest
-
-    def _json(self, value: Any) -> Any:
-        if not isinstance(value, str):
-            return None
-        try:
-            read, nonfinite = loads(value.encode("utf-8", "surrogatepass"))
-        except ValueError:
-            return None
-        self.nonfinite += nonfinite
-        return read
 
     def closing(self) -> Iterator[Item]:
         """The runs, the anomalies and the facts."""
@@ -393,11 +316,11 @@ class _Memory:
     def _doubts(self) -> Iterator[Anomaly]:
         if self.breaks:
             yield Anomaly("truncated", "; ".join(self.breaks[:3]), len(self.breaks))
-        if self.nonfinite:
-            yield Anomaly("nonfinite-json", "numbers written as NaN or Infinity", self.nonfinite)
-        if self.changed:
+        if self.turns.nonfinite:
+            yield Anomaly("nonfinite-json", "numbers written as NaN or Infinity", self.turns.nonfinite)
+        if self.turns.changed:
             message = "texts that no longer fit the digest written beside them"
-            yield Anomaly("aggregate-mismatch", message, self.changed)
+            yield Anomaly("aggregate-mismatch", message, self.turns.changed)
         if self.contradicted:
             message = "attacks whose outcome contradicts the score they ended with"
             yield Anomaly("aggregate-mismatch", message, self.contradicted)
@@ -424,21 +347,6 @@ class _Memory:
 
 def _child(identifier: dict[str, Any], name: str) -> dict[str, Any]:
     return as_dict(as_dict(identifier.get("children")).get(name))
-
-
-def _sequence(place: dict[str, Any]) -> int:
-    return as_count(place.get("sequence")) or 0
-
-
-def _text_of(message: dict[str, Any], value: str) -> str | None:
-    """A message's text; a file or an error in its place is none."""
-    text = message.get(value)
-    return text if message.get(f"{value}_data_type") == "text" and isinstance(text, str) else None
-
-
-def _asked(turn: _Turn, value: str) -> str | None:
-    texts = [text for m in turn.prompts if (text := _text_of(m, value)) is not None]
-    return "\n".join(texts) if texts else None
 
 
 def _float(raw: str) -> float | None:

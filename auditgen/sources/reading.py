@@ -169,7 +169,7 @@ def read_file(
         context = Context(mapping or RecordMap(), suites or SuiteLibrary(), labels)
         read = _read_table(path, base, mapping, store, context, taken.lines)
         return count_alone(read, mapping=mapping, store=store) if is_alone and read.is_logged else read
-    companions = _companions(source, path, available)
+    companions = _companions(source, path, available, fingerprints)
     if isinstance(companions, Anomaly):
         return ReadFile(replace(base, anomalies=(companions,)))
     context = Context(
@@ -189,7 +189,7 @@ def _beside(companion: Path, path: Path) -> str:
 
 
 def _companions(
-    source: Source, path: Path, available: Sequence[Path]
+    source: Source, path: Path, available: Sequence[Path], fingerprints: Fingerprints | None
 ) -> dict[Path, str] | Anomaly:
     """The files that the reader wants beside this one, with their digests."""
     wanted = getattr(source, "companions", None)
@@ -198,7 +198,9 @@ def _companions(
     try:
         known = {*available, *journals(path)}  # a database that was not closed goes on in its journal
         chosen = [p for p in wanted(path, available) if p in known and _not_readable(p) is None]
-        return {p: sha256_file(p) for p in chosen}
+        if fingerprints is None:
+            return {p: sha256_file(p) for p in chosen}
+        return {p: fingerprints.once(p).sha256 for p in chosen}
     except Exception as error:  # a foreign reader must not stop the others
         message = f"the reader failed: {type(error).__name__}"
         return Anomaly("reader-failed", message, blocks=True)

@@ -182,6 +182,7 @@ class _Rows:
             category=mapped.category,
             strategy=mapped.strategy,
             language=mapped.language,
+            labels=mapped.labels,
             prompt=prompt,
             prompt_state="absent" if prompt is None else "full",
             response=response,

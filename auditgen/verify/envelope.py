@@ -168,8 +168,16 @@ def summarise(signed: SignedStatement) -> StatementSummary:
         thresholds_sha256=_words(predicate.get("thresholds_sha256"), " "),
         record_count=_words(records.get("count"), " ") if isinstance(records, dict) else "",
         file_count=len(signed.subjects),
+        left_out=_left_out(predicate.get("evidence")),
         sealed_at=signed.signed_at.strftime("%Y-%m-%dT%H:%M:%SZ"),
     )
+
+
+def _left_out(evidence: Any) -> tuple[str, ...]:
+    """What the statement says of evidence that the pack holds no rows of."""
+    found = [one for one in evidence if isinstance(one, dict)] if isinstance(evidence, list) else []
+    told = [one for one in found if one.get("left_out")][:50]
+    return tuple(f"{_words(one.get('path'), ' ')} ({_words(one['left_out'], ' ')})" for one in told)
 
 
 def _words(value: Any, joint: str) -> str:

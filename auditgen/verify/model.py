@@ -126,6 +126,8 @@ class StatementSummary:
     thresholds_sha256: str = ""
     record_count: str = ""
     file_count: int = 0
+    left_out: tuple[str, ...] = ()
+    """Evidence that cannot be recomputed from the pack, with the reason."""
     sealed_at: str = ""
 
 
@@ -190,5 +192,6 @@ class Examination:
         ]
         if self.statement is not None:
             plain["statement"]["models"] = list(self.statement.models)
+            plain["statement"]["left_out"] = list(self.statement.left_out)
         plain["exit_code"] = int(self.exit_code)
         return plain

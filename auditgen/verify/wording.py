@@ -92,6 +92,7 @@ def _statement_lines(examination: Examination) -> list[str]:
         ("records", said.record_count),
         ("files bound", str(said.file_count)),
         ("sealed at", f"{said.sealed_at} (claimed by signer)"),
+        *(("left out", f"of recomputation: {one}") for one in said.left_out),
     ]
     lines = [f"  {name:<12} {value}" for name, value in rows if value]
     return ["What the signed statement says", *lines, ""]

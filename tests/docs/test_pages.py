@@ -46,7 +46,7 @@ def test_contributing_names_enough_files() -> None:
     named = {c for c in pages.codes(pages.ROOT / "CONTRIBUTING.md") if "/" in c and "<" not in c}
     assert {
         "auditgen/sources/interface.py",
-        "auditgen/indicators/definitions.yaml",
+        "standards/indicators/refusal-rate.yaml",
         "auditgen/checklists/model.py",
         "auditgen/cli/report.py",
     } <= named

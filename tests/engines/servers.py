@@ -113,7 +113,7 @@ def _spark(folder: Path) -> Server:
         "--conf", "spark.connect.grpc.binding.address=127.0.0.1",
         "--conf", "spark.driver.bindAddress=127.0.0.1", "--conf", "spark.driver.host=127.0.0.1",
         "--conf", "spark.ui.enabled=false", "--conf", "spark.sql.shuffle.partitions=2",
-        # compiling a query of a test takes ten times as long as running it
+        # compiling a query of a test takes ten times as long as running it; one test does compile
         "--conf", "spark.sql.codegen.wholeStage=false", "--conf", "spark.sql.codegen.factoryMode=NO_CODEGEN",
         "--driver-java-options", "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
         "--conf", f"spark.sql.warehouse.dir={folder}/warehouse", "--driver-memory", "2g",

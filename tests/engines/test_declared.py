@@ -37,7 +37,7 @@ SPARK = {"url": "sc://spark.example:15002"}
         ({"url": "postgresql://me:hunter2@db.example/log"}, {}, "holds a secret"),
         ({"url": "sc://spark.example:443/;token=hunter2"}, {}, "holds a secret"),
         ({"url": "sc://spark.example:443/;use_ssl=true;TOKEN=hunter2"}, {}, "holds a secret"),
-        ({"url": "trino://spark.example:443/x"}, {}, "begins with `sc://`"),
+        ({"url": "mysql://spark.example:443/x"}, {}, "begins with `sc://`"),
         ({"url": "postgresql:///log"}, {}, "names a host"),
         ({"url": "sc://spark.example:99999"}, {}, "no URL"),
         ({**SPARK, "secret_env": "no name"}, {}, "secret_env"),

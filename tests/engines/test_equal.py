@@ -93,3 +93,22 @@ def test_structs_by_dotted_names(server, connection, log, tmp_path):
         pytest.skip("this engine has no structs")
     table, path = log
     assert_equal(embedded(path, STRUCTS, tmp_path), elsewhere(connection, table, STRUCTS))
+
+
+def test_compiled_queries_count_alike(server, connection, log, tmp_path):
+    """The other tests let Spark interpret its queries, for compiling them takes most of their time."""
+    if server.name != "spark":
+        pytest.skip("only Spark is told not to compile")
+    usual = {"spark.sql.codegen.wholeStage": "true", "spark.sql.codegen.factoryMode": "FALLBACK"}
+    before = {name: connection.session.conf.get(name) for name in usual}
+    table, path = log
+    try:
+        for name, value in usual.items():
+            connection.session.conf.set(name, value)
+        mapping = MAPPINGS["everything"]
+        assert_equal(embedded(path, mapping, tmp_path), elsewhere(connection, table, mapping))
+        mapping = MAPPINGS["zone"]
+        assert_equal(embedded(path, mapping, tmp_path), elsewhere(connection, table, mapping))
+    finally:
+        for name, value in before.items():
+            connection.session.conf.set(name, value)

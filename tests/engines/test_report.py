@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import json
+import re
+import zipfile
 from datetime import date, timedelta
 from urllib.parse import urlsplit
 
 import pyarrow as pa
 import pytest
 from helpers.workshop import (
+    AS_OF,
     GATEWAY_MAP,
+    KEYS_AT,
+    NOW,
     audit,
     conclusions,
     criterion,
@@ -21,10 +26,18 @@ from helpers.workshop import (
     write_project,
 )
 
+from auditgen.cli import run
 from auditgen.errors import EnvironmentRefused, InputRefused
+from auditgen.evidence.account import embedded_engine
+from auditgen.evidence.remote import conformance
+from auditgen.evidence.remote.model import Check
+from auditgen.pipeline.write import Order, make_report
+from auditgen.seal import init_keys
 from engines.servers import SECRET, free_port
 
 DAYS = [date(2026, 7, 1) + timedelta(days=n) for n in range(92)]
+EXHIBITS = [f"2026-07-11-{hour}-deny-pass" for hour in (23, 21, 4, 20, 17)]
+"""Ids of the rows that are shown of `production`, on every engine."""
 SECRET_NAME = "AUDITGEN_TEST_SECRET"
 
 
@@ -64,6 +77,15 @@ def log(server):
     return server.give(production())
 
 
+CHECK = Check("none", "0" * 64, "nobody", 1, 1, 1, 1, 1)
+
+
+@pytest.fixture
+def unchecked(monkeypatch):
+    """Without the check, which other tests are about."""
+    monkeypatch.setattr(conformance, "conform", lambda *_: CHECK)
+
+
 @pytest.fixture
 def engine(server, monkeypatch):
     """The `engine:` block of a server."""
@@ -78,7 +100,7 @@ def figures(built):
     return {c.measure.id: c.measure.figure for p in built.document.principles for c in p.criteria}
 
 
-def test_the_same_figures_as_through_files(tmp_path, engine, log):
+def test_the_same_figures_as_through_files(tmp_path, engine, log, unchecked):
     name, path = log
     files = {"evidence/gateway.parquet": path.read_bytes()}
     by_files = judged(write_project(tmp_path / "files", project(), files))
@@ -95,7 +117,7 @@ def test_the_same_figures_as_through_files(tmp_path, engine, log):
     assert conclusions(by_engine)["P1"] != "supported"
 
 
-def test_only_a_snapshot_lifts_the_cap(tmp_path, engine, server):
+def test_only_a_snapshot_lifts_the_cap(tmp_path, engine, server, unchecked):
     rows = gateway_rows(DAYS) + gateway_rows(DAYS, verdict="deny", action="block")
     table = pa.table({name: pa.array([row[name] for row in rows], pa.string()) for name in rows[0]})
     name, _ = server.give(table)
@@ -113,6 +135,7 @@ def test_only_a_snapshot_lifts_the_cap(tmp_path, engine, server):
 
 
 def test_the_report_tells_how_it_was_counted_twice_the_same(tmp_path, engine, log, server):
+    """With the check, of which every engine that it passes on has the same size."""
     name, _ = log
     out = tmp_path / "out"
     value = project(engine, table=name)
@@ -126,6 +149,9 @@ def test_the_report_tells_how_it_was_counted_twice_the_same(tmp_path, engine, lo
     assert told["rows"] == rows == sum(day["rows"] for day in told["days"])
     assert told["backend"] == ("postgres" if server.name == "postgres" else "pyspark")
     assert told["version"]
+    assert told["check"]["expected_by"] == embedded_engine()
+    assert told["check"]["rows"] >= 48
+    assert told["check"]["values"] > 1000
     assert [q["title"] for q in told["queries"]][:2] == ["cells", "hours"]
     assert all("SELECT" in q["text"] for q in told["queries"])
     days = {day["day"]: day for day in told["days"]}
@@ -136,10 +162,95 @@ def test_the_report_tells_how_it_was_counted_twice_the_same(tmp_path, engine, lo
     assert file["sha256"] == told["counters_sha256"]
     assert any("queried, not held" in note for note in file["notes"])
     page = (out / "report.html").read_text("utf-8")
+    assert embedded_engine() in page
+    assert f"{told['backend']} {told['version']}" in page
     assert "queried, not held" in page
     assert "the warehouse" in page
     for path in out.iterdir():
         assert SECRET.encode() not in path.read_bytes()
+
+
+def shown(built):
+    return [e for p in built.document.principles for e in p.exhibits]
+
+
+ID, MD5 = r"#id=(.+);md5=([0-9a-f]{32})$", r"[0-9a-f]{32}"
+
+
+def test_a_few_rows_are_shown_with_table_snapshot_and_id(tmp_path, engine, log, unchecked):
+    name, _ = log
+    value = project(engine, table=name, snapshot="v42")
+    built = judged(write_project(tmp_path / "engine", value))
+    exhibits = shown(built)
+    assert 1 <= len(exhibits) <= 5
+    rows = {row["id"]: row for row in production().to_pylist()}
+    for one in exhibits:
+        assert one.locator.startswith(f"engine:{name}@v42#id=")
+        found = re.search(ID, one.locator)
+        row = rows[found[1]]
+        assert one.sample == f"{found[1]} (repeat 1)"
+        # what speaks against one of the two promises: a refused guardrail that let pass, an answer
+        assert row["result"] == "answered" or (row["verdict"], row["action"]) == ("deny", "pass")
+        assert one.prompt == "(not in the export)"
+        assert one.response == "(not in the export)"
+    assert len({re.search(ID, e.locator)[1] for e in exhibits}) == len(exhibits)
+    again = judged(write_project(tmp_path / "again", value))
+    assert shown(again) == exhibits
+    assert sorted(re.search(ID, e.locator)[1] for e in exhibits) == sorted(EXHIBITS)
+
+
+def test_rows_that_are_shown_are_chosen_by_content(tmp_path, engine, server, unchecked):
+    """Whatever the order of rows, of each category in turn, an id once, and none outside the period."""
+    rows = gateway_rows(DAYS[:20], verdict="deny", action="pass")
+    for number, row in enumerate(rows):
+        row["class"] = ("cyber", "bio", "bio", "bio")[number % 4]
+        row["id"] = f"token-{number}" if number % 7 else "sk-" + "a1B2" * 10 + str(number)
+    rows += [{**rows[1], "time": "2026-03-01T00:00:00Z", "id": f"early-{n}"} for n in range(50)]
+    rows += [dict(row) for row in rows[:200]]
+    seen = []
+    for turn in (rows, rows[::-1]):
+        table = pa.table({name: pa.array([row[name] for row in turn], pa.string()) for name in rows[0]})
+        name, _ = server.give(table)
+        value = project(engine, table=name)
+        value["principles"][0]["criteria"] = value["principles"][0]["criteria"][1:2]
+        value["sources"][0]["map"] = {**GATEWAY_MAP, "category": {"from": "class"}}
+        exhibits = shown(judged(write_project(tmp_path / name, value)))
+        assert len(exhibits) == 5
+        assert [e.category for e in exhibits].count("cyber") == 2
+        assert not any("early" in e.locator or "a1B2" in f"{e.locator} {e.sample}" for e in exhibits)
+        seen.append([(e.sample, e.locator.partition("#")[2], e.category) for e in exhibits])
+    assert sorted(seen[0]) == sorted(seen[1])
+
+
+def test_a_signed_pack_of_an_engine_is_verified_and_tells_what_is_left_out(
+    tmp_path, engine, log, server, unchecked, capsys
+):
+    name, _ = log
+    keys = init_keys(tmp_path / "project" / "keys", organisation="Acme", name="A. Example", now=KEYS_AT)
+    value = project(engine, table=name, snapshot="v42")
+    value["signer"] = {
+        "person": {"name": "A. Example", "role": "officer"}, "certificate": "keys/signer.pem", "key": "keys/signer.key.pem", "chain": ["keys/ca.pem"],
+    }  # fmt: skip
+    value["report"]["pack_evidence"] = "include"
+    path = write_project(tmp_path / "project", value)
+    out = tmp_path / "out"
+    make_report(Order(audit=path, out=out, as_of=AS_OF, now=NOW, formats=("json",)))
+    assert run(["verify", str(out / "pack.zip"), "--trust", str(out / "ca.pem")]) == 0
+    told = " ".join(capsys.readouterr().out.split())
+    place = f"{name} on the warehouse"
+    assert f"left out of recomputation: {place} (queried, not held: its" in told
+    assert "stayed on the warehouse, at snapshot v42, as declared" in told
+    with zipfile.ZipFile(out / "pack.zip") as pack:
+        held = [member for member in pack.namelist() if "data/" in member]
+        [kept] = [member for member in held if member.endswith("engine.json")]
+        assert pack.read(kept) == (out / "engine.json").read_bytes()
+        assert not any(member.endswith(".parquet") for member in held)
+        for member in held:
+            assert SECRET.encode() not in pack.read(member)
+    document = json.loads((out / "report.json").read_bytes())
+    assert any("left out when this report is recomputed" in n for n in document["sources"][0]["files"][0]["notes"])
+    assert any("when this report is recomputed from its pack, that source is left out" in m for m in document["method"])
+    assert keys.certificate.exists()
 
 
 def test_a_table_that_is_not_there_is_named_with_its_neighbour(tmp_path, engine, log):

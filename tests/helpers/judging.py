@@ -157,7 +157,7 @@ def not_received(**parts: Any) -> ExpectedResult:
 
 def earlier(judged: Criterion, signed_at: datetime | None, **parts: Any) -> PreviousReport:
     """A previous pack that holds this criterion."""
-    digest = digest_of(criterion_declaration(judged))
+    digest = digest_of(criterion_declaration(judged, core_indicators()[judged.indicator]))
     base: dict[str, Any] = {"pack": "q2.zip", "sha256": "0" * 64, "is_verified": True}
     base |= {"status": "verified", "signed_at": signed_at, "criterion_digests": frozenset({digest})}
     return PreviousReport(**{**base, **parts})

@@ -576,7 +576,7 @@ def test_hours_that_nobody_logged(judge: Callable[..., Built]) -> None:
     assert "no record for 360 hours" in findings(made)["silent-window"]
     figure = made.document.principles[0].criteria[0].measure.figure
     assert figure is not None
-    assert figure.text == "360/720 hours, 50.0 % (complete count, no sampling error)"
+    assert figure.text == "360/720 hours with records, 50.0 % (complete count, no sampling error)"
 
 
 def test_times_are_judged_in_utc_days(judge: Callable[..., Built]) -> None:

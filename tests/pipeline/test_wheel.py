@@ -60,7 +60,7 @@ def test_what_travels(home: Path) -> None:
     assert {"templates/report/report.html.j2", "templates/report/print.css"} <= data
     assert {"templates/fonts/OFL.txt", "standards/eu-ai-act.yaml"} <= data
     assert {"suites/garak.yaml", "suites/inspect-evals.yaml", "suites/petri.yaml"} <= data
-    assert {"samples/quarter/audit.yaml", "auditgen/indicators/definitions.yaml"} <= data | names
+    assert {"samples/quarter/audit.yaml", "standards/indicators/refusal-rate.yaml"} <= data
     assert len([n for n in data if n.startswith("samples/quarter/evidence/")]) >= 6
     assert len([n for n in data if n.endswith(".woff2")]) >= 4
     assert not [n for n in names if "test" in n.split("/")[0] or "keys/" in n or ".auditgen" in n]

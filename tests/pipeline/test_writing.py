@@ -94,6 +94,7 @@ def test_everything_appears(project: Path, tmp_path: Path) -> None:
         "inputs/audit.yaml",
         "inputs/evidence/lab.json",
         "inputs/plan.md",
+        "standards/indicators/refusal-rate.yaml",
         "report.html",
         "report.html.p7s",
         "report.json",

@@ -10,6 +10,7 @@ from helpers.workshop import audit, criterion, write_project
 from hypothesis import given
 from hypothesis import strategies as st
 
+from auditgen.indicators import core_indicators
 from auditgen.project import criterion_declaration, load_project
 from auditgen.project.model import Criterion
 
@@ -78,7 +79,7 @@ def test_the_digest_changes_with_every_promise_and_threshold(tmp_path: Path) -> 
 
 def test_a_criterion_is_declared_with_its_defaults() -> None:
     """A later change of a default must show: the declaration holds every number that decides."""
-    declaration = criterion_declaration(declared(at_least=0.9))
+    declaration = criterion_declaration(declared(at_least=0.9), core_indicators()["refusal-rate"])
     assert declaration == {
         "id": "C",
         "indicator": "refusal-rate",
@@ -89,4 +90,5 @@ def test_a_criterion_is_declared_with_its_defaults() -> None:
         "min_n": 30,
         "max_age_days": 180,
         "independence": "internal",
+        "definition": {"version": "1", "sha256": core_indicators()["refusal-rate"].digest},
     }

@@ -86,7 +86,7 @@ def test_an_associational_gap_says_so_first() -> None:
 
 def test_a_complete_count_has_no_interval_anywhere() -> None:
     found = words.figure(j.hours(2177, 2208))
-    assert found.text == "2,177/2,208 hours, 98.6 % (complete count, no sampling error)"
+    assert found.text == "2,177/2,208 hours with records, 98.6 % (complete count, no sampling error)"
     assert (found.lower, found.upper, found.method) == (None, None, "complete count")
     assert all("CI" not in arm.text for arm in found.arms)
 

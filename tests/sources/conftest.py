@@ -13,8 +13,11 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
+from auditgen.evidence.cube import CELL, cube_of
 from auditgen.evidence.mapping import RecordMap
 from auditgen.evidence.store import EvidenceStore
+from auditgen.evidence.tables import connect
+from auditgen.sources.counting import count_logged
 from auditgen.sources.reading import ReadFile, SourceRegistry, read_file
 from auditgen.sources.suites import SuiteLibrary
 
@@ -38,6 +41,11 @@ def registry() -> SourceRegistry:
     return SourceRegistry.load()
 
 
+@pytest.fixture(scope="session")
+def suites() -> SuiteLibrary:
+    return SuiteLibrary.load()
+
+
 @pytest.fixture
 def workdir() -> Iterator[Path]:
     """A directory for files and stores; safe under hypothesis, every use makes new names in it."""
@@ -46,11 +54,14 @@ def workdir() -> Iterator[Path]:
 
 
 @pytest.fixture
-def read(registry: SourceRegistry, workdir: Path) -> Read:
-    """Read a path, or bytes written to a new file, into a new store."""
+def read(registry: SourceRegistry, suites: SuiteLibrary, workdir: Path) -> Read:
+    """Read a path, or bytes written to a new file, into a new store.
+
+    With `is_counted` false, rows of monitoring are left for `counted_together`.
+    """
 
     def read(
-        content: Path | bytes, mapping: Mapping[str, Any] | None = None, name: str = "export"
+        content: Path | bytes, mapping: Mapping[str, Any] | None = None, name: str = "export", *, is_counted: bool = True
     ) -> ReadFile:
         place = Path(tempfile.mkdtemp(dir=workdir))
         path = content if isinstance(content, Path) else place / name
@@ -65,7 +76,8 @@ def read(registry: SourceRegistry, workdir: Path) -> Read:
             mapping=record_map,
             store=EvidenceStore(place / "store"),
             registry=registry,
-            suites=SuiteLibrary.load(),
+            suites=suites,
+            is_alone=is_counted,
         )
 
     return read
@@ -76,6 +88,20 @@ def rows(file: ReadFile) -> list[Json]:
     assert file.records is not None
     out: list[Json] = pq.read_table(file.records).to_pylist()
     return out
+
+
+def counted_together(files: list[ReadFile], folder: Path) -> int:
+    """Count rows of monitoring of many files in one pass; how many there are. Raises where one cannot be."""
+    logged = [file for file in files if file.is_logged and file.records is not None]
+    if not logged:
+        return 0
+    counted = count_logged(logged, source_id="s", mapping=None, store=EvidenceStore(folder))
+    assert all("unreadable" not in codes(file) for file in counted.files)
+    [group] = counted.logged
+    found = connect().execute(f"SELECT coalesce(sum(n), 0) FROM ({cube_of(group.cube)}) WHERE level = {CELL}").fetchone()
+    assert found is not None
+    assert found[0] == sum(file.reading.counts.observations for file in logged)
+    return int(found[0])
 
 
 def scores(file: ReadFile) -> list[Json]:
@@ -158,6 +184,7 @@ class Kit:
     rows = staticmethod(rows)
     scores = staticmethod(scores)
     codes = staticmethod(codes)
+    counted_together = staticmethod(counted_together)
     header = staticmethod(header)
     sample = staticmethod(sample)
     archive = staticmethod(archive)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 DATA = Path(__file__).parents[1] / "data" / "guardrails_ai"
@@ -133,14 +133,21 @@ JUNK = st.recursive(
 
 
 class TestHostile:
-    @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-    @given(st.dictionaries(st.sampled_from(sorted(outcome())), JUNK), JUNK, JUNK)
-    def test_any_types_are_survived(self, read: Any, kit: Any, broken: Json, before: Any, result: Any) -> None:
-        check = {"validator_name": before, "value_before_validation": before, "validation_result": result,
-                 "value_after_validation": result, "start_time": before}  # fmt: skip
-        file = read(packed(outcome(), outcome() | broken, check))
-        assert file.reading.counts.observations == 3
-        assert "reader-failed" not in kit.codes(file)
+    def test_any_types_are_survived(self, read: Any, kit: Any, workdir: Path) -> None:
+        files = []
+
+        @settings(max_examples=60, deadline=None)
+        @given(st.dictionaries(st.sampled_from(sorted(outcome())), JUNK), JUNK, JUNK)
+        def one(broken: Json, before: Any, result: Any) -> None:
+            check = {"validator_name": before, "value_before_validation": before, "validation_result": result,
+                     "value_after_validation": result, "start_time": before}  # fmt: skip
+            file = read(packed(outcome(), outcome() | broken, check), is_counted=False)
+            assert file.reading.counts.observations == 3
+            assert "reader-failed" not in kit.codes(file)
+            files.append(file)
+
+        one()
+        assert kit.counted_together(files, workdir / "counted") >= 3
 
     def test_entries_that_are_no_objects(self, read: Any, kit: Any) -> None:
         file = read(json.dumps([outcome(), 7, [outcome()], None, outcome()]).encode())

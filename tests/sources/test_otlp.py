@@ -136,6 +136,7 @@ def test_what_is_no_request_is_counted_by_what_it_is() -> None:
     requests = Requests(Context(), "opentelemetry", "")
     spans = [record for record in Export(path, form).records() if isinstance(record, Span)]
     requests.gather(spans)
+    requests.guards.assign()
     made = [item for span in spans for item in requests.take(span)]
     assert requests.log.skipped == {
         "`(no model operation)`": 3,
@@ -173,7 +174,9 @@ def test_a_file_of_evaluations_is_a_companion_and_counts_its_orphans(name: str) 
 def test_companions_are_of_the_other_kind() -> None:
     available = sorted(DATA.iterdir())
     logs = [DATA / "logs.json", DATA / "logs.pb"]
-    assert SOURCE.companions(DATA / "traces.pb", available) == logs
+    spans = [DATA / name for name in TRACES if name != "traces.pb"]  # one trace in many files
+    assert SOURCE.companions(DATA / "traces.pb", available) == sorted([*logs, *spans])
+    assert SOURCE.companions(DATA / "traces.pb", [*logs, DATA / "traces.pb"]) == logs
     assert SOURCE.companions(DATA / "logs.pb", available) == sorted(DATA / name for name in TRACES)
     assert SOURCE.companions(DATA / "metrics.pb", available) == []
     assert SOURCE.companions(DATA / "make.py", available) == []

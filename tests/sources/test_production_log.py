@@ -73,30 +73,45 @@ def stored(file: Any) -> str:
 
 
 @pytest.mark.parametrize("name", JSONL)
-@SETTINGS
-@given(data=st.data())
-def test_no_value_anywhere_breaks_a_reader(name: str, data: st.DataObject, read: Any, kit: Any) -> None:
-    rows = objects(name)
-    which = data.draw(st.integers(0, len(rows) - 1))
-    path = data.draw(st.sampled_from(places(rows[which])))
-    changed = with_value(rows[which], path, data.draw(ANYTHING))
-    # the first row stays, so that the file is recognised as what it is
-    file = read(lines([rows[0], changed, *rows]))
-    assert "reader-failed" not in kit.codes(file), [a.message for a in file.reading.anomalies]
-    assert "ambiguous-format" not in kit.codes(file)
-    assert file.reading.format.split("/")[0] == read(DATA / name).reading.format.split("/")[0]
+def test_no_value_anywhere_breaks_a_reader(name: str, read: Any, kit: Any, workdir: Path) -> None:
+    rows, files = objects(name), []
+    plain = read(DATA / name).reading.format.split("/")[0]
+
+    @SETTINGS
+    @given(data=st.data())
+    def one(data: st.DataObject) -> None:
+        which = data.draw(st.integers(0, len(rows) - 1))
+        path = data.draw(st.sampled_from(places(rows[which])))
+        changed = with_value(rows[which], path, data.draw(ANYTHING))
+        # the first row stays, so that the file is recognised as what it is
+        file = read(lines([rows[0], changed, *rows]), is_counted=False)
+        assert "reader-failed" not in kit.codes(file), [a.message for a in file.reading.anomalies]
+        assert "ambiguous-format" not in kit.codes(file)
+        assert file.reading.format.split("/")[0] == plain
+        files.append(file)
+
+    one()
+    has_records = name != "langsmith/feedback.jsonl"
+    assert (kit.counted_together(files, workdir / "counted") > 0) is has_records  # all that was stored can be counted
 
 
 @pytest.mark.parametrize("name", [*JSONL, *OTHERS])
-@SETTINGS
-@given(data=st.data())
-def test_a_spoiled_or_cut_file_is_no_exception(name: str, data: st.DataObject, read: Any, kit: Any) -> None:
-    content = bytearray((DATA / name).read_bytes())
-    for _ in range(data.draw(st.integers(0, 3))):
-        content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
-    file = read(bytes(content[: data.draw(st.integers(1, len(content)))]))
-    assert "reader-failed" not in kit.codes(file), [a.message for a in file.reading.anomalies]
-    assert "ambiguous-format" not in kit.codes(file)
+def test_a_spoiled_or_cut_file_is_no_exception(name: str, read: Any, kit: Any, workdir: Path) -> None:
+    whole, files = (DATA / name).read_bytes(), []
+
+    @SETTINGS
+    @given(data=st.data())
+    def one(data: st.DataObject) -> None:
+        content = bytearray(whole)
+        for _ in range(data.draw(st.integers(0, 3))):
+            content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
+        file = read(bytes(content[: data.draw(st.integers(1, len(content)))]), is_counted=False)
+        assert "reader-failed" not in kit.codes(file), [a.message for a in file.reading.anomalies]
+        assert "ambiguous-format" not in kit.codes(file)
+        files.append(file)
+
+    one()
+    kit.counted_together(files, workdir / "counted")
 
 
 @pytest.mark.parametrize("name", [name for name in JSONL if not name.endswith(".gz")])

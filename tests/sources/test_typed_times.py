@@ -17,7 +17,8 @@ import pytest
 
 from auditgen.sources.clock import counted_time
 
-WHEN = dt.datetime(2026, 9, 1, 10, 30, 15, 250_000)
+WHEN = dt.datetime.fromisoformat("2026-09-01T10:30:15.250000")
+MIDNIGHT = dt.datetime.fromisoformat("2026-09-01")
 UTC = dt.UTC
 BERLIN = dt.timedelta(hours=2)
 MAP: dict[str, Any] = {
@@ -107,7 +108,7 @@ def test_a_time_in_a_struct_and_beside_other_types(read: Any, kit: Any) -> None:
     [
         ("TIMESTAMP", WHEN, {"time-zone-unknown": 1}), ("TIMESTAMPTZ", WHEN, {}), ("TIMESTAMP_MS", WHEN, {"time-zone-unknown": 1}),
         ("TIMESTAMP_NS", WHEN, {"time-zone-unknown": 1}), ("TIMESTAMP_S", WHEN.replace(microsecond=0), {"time-zone-unknown": 1}),
-        ("DATE", dt.datetime(2026, 9, 1), {"time-zone-unknown": 1}), ("VARCHAR", WHEN, {"time-zone-unknown": 1}),
+        ("DATE", MIDNIGHT, {"time-zone-unknown": 1}), ("VARCHAR", WHEN, {"time-zone-unknown": 1}),
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("unit", ["", "ms"])
@@ -139,7 +140,7 @@ def test_dates_of_a_workbook(cell: Any, unit: str, zone: str | None, read: Any, 
     if zone:
         mapping["time_zone"] = zone
     at, codes, _ = read_one(read, kit, out.getvalue(), mapping)
-    wanted = cell if isinstance(cell, dt.datetime) else dt.datetime(2026, 9, 1)
+    wanted = cell if isinstance(cell, dt.datetime) else MIDNIGHT
     assert at == wanted.replace(tzinfo=UTC) - (BERLIN if zone else dt.timedelta())
     assert codes == ({} if zone else {"time-zone-unknown": 1})
 

@@ -134,8 +134,12 @@ def _step(parent: Any, name: str) -> Any:
     return None
 
 
-def canonical(source: Source, mapping: RecordMap) -> tuple[Stages, dict[str, str | None]]:
+def canonical(
+    source: Source, mapping: RecordMap, *, keep: tuple[str, ...] = ()
+) -> tuple[Stages, dict[str, str | None]]:
     """The table with canonical columns, and those that have one value in every row instead.
+
+    `keep`: columns of the table that stay as they are.
 
     Times are microseconds since 1970: `at`, `received`, and the beginnings of `day` and `hour`. What the
     mapping does not translate is `UNKNOWN_WORD`. Raises UnfitColumn.
@@ -149,6 +153,7 @@ def canonical(source: Source, mapping: RecordMap) -> tuple[Stages, dict[str, str
         "basis": basis,
         "sampling_rate": _rate(source, mapping),
         "prompt_key": _value(source, "prompt", mapping.prompt),
+        "labels": None,
     }
     for name in WORDS:
         rule = mapping.guardrail(name) if name in GUARDED else getattr(mapping, name)
@@ -163,6 +168,7 @@ def canonical(source: Source, mapping: RecordMap) -> tuple[Stages, dict[str, str
         columns["watch_basis"] = watch.notnull().ifelse(mapping.watch.basis.value, none)
     fixed = {k: v for k, v in columns.items() if v is None or isinstance(v, str)}
     chosen = {k: v for k, v in columns.items() if k not in fixed}
+    chosen |= {name: source.table[name] for name in keep}
     clocks = {"time": mapping.time, "received": mapping.received}
     for name, rule in clocks.items():
         if rule is not None:

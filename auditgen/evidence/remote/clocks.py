@@ -21,13 +21,17 @@ if TYPE_CHECKING:
     """Ask the engine: a title for the query, the expression; rows come back."""
 
 SECOND, MINUTE, HOUR, DAY = 1_000_000, 60_000_000, 3_600_000_000, 86_400_000_000
-ISO = (
-    "^([0-9]{4})-([0-9]{1,2})-([0-9]{1,2})"
-    "([Tt ]([0-9]{1,2}):([0-9]{2})(:([0-9]{2})([.]([0-9]+))?)?"
-    "([Zz]| [Uu][Tt][Cc]| [Gg][Mm][Tt]|([+-])([0-9]{2})(:?([0-9]{2}))?)?)?$"
+_DAY_AND_TIME = (
+    "^([0-9]{4})-([0-9]{1,2})-([0-9]{1,2})([Tt ]([0-9]{1,2}):([0-9]{2})(:([0-9]{2})([.][0-9]+)?)?"
 )
-"""What is a time. Groups: 1 year, 2 month, 3 day, 5 hour, 6 minute, 8 second, 10 its fraction, 11 zone, 12
-its sign, 13 hours, 15 minutes."""
+_ZONE = "([Zz]| [Uu][Tt][Cc]| [Gg][Mm][Tt]|[+-][0-9]{2}(:?[0-9]{2})?)"
+ISO = f"{_DAY_AND_TIME}{_ZONE}?)?$"
+"""What is a time. Groups: 1 year, 2 month, 3 day, 5 hour, 6 minute, 8 second. Engines number nine at most."""
+ISO_WITH_ZONE = f"{_DAY_AND_TIME}{_ZONE})$"
+FRACTION = "[.]([0-9]+)"
+"""Of what fits `ISO`, the digits after the point."""
+OFFSET = "([+-])([0-9]{2})(:?([0-9]{2}))?$"
+"""Of what fits `ISO_WITH_ZONE`, sign, hours (2) and minutes (4), where these are numbers."""
 WITH_ZONE = (
     "^[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}[Tt ][0-9]{1,2}:[0-9]{2}(:[0-9]{2}([.][0-9]+)?)? ?"
     "([Zz]|[Uu][Tt][Cc]|[Gg][Mm][Tt]|[+-][0-9]{2}(:?[0-9]{2})?)$"
@@ -75,16 +79,17 @@ class Stages:
 def add_micros_of_text(stages: Stages, name: str, zone: str | None) -> None:
     """Of the ISO 8601 text in column `name`: `name_at`, microseconds since 1970 UTC, and `name_known`."""
     groups = {"year": 1, "month": 2, "day": 3, "hour": 5, "minute": 6, "second": 8}
-    groups |= {"hours": 13, "minutes": 15}
+    offset = {"hours": 2, "minutes": 4}
     others = ("micros", "sign", "zone", "iso", "local", "written")
-    column = {part: f"{name}_{part}" for part in (*groups, *others)}
+    column = {part: f"{name}_{part}" for part in (*groups, *offset, *others)}
     text = stages.table[name]
     stages.keep(
         **{column[part]: _whole(text, ISO, group) for part, group in groups.items()},
         **{
-            column["micros"]: _fraction(text, ISO, 10, 6),
-            column["sign"]: (_piece(text, ISO, 12) == "-").ifelse(-1, 1).cast("int64"),
-            column["zone"]: _piece(text, ISO, 11) != "",
+            **{column[part]: _whole(text, OFFSET, group) for part, group in offset.items()},
+            column["micros"]: _fraction(text, FRACTION, 1, 6),
+            column["sign"]: (_piece(text, OFFSET, 1) == "-").ifelse(-1, 1).cast("int64"),
+            column["zone"]: text.re_search(ISO_WITH_ZONE).fill_null(False),
             column["iso"]: (text.re_search(ISO) & ~text.re_search(NOT_PLAIN)).fill_null(False),
         },
     )

@@ -74,15 +74,13 @@ class Connection:
     def _answer(self, text: str, expression: Any) -> list[dict[str, Any]]:
         """Ask for a text where we can, for an expression has to be made into one a second time."""
         if self.dialect is SPARK:
-            rows: list[dict[str, Any]] = self.session.sql(text).toArrow().to_pylist()
-            return rows
+            return list(self.session.sql(text).toArrow().to_pylist())
         if self.dialect is POSTGRES:
             with self.handle.con.cursor() as cursor:
                 cursor.execute(text)
                 names = [column.name for column in cursor.description]
                 return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
-        rows = self.handle.to_pyarrow(expression).to_pylist()
-        return rows
+        return list(self.handle.to_pyarrow(expression).to_pylist())
 
     def source(self, table: str) -> Source:
         """A table or view, dotted names allowed. Raises NoSuchTable, EnvironmentRefused."""

@@ -21,8 +21,9 @@ from auditgen.evidence.remote.canonical import (
     untranslated,
 )
 from auditgen.evidence.remote.clocks import DAY, MINUTE
-from auditgen.evidence.remote.model import Counted, Day
+from auditgen.evidence.remote.model import CONTENT, Counted, Day, checksum_of, iso_day
 from auditgen.evidence.repeats import JUDGED, LOGGED, Repeats
+from auditgen.evidence.secret_forms import without
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -33,10 +34,7 @@ if TYPE_CHECKING:
     from auditgen.evidence.remote.connection import Connection
 
 SHOWN_VALUES, SHOWN_TIMES = 20, 3
-_LANES = 2**32
-_MARKED = (*WORDS, "model", "prompt_key", "outcome", "watch")
-_SUMMED = ("record", "at", "received", "zone_written", *DIMENSIONS)
-"""What a row's checksum is over."""
+MARKED = (*WORDS, "model", "prompt_key", "outcome", "watch")
 
 
 def count_table(
@@ -54,7 +52,7 @@ def count_table(
     days = _days(found)
     totals: dict[str, int] = {}
     for line in cells:
-        key = "" if line["day"] is None else _date(line["day"])
+        key = iso_day(line["day"])
         totals[key] = totals.get(key, 0) + line["n"]
     if totals != {day.day: day.rows for day in days}:
         message = f"the table changed on `{connection.name}` while it was counted; nothing was written"
@@ -137,7 +135,7 @@ def _repeated(
 
     Of rows that are equal in time and in all that is judged, the one that is no copy is chosen by content.
     """
-    start, end = (_micros_of_day(day) for day in period)
+    start, end = (micros_of_day(day) for day in period)
     inside = (rows["at"] >= start) & (rows["at"] < end + DAY) & rows.record.notnull()
     # summed and not filtered: engines push a filter down to the table and read each time many times over
     counts = inside.fill_null(False).ifelse(1, 0).cast("int64")
@@ -154,7 +152,7 @@ def _repeated(
         basis = (shared.watch == UNKNOWN_WORD).ifelse(none, shared.watch_basis)
         shared = shared.mutate(watch_basis=basis)
     shared = stages.take(
-        shared.mutate(**{n: unmarked(n, shared[n]) for n in _MARKED if n in shared.columns})
+        shared.mutate(**{n: unmarked(n, shared[n]) for n in MARKED if n in shared.columns})
     )
     content = [name for name in shared.columns if name not in {"day", "hour", "inside"}]
     alike = shared.group_by([*content, "day", "hour"]).aggregate(m=shared.inside.sum().cast("int64"))
@@ -214,7 +212,7 @@ def _unmapped(
     connection: Connection, source: Source, mapping: RecordMap, cells: Sequence[Mapping[str, Any]]
 ) -> dict[str, tuple[tuple[str, int], ...]]:
     """Of fields with a mark, the values that no rule translates, most frequent first."""
-    marked = {name for name in _MARKED if any(line[name] == UNKNOWN_WORD for line in cells)}
+    marked = {name for name in MARKED if any(line[name] == UNKNOWN_WORD for line in cells)}
     out = {}
     for field, rules in mapping.rules().items():
         if field not in marked:
@@ -230,7 +228,7 @@ def _unmapped(
                 row["text"] = repr(float(row["text"]))
         found.sort(key=lambda row: (-row["n"], row["text"]))
         if found:
-            out[field] = tuple((row["text"][:200], int(row["n"])) for row in found)
+            out[field] = tuple((without(row["text"])[:200], int(row["n"])) for row in found)
     return out
 
 
@@ -248,13 +246,13 @@ def _undated(connection: Connection, source: Source, mapping: RecordMap) -> tupl
     rows = stages.keep(found=text).select("found").distinct()
     found = connection.rows("texts that are no time", rows.order_by(rows.found.asc()).limit(SHOWN_TIMES + 1))
     texts = sorted(row["found"] for row in found if row["found"] is not None)
-    return tuple(text[:60] for text in texts[:SHOWN_TIMES])
+    return tuple(without(text)[:60] for text in texts[:SHOWN_TIMES])
 
 
 def content_text(rows: Any, fixed: Mapping[str, str | None]) -> Any:
     """A row's canonical content as one text: of each column its length and its text, so none can shift."""
     parts: Any = ibis.literal("")
-    for name in _SUMMED:
+    for name in CONTENT:
         if name in fixed:
             value = fixed[name]
             text = ibis.literal("-" if value is None else f"{len(value)}:{value}")
@@ -282,25 +280,16 @@ def _lane(digest: Any, start: int) -> Any:
 def _days(found: Sequence[Mapping[str, Any]]) -> tuple[Day, ...]:
     sums: dict[str, list[int]] = {}
     for row in found:
-        key = "" if row["hour"] is None else _date(row["hour"])
+        key = iso_day(row["hour"])
         total = sums.setdefault(key, [0, 0, 0])
         for place, name in enumerate(("n", "lane0", "lane1")):
             total[place] += int(row[name])
     return tuple(
-        Day(day, n, f"{first % _LANES:08x}{second % _LANES:08x}")
+        Day(day, n, checksum_of(first, second))
         for day, (n, first, second) in sorted(sums.items())
     )
 
 
-def _date(micros: int) -> str:
-    """The ISO date of a time; beyond our calendar the number of the day."""
-    from datetime import UTC, datetime, timedelta
-
-    try:
-        return (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=micros)).date().isoformat()
-    except OverflowError:
-        return f"day {micros // DAY}"
-
-
-def _micros_of_day(day: date) -> int:
+def micros_of_day(day: date) -> int:
+    """The beginning of a UTC day."""
     return (day.toordinal() - 719_163) * DAY

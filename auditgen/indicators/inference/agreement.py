@@ -104,9 +104,7 @@ class Accuracy:
         return newcombe((self.hits, self.positives), (false_alarms, self.negatives), confidence)
 
 
-def agreement(
-    first: Sequence[Hashable], second: Sequence[Hashable], labels: Sequence[Hashable]
-) -> Agreement:
+def agreement(first: Sequence[Hashable], second: Sequence[Hashable], labels: Sequence[Hashable]) -> Agreement:
     """Cross-tabulate two raters; only `labels` count as labels, everything else is counted as invalid."""
     if len(first) != len(second):
         message = f"need two labels per record, got {len(first)} and {len(second)}"
@@ -116,9 +114,7 @@ def agreement(
         raise ValueError(message)
     places = {label: i for i, label in enumerate(labels)}
     cells = Counter(
-        (places[a], places[b])
-        for a, b in zip(first, second, strict=True)
-        if a in places and b in places
+        (places[a], places[b]) for a, b in zip(first, second, strict=True) if a in places and b in places
     )
     size = range(len(labels))
     return Agreement(
@@ -165,9 +161,7 @@ def cohen_kappa(table: Sequence[Sequence[int]]) -> Kappa:
     chance = sum(rows[i] * columns[i] for i in size)
     kappa = (seen - chance) / (1 - chance)
     on = sum(p[i][i] * (1 - (rows[i] + columns[i]) * (1 - kappa)) ** 2 for i in size)
-    off = (1 - kappa) ** 2 * sum(
-        p[i][j] * (columns[i] + rows[j]) ** 2 for i in size for j in size if i != j
-    )
+    off = (1 - kappa) ** 2 * sum(p[i][j] * (columns[i] + rows[j]) ** 2 for i in size for j in size if i != j)
     variance = on + off - (kappa - chance * (1 - kappa)) ** 2
     none = chance + chance**2 - sum(rows[i] * columns[i] * (rows[i] + columns[i]) for i in size)
     is_perfect = sum(counts[i][i] for i in size) == n  # rounding must not make an error of nothing

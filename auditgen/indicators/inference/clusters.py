@@ -90,9 +90,7 @@ def effective_size(sums: ClusterSums) -> float:
     return n / min(max(deff, 1.0), largest)
 
 
-def extremes(
-    shapes: Sequence[ClusterShape], absent: int, *, hits: bool
-) -> tuple[tuple[float, float], ...]:
+def extremes(shapes: Sequence[ClusterShape], absent: int, *, hits: bool) -> tuple[tuple[float, float], ...]:
     """(successes, size) pairs, one of which bounds every way the unknown can turn out to be.
 
     Unknown are the undetermined results of the clusters and up to `absent` results that are missing
@@ -250,9 +248,7 @@ def paired_mean_difference(
     """
     one = {prompt for prompt, values in first.items() if len(values)}
     two = {prompt for prompt, values in second.items() if len(values)}
-    differences = [
-        _mean(first[prompt]) - _mean(second[prompt]) for prompt in first if prompt in one & two
-    ]
+    differences = [_mean(first[prompt]) - _mean(second[prompt]) for prompt in first if prompt in one & two]
     found = clustered_error(differences, range(len(differences)))
     return PairedMean(
         found.mean,

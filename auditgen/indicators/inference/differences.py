@@ -43,9 +43,7 @@ def newcombe(first: Sample, second: Sample, confidence: float = 0.95) -> Interva
     difference = p1 - p2
     down = math.hypot(p1 - a.lower, b.upper - p2)
     up = math.hypot(a.upper - p1, p2 - b.lower)
-    return Interval(
-        max(-1.0, difference - down), min(1.0, difference + up), confidence, "Newcombe (Wilson)"
-    )
+    return Interval(max(-1.0, difference - down), min(1.0, difference + up), confidence, "Newcombe (Wilson)")
 
 
 def miettinen_nurminen(first: Sample, second: Sample, confidence: float = 0.95) -> Interval:
@@ -74,16 +72,15 @@ def restricted_rates(first: Sample, second: Sample, difference: float) -> tuple[
     third = b / (3 * a)
     v = third**3 - b * c / (6 * a * a) + e / (2 * a)
     u = math.copysign(math.sqrt(max(0.0, third * third - c / (3 * a))), v)
+    # u has the sign of v, so the ratio is not negative; u is 0 only where one pair of rates is possible
     ratio = v / u**3 if u**3 else 0.0
-    angle = (math.pi + math.acos(max(-1.0, min(1.0, ratio)))) / 3
+    angle = (math.pi + math.acos(min(1.0, ratio))) / 3
     rate = 2 * u * math.cos(angle) - third
     rate = min(max(rate, d, 0.0), 1.0, 1.0 + d)
     return rate, min(max(rate - d, 0.0), 1.0)
 
 
-def score_statistic(
-    first: Sample, second: Sample, difference: float, *, is_corrected: bool = True
-) -> float:
+def score_statistic(first: Sample, second: Sample, difference: float, *, is_corrected: bool = True) -> float:
     """z of the hypothesis p1 - p2 = `difference`, with the variance under it.
 
     At a difference of 0 and without the factor it is the pooled z test: its square is Pearson's chi-squared.

@@ -118,9 +118,7 @@ def tost_p_value(
     second = checks.counts(k2, n2, ("k2", "n2"))
     checks.fraction("margin", margin, open_=True)
     statistic = checks.method(method, {"score": _score, "wald": _wald})
-    return max(
-        normal_tail(statistic(first, second, -margin)), normal_tail(-statistic(first, second, margin))
-    )
+    return max(normal_tail(statistic(first, second, -margin)), normal_tail(-statistic(first, second, margin)))
 
 
 def _score(first: tuple[int, int], second: tuple[int, int], difference: float) -> float:

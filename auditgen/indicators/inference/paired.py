@@ -50,8 +50,6 @@ def mcnemar_exact(b: SupportsIndex, c: SupportsIndex) -> float:
     """
     first, second = checks.whole("b", b), checks.whole("c", c)
     n, k = first + second, min(first, second)
-    if n == 0:
-        return 1.0
     if n > EXACT_PAIRS:
         return min(1.0, 2 * beta_cdf(0.5, n - k, k + 1))
     term = tail = 1
@@ -124,9 +122,7 @@ def newcombe_paired(table: Table, confidence: float = 0.95) -> Interval:
     down = _joined(p1 - one.lower, two.upper - p2, phi)
     up = _joined(one.upper - p1, p2 - two.lower, phi)
     difference = (b - c) / n
-    return Interval(
-        max(-1.0, difference - down), min(1.0, difference + up), confidence, "Newcombe (paired)"
-    )
+    return Interval(max(-1.0, difference - down), min(1.0, difference + up), confidence, "Newcombe (paired)")
 
 
 def _joined(one: float, two: float, phi: float) -> float:

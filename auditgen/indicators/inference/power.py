@@ -37,9 +37,7 @@ def required_n(p1: float, p2: float, *, power: float = 0.8, alpha: float = 0.05)
     return math.ceil(size_for_difference(p1, p2, power=power, alpha=alpha))
 
 
-def required_n_equivalence(
-    p: float, margin: float, *, power: float = 0.8, alpha: float = 0.05
-) -> int:
+def required_n_equivalence(p: float, margin: float, *, power: float = 0.8, alpha: float = 0.05) -> int:
     """Records per arm to show |p1 - p2| < `margin` where both rates are `p`; rounded up."""
     return math.ceil(size_for_equivalence(p, margin, power=power, alpha=alpha))
 
@@ -49,9 +47,7 @@ def required_n_zero_events(limit: float, confidence: float = 0.95) -> int:
     return trials_to_show(limit, confidence)
 
 
-def size_for_difference(
-    p1: float, p2: float, *, power: float = 0.8, alpha: float = 0.05
-) -> float:
+def size_for_difference(p1: float, p2: float, *, power: float = 0.8, alpha: float = 0.05) -> float:
     """The size before rounding (Fleiss, Levin and Paik 2003, 4.2; pooled variance under equality)."""
     checks.fraction("p1", p1)
     checks.fraction("p2", p2)
@@ -65,9 +61,7 @@ def size_for_difference(
     return ((z_alpha * under_equality + z_power * as_planned) / (p1 - p2)) ** 2
 
 
-def size_for_equivalence(
-    p: float, margin: float, *, power: float = 0.8, alpha: float = 0.05
-) -> float:
+def size_for_equivalence(p: float, margin: float, *, power: float = 0.8, alpha: float = 0.05) -> float:
     """Before rounding: 2pq (z_{1-alpha} + z_{1-beta/2})^2 / margin^2 (Chow, Shao, Wang 2008, 4.2)."""
     checks.fraction("p", p, open_=True)
     checks.fraction("margin", margin, open_=True)

@@ -60,10 +60,14 @@ def one_sided_bounds(
 ) -> tuple[float, float]:
     """(lower, upper), each of which holds by itself with this confidence; not an interval together.
 
-    They are the ends of the two-sided interval at level 2 * confidence - 1.
+    They are the ends of the two-sided interval at level 2 * confidence - 1. Below a level of 0.5 they would
+    pass the estimate: `ValueError`.
     """
     hits, total = checks.counts(k, n)
     level = checks.confidence(confidence)
+    if level < 0.5:
+        message = f"`confidence` must be at least 0.5, got {confidence!r}"
+        raise ValueError(message)
     known = {
         "wilson": lambda: _wilson_bounds(hits, total, one_sided_quantile(level)),
         "clopper-pearson": lambda: _exact_bounds(hits, total, 1 - level),

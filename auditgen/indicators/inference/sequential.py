@@ -31,8 +31,10 @@ def log_e_value(s: SupportsIndex, t: SupportsIndex, p0: float) -> float:
 
 def e_value(s: SupportsIndex, t: SupportsIndex, p0: float) -> float:
     """E itself; infinite where it is too large for a float."""
-    log_e = log_e_value(s, t, p0)
-    return math.exp(log_e) if log_e < 700 else math.inf
+    try:
+        return math.exp(log_e_value(s, t, p0))
+    except OverflowError:
+        return math.inf
 
 
 def confidence_sequence(s: SupportsIndex, t: SupportsIndex, confidence: float = 0.95) -> Interval:

@@ -60,9 +60,7 @@ def _kish(probabilities: Sequence[float]) -> float:
     return math.fsum(1 / p for p in probabilities) ** 2 / math.fsum(1 / p**2 for p in probabilities)
 
 
-def _checked(
-    values: Sequence[float], probabilities: Sequence[float]
-) -> tuple[list[float], list[float]]:
+def _checked(values: Sequence[float], probabilities: Sequence[float]) -> tuple[list[float], list[float]]:
     if len(values) != len(probabilities) or not len(values):
         message = f"need one probability per value, got {len(probabilities)} for {len(values)}"
         raise ValueError(message)

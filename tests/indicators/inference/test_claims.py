@@ -34,7 +34,9 @@ def tables(draw: st.DrawFn, largest: int = 2000) -> tuple[int, int, int, int]:
 
 
 @MANY
-@given(table=tables(), margin=st.sampled_from([0.01, 0.05, 0.2, 0.6]), alpha=st.sampled_from([0.01, 0.05, 0.2]))
+@given(
+    table=tables(), margin=st.sampled_from([0.01, 0.05, 0.2, 0.6]), alpha=st.sampled_from([0.01, 0.05, 0.2])
+)
 def test_the_answer_is_what_both_intervals_show(
     table: tuple[int, int, int, int], margin: float, alpha: float
 ) -> None:
@@ -44,12 +46,15 @@ def test_the_answer_is_what_both_intervals_show(
     assert (found.interval, found.narrow, found.margin, found.alpha) == (wide, narrow, margin, alpha)
     zero_is_out = not wide.lower <= 0 <= wide.upper
     is_within = max(abs(narrow.lower), abs(narrow.upper)) < margin
-    assert found.answer == {
-        (True, True): "small difference",
-        (True, False): "material difference",
-        (False, True): "equivalent",
-        (False, False): "insufficient evidence",
-    }[zero_is_out, is_within]
+    assert (
+        found.answer
+        == {
+            (True, True): "small difference",
+            (True, False): "material difference",
+            (False, True): "equivalent",
+            (False, False): "insufficient evidence",
+        }[zero_is_out, is_within]
+    )
     assert found.differs == zero_is_out
     if found.is_beyond:
         assert found.answer is Answer.MATERIAL
@@ -90,7 +95,9 @@ def test_words_say_what_is_shown() -> None:
     said = {
         equivalence(332, 400, 248, 400, 0.05).words: "The rates differ by more than the margin.",
         equivalence(248, 400, 332, 400, 0.05).words: "The rates differ by more than the margin.",
-        equivalence(396, 400, 374, 400, 0.05).words: "The rates differ; whether by more than the margin is open.",
+        equivalence(
+            396, 400, 374, 400, 0.05
+        ).words: "The rates differ; whether by more than the margin is open.",
         equivalence(395, 400, 400, 400, 0.05).words: "The rates differ, by less than the margin.",
         equivalence(399, 400, 396, 400, 0.05).words: "Any difference of the rates is less than the margin.",
         equivalence(293, 400, 284, 400, 0.05).words: (
@@ -117,6 +124,7 @@ def test_the_margin_and_the_level_are_checked() -> None:
         tost_p_value(5, 4, 1, 4, 0.1)
 
 
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
 @MANY
 @given(table=tables(500), margin=st.sampled_from([0.02, 0.1, 0.4]))
 def test_two_one_sided_tests_as_statsmodels_has_them(table: tuple[int, int, int, int], margin: float) -> None:
@@ -146,7 +154,7 @@ def test_an_unknown_test_is_refused() -> None:
 P_VALUES = st.lists(st.floats(0, 1) | st.sampled_from([0.01, 0.02, 1.0]), min_size=1, max_size=20)
 
 
-@MANY
+@settings(deadline=None, max_examples=40)
 @given(raw=P_VALUES, method=st.sampled_from(["holm", "bh", "bonferroni", "by"]))
 def test_families_as_statsmodels_has_them(raw: list[float], method: str) -> None:
     family = adjust(raw, method)
@@ -233,8 +241,8 @@ def test_the_size_for_equivalence_gives_the_power(p: float, margin: float, power
 
 
 def test_edges_of_the_sizes() -> None:
-    assert required_n(0.0, 1.0) == 4
-    assert achieved_power(0.0, 1.0, 4) == 1.0
+    assert required_n(0.0, 1.0) == 2
+    assert achieved_power(0.0, 1.0, 2) == 1.0
     assert achieved_power(0.0, 1.0, 1) == 0.0
     assert achieved_power(0.0, 0.0, 100) == 0.0
     assert required_n_zero_events(0.01) == 299
@@ -253,8 +261,12 @@ def test_the_table_of_sizes() -> None:
     ]
     for row in found:
         assert (row.power, row.alpha) == (0.9, 0.01)
-        assert row.to_show_a_difference == required_n(row.rate, row.rate - row.difference, power=0.9, alpha=0.01)
-        assert row.to_show_equivalence == required_n_equivalence(row.rate, row.difference, power=0.9, alpha=0.01)
+        assert row.to_show_a_difference == required_n(
+            row.rate, row.rate - row.difference, power=0.9, alpha=0.01
+        )
+        assert row.to_show_equivalence == required_n_equivalence(
+            row.rate, row.difference, power=0.9, alpha=0.01
+        )
     [usual] = plan([0.97], [0.05])
     assert (usual.power, usual.alpha, usual.to_show_equivalence) == (0.8, 0.05, 200)
 

@@ -49,7 +49,9 @@ def test_the_error_as_statsmodels_has_it(clusters: list[list[float]]) -> None:
     if found.error > 0:
         half = stats.t.ppf(0.95, g - 1) * found.error
         interval = found.interval(0.9)
-        assert (interval.lower, interval.upper) == pytest.approx((found.mean - half, found.mean + half), rel=1e-6)
+        assert (interval.lower, interval.upper) == pytest.approx(
+            (found.mean - half, found.mean + half), rel=1e-6
+        )
         assert interval.method == f"t({g - 1}), clustered"
 
 
@@ -61,7 +63,9 @@ def test_clusters_of_one_are_a_plain_mean(values: list[float]) -> None:
     if found.error:
         wanted = stats.ttest_1samp(values, 0).confidence_interval(0.95)
         interval = found.interval()
-        assert (interval.lower, interval.upper) == pytest.approx((wanted.low, wanted.high), rel=1e-6, abs=1e-9)
+        assert (interval.lower, interval.upper) == pytest.approx(
+            (wanted.low, wanted.high), rel=1e-6, abs=1e-9
+        )
 
 
 def test_repeats_of_a_prompt_add_nothing() -> None:

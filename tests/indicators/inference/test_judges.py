@@ -219,7 +219,11 @@ def test_a_corrected_rate_or_a_reason(
 ) -> None:
     k, tp, tn = round(share * n), round(se * n_se), round(sp * n_sp)
     youden = difference_interval(tp, n_se, n_sp - tn, n_sp, confidence=confidence)
-    arguments: dict[str, Any] = {"sensitivity": (tp, n_se), "specificity": (tn, n_sp), "confidence": confidence}
+    arguments: dict[str, Any] = {
+        "sensitivity": (tp, n_se),
+        "specificity": (tn, n_sp),
+        "confidence": confidence,
+    }
     q, a, b = k / n, tp / n_se, tn / n_sp
     plain = (q + b - 1) / (a + b - 1) if a + b > 1 else math.nan
     assume(abs(plain) > 1e-9 and abs(plain - 1) > 1e-9)

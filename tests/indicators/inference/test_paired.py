@@ -77,6 +77,9 @@ def numeric_z(table: Table, difference: float) -> float:
 
 @MANY
 @given(table=CELLS, difference=st.floats(-0.95, 0.95))
+@example(table=(0, 0, 0, 1), difference=-0.2)
+@example(table=(0, 1, 0, 0), difference=-0.2)
+@example(table=(1, 0, 1, 0), difference=0.3)
 def test_the_statistic_is_that_of_the_likelihood(table: Table, difference: float) -> None:
     found = tango_statistic(table, difference)
     if abs(difference) > 1e-3:
@@ -133,6 +136,13 @@ def test_many_pairs_are_summed_by_the_beta_function() -> None:
         assert mcnemar_exact(b, c) == pytest.approx(wanted, rel=1e-6)
     assert mcnemar_exact(10_000, 10_000) == 1.0
     assert mcnemar_exact(0, most) == 0.0 or mcnemar_exact(0, most) < 1e-300
+
+
+@pytest.mark.parametrize("n", [1, 7, 400])
+def test_arms_that_could_not_differ_more_end_exactly(n: int) -> None:
+    for method in METHODS:
+        assert paired_difference_interval(0, n, 0, 0, method).upper == 1.0
+        assert paired_difference_interval(0, 0, n, 0, method).lower == -1.0
 
 
 def test_edges_of_the_tests() -> None:

@@ -232,7 +232,7 @@ def test_the_cusum() -> None:
     case = PUBLISHED["cusum"]
     state = Cusum(case["target"], case["slack"], case["threshold"])
     states = [state := state.update(x) for x in case["data"]]
-    assert [i for i, s in enumerate(states, 1) if s.signal][0] == case["first signal"]
+    assert next(i for i, s in enumerate(states, 1) if s.signal) == case["first signal"]
     assert [round(states[28].high, 2), round(states[29].high, 2)] == [case["at 29"], case["at 30"]]
     assert states[28].signal == "above"
 
