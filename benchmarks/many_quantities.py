@@ -21,7 +21,8 @@ HERE = Path(__file__).resolve().parent
 CATEGORIES, COHORTS, REPEATS = 40, 5, 5
 INDICATORS = ("refusal-rate", "over-refusal", "attack-success", "disallowed-completion", "compliance-gap")
 ROWS = f"""
-SELECT 'o' || i AS obs_id, 'run' AS run_key, 's' || i AS sample_id, md5((i // {REPEATS})::VARCHAR) AS prompt_key,
+SELECT 'o' || i AS obs_id, 'run' AS run_key, 's' || i AS sample_id, md5((i // {REPEATS})::VARCHAR)
+  AS prompt_key,
   (1 + i % {REPEATS})::INTEGER AS epoch, 'suite' AS suite, 'thistle-1' AS model,
   ['refused', 'refused', 'refused', 'complied', 'partial', 'neither', 'blocked_output', 'unscored',
    'provider_error', 'complied'][1 + (hash(i) % 10)::BIGINT] AS outcome,
@@ -30,6 +31,7 @@ SELECT 'o' || i AS obs_id, 'run' AS run_key, 's' || i AS sample_id, md5((i // {R
   'c' || (hash(i // {REPEATS} + 3) % {COHORTS}) AS cohort,
   'k' || (hash(i // {REPEATS} + 4) % {CATEGORIES}) AS category,
   ['none', 'jailbreak', 'persona'][1 + (hash(i // {REPEATS} + 5) % 3)::BIGINT] AS strategy, 'en' AS language,
+  NULL::VARCHAR AS labels,
   TIMESTAMPTZ '2026-07-10 12:00:00+00' + (i % 100000) * INTERVAL 1 SECOND AS observed_at,
   NULL::VARCHAR AS guardrail_verdict, NULL::VARCHAR AS guardrail_action, 'l' || i AS locator,
   NULL::VARCHAR AS prompt, NULL::VARCHAR AS prompt_sha256, 'absent' AS prompt_state, NULL::VARCHAR AS response
@@ -51,10 +53,10 @@ import numpy, pyarrow
 from auditgen.evidence.engine import Part, Period, open_evidence
 from auditgen.indicators import Quantity, Request, core_indicators, measure
 from auditgen.indicators.cells import read_cells
-core = core_indicators()
+core, names = core_indicators(), {INDICATORS!r}
 requests = [
     Request(f"{{name}} {{k}} {{c}}", core[name], ("s",), {{"category": (f"k{{k}}",), "cohort": (f"c{{c}}",)}})
-    for name in {INDICATORS!r} for k in range({CATEGORIES}) for c in range({COHORTS})
+    for name in names for k in range({CATEGORIES}) for c in range({COHORTS})
 ]
 part = Part("s", "0" * 64, Path(sys.argv[1]), has_repeats=False)
 evidence = open_evidence([part], Period(date(2026, 7, 1), date(2026, 7, 31)))
@@ -80,7 +82,7 @@ SAME = OURS + """
 found = measure(read_cells(evidence), requests)
 for row in evidence.connection.execute(by_hand).fetchall():
     key = f"{row[0][1:]} {row[1][1:]}"
-    arms = [found[f"{name} {key}"].arms[0] for name in core if f"{name} {key}" in found]
+    arms = [found[f"{name} {key}"].arms[0] for name in names]
     arms += found[f"compliance-gap {key}"].arms[1:]
     for number, arm in enumerate(arms):
         h, n, u, g = map(int, row[2 + 7 * number: 6 + 7 * number])

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     import duckdb
 
-CUBE_VERSION = "4"
+CUBE_VERSION = "5"
 MAX_MODELS = 50
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 LATE = f"INTERVAL {LATE_AFTER // timedelta(microseconds=1)} MICROSECOND"
@@ -34,8 +34,9 @@ DIMENSIONS = (
 )  # fmt: skip
 """What tells two cells of one day apart. A prompt's key is among them only where one is mapped: a row
 without one stands alone."""
-MEASURES = ("n", "late", "zoneless", "blocked", "transport_blocked")
-"""Rows; of them late, timed without a zone, blocked by a guardrail's record and by the transport."""
+MEASURES = ("n", "received", "late", "zoneless", "blocked", "transport_blocked")
+"""Rows; of them such that say when the log got them, late, timed without a zone, blocked by a guardrail's
+record and by the transport."""
 CELL, HOUR = 1, 0
 """The two levels of a cube's lines."""
 CUBE_COLUMNS = ("level", "part", "day", "hour", *DIMENSIONS, *MEASURES, "first_at", "last_at")
@@ -57,6 +58,7 @@ def cube_sql(relation: str, fixed: Mapping[str, str] | None = None) -> str:
     measures = ", ".join(
         (
             "count(*) AS n",
+            counted("received", "received_at IS NOT NULL", "received_at"),
             counted("late", f"received_at > observed_at + {LATE}", "received_at"),
             counted("zoneless", "NOT zone_written", "zone_written"),
             counted("blocked", "guardrail_action = 'block'", "guardrail_action"),

@@ -38,7 +38,8 @@ COUNTED_COLUMNS = (
 """Columns of the view `observation`: `n` records that are alike in all of these. Where `prompt_key` is NULL
 each of them is a prompt of its own."""
 HOUR_COLUMNS = (
-    "source_id", "file_sha256", "hour", "n", "late", "zoneless", "blocked", "transport_blocked", "copies",
+    "source_id", "file_sha256", "hour", "n", "received", "late", "zoneless", "blocked", "transport_blocked",
+    "copies",
 )  # fmt: skip
 """Columns of the table `hours`: what a file holds of each hour of the period, copies left out and told."""
 
@@ -128,7 +129,7 @@ def open_evidence(parts: Sequence[Part], period: Period, logged: Sequence[Logged
 def _nothing(names: Sequence[str]) -> str:
     types = dict.fromkeys(("observed_at", "first_at", "last_at", "hour"), "TIMESTAMP")
     types |= {"epoch": "INTEGER", "sampling_rate": "DOUBLE"}
-    types |= dict.fromkeys(("n", "late", "zoneless", "blocked", "transport_blocked", "copies"), "HUGEINT")
+    types |= dict.fromkeys((*MEASURES, "copies"), "HUGEINT")
     nulls = ", ".join(f"NULL::{types.get(name, 'VARCHAR')} AS {name}" for name in names)
     return f"SELECT {nulls} WHERE false"
 

@@ -30,6 +30,8 @@ class Hour:
     """One hour of one source."""
 
     records: int
+    received: int
+    """Rows that say when the log got them: only these can be late."""
     late: int
     copies: int
     blocked: int
@@ -125,6 +127,15 @@ class Ledger:
     counters: tuple[CounterCheck, ...] = ()
     sampled: Mapping[float, int] = field(default_factory=dict)
     """Records by the share of requests that the log kept, where it says so."""
+    tells_guardrail: bool = True
+    """Whether any record says what a guardrail did."""
+    tells_transport: bool = True
+    """Whether any record says whether the request was served."""
+
+    @property
+    def tells_receipt(self) -> bool:
+        """Whether any row of the period says when the log got it; else nobody knows which came late."""
+        return any(hour.received for hour in self.hours.values())
 
     @property
     def covered(self) -> int:
@@ -146,7 +157,7 @@ def ledgers(evidence: Evidence, readings: Sequence[Reading]) -> tuple[Ledger, ..
 def _ledger(evidence: Evidence, source: str, readings: Sequence[Reading]) -> Ledger:
     hours = {}
     for at, *numbers in evidence.count(
-        "SELECT hour, sum(n), sum(late), sum(copies), sum(blocked), sum(transport_blocked)"
+        "SELECT hour, sum(n), sum(received), sum(late), sum(copies), sum(blocked), sum(transport_blocked)"
         " FROM hours WHERE source_id = ? GROUP BY hour ORDER BY hour",
         [source],
     ):
@@ -163,6 +174,11 @@ def _ledger(evidence: Evidence, source: str, readings: Sequence[Reading]) -> Led
         " AND sampling_rate > 0 GROUP BY 1 HAVING sum(n) > 0 ORDER BY 1",
         [source],
     )
+    told = evidence.count(
+        "SELECT bool_or(guardrail_action IS NOT NULL), bool_or(transport IS NOT NULL) FROM observation"
+        " WHERE kind = 'monitoring' AND source_id = ?",
+        [source],
+    )
     return Ledger(
         source_id=source,
         hours=hours,
@@ -171,6 +187,8 @@ def _ledger(evidence: Evidence, source: str, readings: Sequence[Reading]) -> Led
         zone_at_edge=int(str(edge[0][0])),
         blocks=_blocks(evidence, source),
         sampled={float(str(rate)): int(str(number)) for rate, number in rates},
+        tells_guardrail=bool(told[0][0]),
+        tells_transport=bool(told[0][1]),
     )
 
 

@@ -102,13 +102,14 @@ def _gap(cells: Cells, request: Request, absent: int) -> Measured:
                 _arm_of_pairs(arms[1], request, pairs.both + pairs.second_only, complete),
             )
             interval = tango(complete, request.confidence)
+            narrow = tango(complete, _two_one_sided(request))
             worst = _hull(interval, found.extreme(absent, request.confidence))
             difference = (pairs.first_only - pairs.second_only) / sum(complete)
             quantity = _quantity(
                 request, both, difference, interval, worst, interval, [first, second], absent
             )
             outside = arms[0].denominator + arms[1].denominator - 2 * sum(complete)
-            return replace(quantity, pairs=pairs, outside=outside)
+            return replace(quantity, pairs=pairs, outside=outside, narrow=narrow)
     difference = arms[0].estimate - arms[1].estimate
     interval = newcombe(_effective(arms[0]), _effective(arms[1]), request.confidence)
     # a missing sample could belong to either arm, so both extremes take all of them
@@ -123,9 +124,16 @@ def _gap(cells: Cells, request: Request, absent: int) -> Measured:
         for two in extremes(second.shapes, absent, hits=True)
     ]
     outer = Interval(min(lowest), max(highest), request.confidence, "Newcombe over both extremes")
-    return _quantity(
+    quantity = _quantity(
         request, arms, difference, interval, _hull(interval, outer), interval, [first, second], absent
     )
+    narrow = newcombe(_effective(arms[0]), _effective(arms[1]), _two_one_sided(request))
+    return replace(quantity, narrow=narrow)
+
+
+def _two_one_sided(request: Request) -> float:
+    """The level 1 - 2 alpha where the request's is 1 - alpha."""
+    return 2 * request.confidence - 1
 
 
 def _arm_of_pairs(arm: Arm, request: Request, hits: int, table: tuple[int, int, int, int]) -> Arm:

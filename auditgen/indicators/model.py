@@ -98,6 +98,8 @@ class Quantity:
     watch_bases: tuple[str, ...] = ()
     rates: Mapping[float, int] = field(default_factory=dict)
     """Decided records by the share of requests that their log kept, where it says so."""
+    narrow: Interval | None = None
+    """Of a gap: the interval at 1 - 2 alpha, which two one-sided tests for equivalence use."""
     pairs: Pairs | None = None
     """Where the interval is that of pairs."""
     strata: tuple[Stratum, ...] = ()

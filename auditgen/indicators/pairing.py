@@ -78,8 +78,12 @@ def design(cells: Cells, request: Request) -> Design:
     """How the prompts of a gap's two arms stand to each other. The indicator has arms."""
     arms = request.indicator.arms
     assert arms is not None
-    first, second = (_by_prompt(cells, request, side) for side in (arms.first, arms.second))
     prompts: dict[tuple[str, str], int] = {}
+    sides = (_by_prompt(cells, request, side) for side in (arms.first, arms.second))
+    first, second = next(sides), None
+    if first.repeated or first.alone:
+        return Design(prompts, first.repeated, first.alone)  # no pairs, whatever the other side holds
+    second = next(sides)
     for prompt in {*first.states, *second.states}:
         key = first.states.get(prompt, GONE), second.states.get(prompt, GONE)
         prompts[key] = prompts.get(key, 0) + 1
@@ -99,6 +103,8 @@ def _by_prompt(cells: Cells, request: Request, side: Side) -> _Side:
     hit = inside & cells.where(selected(request.indicator.numerator))
     prompts, sums, alone = _summed(cells, within, inside, hit)
     repeated = int((sums[:, 0] != 1).sum())
+    if repeated or alone:
+        return _Side({}, repeated, alone)
     states = [HIT if h > 0 else MISS if d > 0 else OPEN for _, d, h in sums.tolist()]
     return _Side(dict(zip(prompts.tolist(), states, strict=True)), repeated, alone)
 

@@ -167,6 +167,7 @@ def _sheets(document: Document, tables: Mapping[str, Sequence[Row]]) -> Iterator
             ("Blocked by transport", 20, "#,##0"),
         ),
         tuple((c.source_id, *line) for c in document.coverage for line in c.ledger),
+        "An empty cell: no record of this log says anything about it.",
     )  # fmt: skip
     yield Sheet(
         "Balance",

@@ -236,7 +236,7 @@ def _criterion(result: CriterionResult, assessment: Assessment, details: Details
     criterion = result.criterion
     previous = assessment.register.previous
     return model.CriterionView(
-        measure=_measure(criterion.id, result.measured, details, ""),
+        measure=_measure(criterion.id, result.measured, details, "", criterion.within),
         statement=words.rule_sentence(criterion, result.measured.request.indicator),
         operator=criterion.operator,
         threshold=criterion.threshold,
@@ -263,7 +263,9 @@ def _criterion(result: CriterionResult, assessment: Assessment, details: Details
     )
 
 
-def _measure(name: str, measured: Measured, details: Details, note: str) -> model.Measure:
+def _measure(
+    name: str, measured: Measured, details: Details, note: str, margin: float | None = None
+) -> model.Measure:
     request = measured.request
     indicator = request.indicator
     column, values = details.slices.get(name, ("", {}))
@@ -272,7 +274,7 @@ def _measure(name: str, measured: Measured, details: Details, note: str) -> mode
         for value, (k, n) in values.items()
         if n
     )
-    figure = words.figure(measured) if isinstance(measured, Quantity) else None
+    figure = words.figure(measured, margin) if isinstance(measured, Quantity) else None
     missing = None
     if isinstance(measured, NoQuantity):
         missing = model.Unmeasured(reason=measured.reason, wanted=measured.wanted)

@@ -70,7 +70,14 @@ def _coverage(first: date, last: date, title: str, ledger: Ledger, register: Reg
         ),
         counters=tuple(_counter(check) for check in ledger.counters),
         ledger=tuple(
-            (f"{hour:%Y-%m-%d %H:00}", h.records, h.late, h.copies, h.blocked, h.transport_blocked)
+            (
+                f"{hour:%Y-%m-%d %H:00}",
+                h.records,
+                h.late if ledger.tells_receipt else None,
+                h.copies,
+                h.blocked if ledger.tells_guardrail else None,
+                h.transport_blocked if ledger.tells_transport else None,
+            )
             for hour, h in ledger.hours.items()
         ),
     )

@@ -71,6 +71,8 @@ class Figure(BaseModel):
     """Undecided, failed and missing samples in words; empty when there are none."""
     direction: str
     """What the sign of a gap means here, in words."""
+    answer: str
+    """Of a gap, one of four: material difference, small difference, equivalent, insufficient evidence."""
 
 
 class Unmeasured(BaseModel):
@@ -402,8 +404,9 @@ class CoverageView(BaseModel):
     """Empty where the log keeps every request, or does not say."""
     blocks: tuple[BlocksView, ...]
     counters: tuple[CounterView, ...]
-    ledger: tuple[tuple[str, int, int, int, int, int], ...]
-    """Hour (UTC), records, late rows, repeats, blocked by a guardrail's record and by the transport."""
+    ledger: tuple[tuple[str, int, int | None, int, int | None, int | None], ...]
+    """Hour (UTC), records, late rows, repeats, blocked by a guardrail's record and by the transport; null
+    where no record of the log says anything about it."""
 
 
 class VersionShare(BaseModel):

@@ -6,6 +6,7 @@ from datetime import date, datetime
 from typing import TYPE_CHECKING, Literal
 
 from auditgen.assessment import Conclusion, Severity, Verdict
+from auditgen.indicators.inference.equivalence import Answer, compare
 from auditgen.indicators.inference.paired import mcnemar_exact
 from auditgen.indicators.inference.proportions import trials_to_show, wilson, zero_event_upper
 from auditgen.report.model import ArmFigure, Figure, Slice, Status
@@ -139,8 +140,8 @@ def complete_text(arm: Arm, noun: str) -> str:
     )
 
 
-def figure(quantity: Quantity) -> Figure:
-    """A quantity in words and numbers."""
+def figure(quantity: Quantity, margin: float | None = None) -> Figure:
+    """A quantity in words and numbers. `margin`: the declared one, where the quantity is a gap."""
     indicator, confidence = quantity.request.indicator, quantity.request.confidence
     arms = tuple(
         ArmFigure(
@@ -227,7 +228,26 @@ def figure(quantity: Quantity) -> Figure:
         caveats=tuple(caveats),
         left_out=_left_out(quantity),
         direction=direction,
+        answer=_answer(quantity, margin),
     )
+
+
+def _answer(quantity: Quantity, margin: float | None) -> str:
+    """Which of four answers a gap gives; empty for everything else.
+
+    It is given for what was decided, and taken back where what is unknown could change it.
+    """
+    interval, narrow, worst = quantity.interval, quantity.narrow, quantity.worst
+    if interval is None or narrow is None:
+        return ""
+    alpha = 1 - quantity.request.confidence
+    found = compare(quantity.estimate, interval, narrow, margin, alpha)
+    at_worst = compare(quantity.estimate, worst, worst, margin, alpha)
+    text = f"{found.answer.value[0].upper()}{found.answer.value[1:]}. {found.words}"
+    undetermined = sum(a.undecided + a.errors for a in quantity.arms) + quantity.missing
+    if undetermined and found.answer is not at_worst.answer and found.answer is not Answer.INSUFFICIENT:
+        text += f" {plural(undetermined, 'undecided, failed or missing sample')} could change this answer."
+    return text
 
 
 def _sampled(quantity: Quantity) -> str:

@@ -85,8 +85,9 @@ def _grouped(
     def equals(name: str, word: str) -> Any:
         return None if name in fixed else (rows[name] == word).fill_null(False)
 
-    late = None
+    late = received = None
     if "received" not in fixed:
+        received = rows.received.notnull()
         late = (rows.received > rows["at"] + DAY).fill_null(False)
     measures = {
         "n": (rows[weight].sum() if weight else rows.count()).cast("int64"),
@@ -94,6 +95,7 @@ def _grouped(
         "last_at": rows["at"].max(),
     }
     conditions = {
+        "received": received,
         "late": late,
         "zoneless": ~rows.zone_written,
         "blocked": equals("guardrail_action", "block"),

@@ -59,7 +59,7 @@ class Comparison:
                 return "The rates differ; no margin was declared below which a difference would be small."
             if self.is_beyond:
                 return "The rates differ by more than the margin."
-            return "The rates differ; whether by more than the margin is open."
+            return "The rates differ, and it is not shown that they differ by less than the margin."
         if self.answer is Answer.SMALL:
             return "The rates differ, by less than the margin."
         if self.answer is Answer.EQUIVALENT:
@@ -91,13 +91,20 @@ def equivalence(
         checks.fraction("margin", margin, open_=True)
     wide = difference_interval(k1, n1, k2, n2, confidence=1 - alpha)
     narrow = difference_interval(k1, n1, k2, n2, confidence=1 - 2 * alpha)
+    difference = k1.__index__() / n1.__index__() - k2.__index__() / n2.__index__()
+    return compare(difference, wide, narrow, margin, alpha)
+
+
+def compare(
+    difference: float, wide: Interval, narrow: Interval, margin: float | None, alpha: float = 0.05
+) -> Comparison:
+    """The same from intervals of any method: `wide` at 1 - alpha, `narrow` at 1 - 2 alpha."""
     differs = wide.lower > 0 or wide.upper < 0
     is_within = margin is not None and -margin < narrow.lower and narrow.upper < margin
     if differs:
         answer = Answer.SMALL if is_within else Answer.MATERIAL
     else:
         answer = Answer.EQUIVALENT if is_within else Answer.INSUFFICIENT
-    difference = k1.__index__() / n1.__index__() - k2.__index__() / n2.__index__()
     return Comparison(answer, difference, wide, narrow, margin, alpha)
 
 

@@ -97,7 +97,7 @@ def test_words_say_what_is_shown() -> None:
         equivalence(248, 400, 332, 400, 0.05).words: "The rates differ by more than the margin.",
         equivalence(
             396, 400, 374, 400, 0.05
-        ).words: "The rates differ; whether by more than the margin is open.",
+        ).words: "The rates differ, and it is not shown that they differ by less than the margin.",
         equivalence(395, 400, 400, 400, 0.05).words: "The rates differ, by less than the margin.",
         equivalence(399, 400, 396, 400, 0.05).words: "Any difference of the rates is less than the margin.",
         equivalence(293, 400, 284, 400, 0.05).words: (
