@@ -4,7 +4,11 @@ Run with `python benchmarks/many_quantities.py [--rows 1000000] [--rounds 3]`. F
 (category x cohort), each with its counts, clusters, interval, worst and best case. The baseline
 (`baselines/many.sql`) returns the sums behind the same numbers, and computes no interval. Sides are fresh
 processes, interleaved; CPU is user plus system seconds without imports and making the views, which are equal.
-`cells` is the one pass over the records alone, `quantities` that and everything after it.
+`cells` is the reading of the records alone, `quantities` that and everything after it.
+
+Less than three times the query was wished for. Reading alone takes about two times: it groups by every column
+by which anything may be counted, the query by the two and the prompt that it was written for. The rest is
+about 0.9 ms for each quantity, of which half is counting clusters and half is the statistics.
 """
 
 from __future__ import annotations

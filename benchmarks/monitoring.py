@@ -133,6 +133,7 @@ digest(); done(cpu())
 """,
     "process": OURS + """
 from auditgen.indicators import Request, core_indicators, measure
+from auditgen.indicators.cells import read_cells
 from auditgen.indicators.ledger import ledgers
 with tempfile.TemporaryDirectory(dir=sys.argv[2]) as folder:
     store = Path(folder) / "store"
@@ -142,7 +143,7 @@ with tempfile.TemporaryDirectory(dir=sys.argv[2]) as folder:
     requests = [Request(i.id, i, ("s",)) for i in wanted]
     requests += [Request(f"{i.id} {c}", i, ("s",), {"category": (c,)}) for i in wanted if i.shape == "rate"
                  for c in ("coding", "finance", "health", "cyber", "bio", "legal", "travel", "other")]
-    found = measure(evidence, requests)
+    found = measure(read_cells(evidence), requests)
     [kept] = ledgers(evidence, [f.reading for f in counted.files])
     assert kept.balance.inside == int(sys.argv[3]), kept.balance
 done(cpu())

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from auditgen.indicators.definition import FILTER_FIELDS as FILTER_FIELDS
     from auditgen.indicators.definition import Indicator as Indicator
     from auditgen.indicators.definition import core_indicators as core_indicators
+    from auditgen.indicators.frames import measure_frame as measure_frame
+    from auditgen.indicators.frames import slices as slices
     from auditgen.indicators.inference.clusters import clustered_error as clustered_error
     from auditgen.indicators.inference.correction import CorrectionRefused as CorrectionRefused
     from auditgen.indicators.inference.correction import corrected_prevalence as corrected_prevalence
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
 
 _PLACES = {
     "definition": ("FILTER_FIELDS", "Indicator", "core_indicators"),
+    "frames": ("measure_frame", "slices"),
     "inference.clusters": ("clustered_error",),
     "inference.correction": ("CorrectionRefused", "corrected_prevalence"),
     "inference.differences": ("difference_interval",),
@@ -68,9 +71,11 @@ __all__ = [
     "equivalence",
     "mcnemar_exact",
     "measure",
+    "measure_frame",
     "paired_difference_interval",
     "proportion_interval",
     "required_n",
+    "slices",
 ]
 
 

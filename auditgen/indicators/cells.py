@@ -76,23 +76,17 @@ class Cells:
             out &= self._masks[condition]
         return out
 
-    def rows(self, mask: Flags) -> Numbers:
-        """The numbers of the rows of some profiles."""
+    def rows(self, mask: Flags) -> tuple[Numbers, Numbers]:
+        """The numbers of the rows of some profiles, and the profile of each."""
         import numpy as np
 
         chosen = np.flatnonzero(mask)
         lengths = self.starts[chosen + 1] - self.starts[chosen]
         ends = np.cumsum(lengths)
         if not len(ends):
-            return np.zeros(0, dtype=np.int64)
+            return np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64)
         offsets = np.repeat(self.starts[chosen] - (ends - lengths), lengths)
-        return offsets + np.arange(ends[-1])
-
-    def profile_of(self, rows: Numbers) -> Numbers:
-        """The profiles of some rows."""
-        import numpy as np
-
-        return np.searchsorted(self.starts, rows, side="right") - 1
+        return offsets + np.arange(ends[-1]), np.repeat(chosen, lengths)
 
     def tally(self, name: str, mask: Flags) -> dict[str, int]:
         """Records by the values of one field, sorted; what has none is called by the empty text."""

@@ -13,7 +13,7 @@ from auditgen.indicators.inference.clusters import ClusterShape, ClusterSums
 from auditgen.indicators.selection import Query, population, selected, undetermined
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from auditgen.indicators.cells import Cells, Flags, Numbers
     from auditgen.indicators.definition import Side
@@ -98,47 +98,40 @@ def _clusters(
 
     kind = np.zeros(cells.profiles, dtype=np.int64)
     kind[unsure], kind[inside], kind[hit] = _UNSURE, _DECIDED, _HIT
-    rates = cells.codes["sampling_rate"]
-    rows = cells.rows(kind > 0)
-    profile = cells.profile_of(rows)
-    n, of, rate, cluster = cells.n[rows], kind[profile], rates[profile], cells.cluster[rows]
-    alone = cluster == ALONE
+    rows, profile = cells.rows(kind > 0)
+    n, of, cluster = cells.n[rows], kind[profile], cells.cluster[rows]
+    words, codes = cells.words["sampling_rate"], cells.codes["sampling_rate"]
+    # mostly nothing was sampled, and then all rows are of one share
+    shares = [(0, slice(None))]
+    if len(words) > 1:
+        rate = codes[profile]
+        shares = [(code, rate == code) for code in np.unique(rate).tolist()]
     found: dict[tuple[float, int, int, int], int] = {}
-    keys, totals = _summed(rate[alone] * 4 + of[alone], n[alone])
-    for key, total in zip(keys.tolist(), totals.tolist(), strict=True):
-        shape = (int(key % 4 == _HIT), int(key % 4 != _UNSURE), int(key % 4 == _UNSURE))
-        _put(found, _rate(cells.words["sampling_rate"][key // 4]), shape, total)
-    for code in np.unique(rate[~alone]).tolist():
-        chosen = ~alone & (rate == code)
-        _, place = np.unique(cluster[chosen], return_inverse=True)
-        place, n_of, kind_of = place.reshape(-1), n[chosen], of[chosen]
-        parts = np.stack(
-            [
-                _added_up(place, n_of * (kind_of == _HIT)),
-                _added_up(place, n_of * (kind_of != _UNSURE)),
-                _added_up(place, n_of * (kind_of == _UNSURE)),
-            ],
-            axis=1,
-        )
-        shapes, clusters = _alike(parts)
-        for (h, d, u), number in zip(shapes, clusters, strict=True):
-            if d + u > 0:
-                _put(found, _rate(cells.words["sampling_rate"][code]), (h, d, u), number)
+    for code, chosen in shares:
+        share = _rate(words[code]) if words else 1.0
+        for shape, number in _shapes(cluster[chosen], n[chosen], of[chosen]):
+            key = (share, *shape)
+            found[key] = found.get(key, 0) + number
     return sorted((*key, number) for key, number in found.items() if number)
 
 
-def _put(
-    found: dict[tuple[float, int, int, int], int], rate: float, shape: tuple[int, int, int], number: int
-) -> None:
-    key = (rate, *shape)
-    found[key] = found.get(key, 0) + number
-
-
-def _summed(keys: Numbers, n: Numbers) -> tuple[Numbers, Numbers]:
+def _shapes(
+    cluster: Numbers, n: Numbers, of: Numbers
+) -> Iterator[tuple[tuple[int, int, int], int]]:
+    """(hits, decided, undetermined) of a cluster, and how many look so."""
     import numpy as np
 
-    different, place = np.unique(keys, return_inverse=True)
-    return different, _added_up(place.reshape(-1), n)
+    alone = cluster == ALONE
+    if alone.any():
+        for which, shape in ((_HIT, (1, 1, 0)), (_DECIDED, (0, 1, 0)), (_UNSURE, (0, 0, 1))):
+            yield shape, int(n[alone & (of == which)].sum())
+        cluster, n, of = cluster[~alone], n[~alone], of[~alone]
+    _, place = np.unique(cluster, return_inverse=True)
+    place = place.reshape(-1)
+    parts = [_added_up(place, n * which) for which in (of == _HIT, of != _UNSURE, of == _UNSURE)]
+    for (h, d, u), number in zip(*_alike(np.stack(parts, axis=1)), strict=True):
+        if d + u > 0:
+            yield (h, d, u), number
 
 
 def _added_up(place: Numbers, n: Numbers) -> Numbers:

@@ -113,8 +113,8 @@ def _summed(cells: Cells, *masks: Flags) -> tuple[Numbers, Numbers, int]:
     """By prompt, how many records fulfil each mask (the first holds the others); and records without one."""
     import numpy as np
 
-    rows = cells.rows(masks[0])
-    profile, n, cluster = cells.profile_of(rows), cells.n[rows], cells.cluster[rows]
+    rows, profile = cells.rows(masks[0])
+    n, cluster = cells.n[rows], cells.cluster[rows]
     alone = int(n[cluster == ALONE].sum())
     kept = cluster != ALONE
     prompts, place = np.unique(cluster[kept], return_inverse=True)
