@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from auditgen.evidence.cube import CELL, HOUR, MEASURES, cube_of, cube_sql
+from auditgen.evidence.exposure import register
 from auditgen.evidence.logged import Logged, note_repeats
 from auditgen.evidence.model import Basis, Outcome
 from auditgen.evidence.repeats import Repeats, sample_repeats_sql
@@ -98,6 +99,8 @@ def open_evidence(parts: Sequence[Part], period: Period, logged: Sequence[Logged
     Monitoring rows outside the period are left out of them, and so are copies.
     """
     connection = connect()
+    if any(group.exposed for group in logged):
+        register(connection)
     nothing = _nothing(RECORD_COLUMNS)
     evaluated = [_records_sql(connection, number, part) for number, part in enumerate(parts)]
     connection.execute(f"CREATE VIEW evaluated AS {' UNION ALL '.join(evaluated or [nothing])}")

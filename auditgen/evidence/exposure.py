@@ -28,7 +28,13 @@ _SUSPECT_SQL = "'" + SUSPECT.replace("'", "''") + "'"
 
 
 def register(connection: duckdb.DuckDBPyConnection) -> None:
-    """Let the engine take credentials out of texts."""
+    """Let the engine take credentials out of texts; once for a connection, and only where there are any.
+
+    The engine loads a whole array library for a function of ours.
+    """
+    known = f"SELECT 1 FROM duckdb_functions() WHERE function_name = '{FUNCTION}' LIMIT 1"
+    if connection.execute(known).fetchall():
+        return
     create: Any = connection.create_function  # its types are written for enumerations alone
     for name, function in ((FUNCTION, _texts), (KEY_FUNCTION, _keys)):
         create(name, function, ["VARCHAR"], "VARCHAR", type="arrow", null_handling="special")
@@ -89,6 +95,8 @@ def exposed_words(
     """Of columns of a cube's cells: how many rows of which file hold a credential. Raises duckdb.Error."""
     out = {}
     for name in names:
+        if not _may_hold(connection, cells, name):
+            continue
         query = f"SELECT part, sum(n) FROM ({cells}) WHERE {holds_sql(name)} GROUP BY part ORDER BY part"
         found = {int(part): int(number) for part, number in connection.execute(query).fetchall()}
         if found:
@@ -100,6 +108,8 @@ def exposed_rows(
     connection: duckdb.DuckDBPyConnection, relation: str, text: str
 ) -> dict[int, int]:
     """How many rows of which file hold a credential in one text of a relation. Raises duckdb.Error."""
+    if not _may_hold(connection, relation, text):
+        return {}
     query = f"SELECT part, count(*) FROM ({relation}) WHERE {holds_sql(text)} GROUP BY part ORDER BY part"
     return {int(part): int(number) for part, number in connection.execute(query).fetchall()}
 
@@ -124,16 +134,28 @@ def exposed_texts(
     }
     total = 0
     for column in sorted(columns):
+        if not _may_hold(connection, reader.relation(), reader.text(column)):
+            continue
         query = f"SELECT count(*) FROM ({reader.relation()}) WHERE {holds_sql(reader.text(column))}"
         row = connection.execute(query).fetchone()
         total += int(row[0]) if row else 0
     return total
 
 
+def _may_hold(connection: duckdb.DuckDBPyConnection, relation: str, text: str) -> bool:
+    """Whether any text is worth a closer look; then the engine is taught to take one."""
+    query = f"SELECT 1 FROM ({relation}) WHERE regexp_matches({text}, {_SUSPECT_SQL}) LIMIT 1"
+    if not connection.execute(query).fetchall():
+        return False
+    register(connection)
+    return True
+
+
 def clear_cube(
     connection: duckdb.DuckDBPyConnection, path: Path, relation: str, fields: Collection[str]
 ) -> None:
     """Write a cube again without the credentials in some of its columns. Raises duckdb.Error."""
+    register(connection)
     beside = path.with_name(path.name + ".clear")
     written = "'" + str(beside).replace("'", "''") + "'"
     connection.execute(f"COPY ({shown_sql(relation, fields)}) TO {written} (FORMAT parquet)")

@@ -21,7 +21,6 @@ from urllib.parse import unquote
 
 from auditgen.canonical import sha256_bytes
 from auditgen.errors import AuditgenError
-from auditgen.evidence import exposure
 from auditgen.evidence.packed import DAMAGED, open_packed
 from auditgen.evidence.pseudonym import SQL_FUNCTION, pseudonym, read_key
 from auditgen.evidence.secret_forms import without
@@ -82,8 +81,7 @@ class Table:
 def connect(*, makes_pseudonyms: bool = True) -> duckdb.DuckDBPyConnection:
     """An engine that fetches nothing, keeps to `MEMORY` and spills the rest to disk; times in UTC.
 
-    It can take credentials out of texts, and make pseudonyms where a key is set, unless somebody else's
-    queries run in it.
+    It can make pseudonyms where a key is set, unless somebody else's queries run in it.
     """
     import duckdb
 
@@ -103,7 +101,6 @@ def connect(*, makes_pseudonyms: bool = True) -> duckdb.DuckDBPyConnection:
     connection.execute("SET preserve_insertion_order = true")
     if not makes_pseudonyms:
         return connection
-    exposure.register(connection)
     if read_key() is not None:
         register: Any = connection.create_function  # its types are written for enumerations alone
         register(SQL_FUNCTION, _pseudonyms, ["VARCHAR"], "VARCHAR", type="arrow", null_handling="special")

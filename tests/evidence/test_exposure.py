@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from auditgen.evidence.exposure import key_without
+from auditgen.evidence.exposure import key_without, register
 from auditgen.evidence.tables import connect
 
 TOKEN = "ghp_" + "a1B2c3" * 6
@@ -148,7 +148,11 @@ def test_keys_without_credentials_are_the_same_keys() -> None:
     assert TOKEN not in key_without(f"a {TOKEN}")
 
 
-def test_the_engine_knows_the_function_only_where_queries_are_ours() -> None:
-    assert connect().execute(f"SELECT auditgen_without_credentials('{TOKEN}')").fetchall() == [("[credential removed]",)]
+def test_the_engine_knows_the_function_once_it_is_told() -> None:
+    connection = connect()
+    query = f"SELECT auditgen_without_credentials('{TOKEN}')"
     with pytest.raises(duckdb.Error):
-        connect(makes_pseudonyms=False).execute("SELECT auditgen_without_credentials('x')")
+        connection.execute(query)
+    for _ in range(2):
+        register(connection)
+        assert connection.execute(query).fetchall() == [("[credential removed]",)]
