@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from auditgen.assessment.controls import judge_controls
 from auditgen.assessment.doubts import CODES, DAMAGE
 from auditgen.assessment.doubts import findings as find_doubts
 from auditgen.assessment.judge import Context, judge
+from auditgen.assessment.ladder import climb
 from auditgen.assessment.model import (
     Assessment,
     Conclusion,
@@ -43,7 +45,7 @@ def assess(
     last_at: dict[str, datetime] = {}
     for reading in register.readings:
         # a file in which nothing was decided makes nothing fresher
-        says_something = reading.counts.scored or reading.kind == "monitoring"
+        says_something = reading.counts.scored or reading.kind in {"monitoring", "published"}
         if reading.last_at is not None and says_something:
             known = last_at.get(reading.source_id)
             last_at[reading.source_id] = max(known or reading.last_at, reading.last_at)
@@ -66,7 +68,10 @@ def assess(
                 coverage={kept.source_id: (kept.covered, kept.total_hours) for kept in register.ledgers},
             )
             results.append(judge(criterion, principle.id, measured[criterion.id], context))
-        principles.append(conclude(principle, results, doubts))
+        concluded = conclude(principle, results, doubts)
+        if principle.ladder is not None:
+            concluded = replace(concluded, ladder=climb(principle.ladder, measured))
+        principles.append(concluded)
     order = list(Conclusion)
     # the sort is stable: equals keep the order in which the organisation declared them
     principles.sort(key=lambda p: order.index(p.conclusion))

@@ -99,9 +99,12 @@ CODES: dict[str, tuple[Severity, str, str]] = {
     "blocks-disagree": (M, "Two accounts of what was blocked", "Which requests does one account know and the other not?"),
     "clock-suspect": (M, "Times that cannot be right", "Which clock wrote these times?"),
     "content-not-captured": (L, "Answers were not logged", "Who can say what was answered, and how often is it checked?"),
+    "counts-inferred": (M, "Counts inferred from percentages", "Which counts stand behind these percentages?"),
     "counter-disagrees": (H, "An independent counter disagrees", "Where are the requests that the log does not hold?"),
     "export-unfinished": (H, "An export that did not finish", "Can the export be run again to its end?"),
     "guardrail-errors": (M, "Guardrails that crashed", "What went through while the guardrail was down?"),
+    "published-beside-records": (M, "Published counts among records", "Are these figures about the records beside them?"),
+    "published-counts": (L, "Counts as published, records not seen", "Can the records behind these figures be handed in?"),
     "late-rows": (L, "Records that came late", "Why did they come late, and which earlier report left them out?"),
     "rows-beside": (N, "Rows that are no requests", "Is each of these rows something else than a request to a model?"),
     "sampled-log": (M, "Only a share of requests was logged", "Who chose the share, and was it chosen at random?"),
@@ -116,7 +119,8 @@ COPIES = frozenset({"duplicate-file", "duplicate-run", "runs-contradict"})
 """Codes of files that were set aside, because their runs were handed in before."""
 DAMAGE = frozenset(
     {
-        "ambiguous-format", "hits-only", "lines-unreadable", "mapping-missing", "not-a-file", "reader-failed",
+        "ambiguous-format", "hits-only", "lines-unreadable", "mapping-missing", "not-a-file",
+        "published-beside-records", "reader-failed",
         "records-contradict", "records-withheld", "runs-contradict", "samples-unreadable",
         "truncated", "unreadable", "unrecognised",
     }
@@ -244,11 +248,12 @@ def _runs(
         is_copy = any(anomaly.code in COPIES for anomaly in reading.anomalies)
         for run in reading.runs if reading.role == "records" and not is_copy else ():
             by_task[run.suite].append((reading, run))
-        if reading.kind != "evaluation" or reading.last_at is None:
+        if reading.kind == "monitoring" or reading.last_at is None:
             continue
         day = reading.last_at.date()
         if day.isoformat() > as_of_day:
-            detail = f"the records reach {day.isoformat()}, after the day of judgement {as_of_day}"
+            what = "figures" if reading.kind == "published" else "records"
+            detail = f"the {what} reach {day.isoformat()}, after the day of judgement {as_of_day}"
             yield _finding(
                 "dated-after",
                 detail,
@@ -256,7 +261,8 @@ def _runs(
                 files=[reading.path],
                 principles=users.get(reading.source_id, ()),
             )
-        if not audit.period.start <= day <= audit.period.end:
+        # when something was published says little of when it happened
+        if reading.kind != "published" and not audit.period.start <= day <= audit.period.end:
             detail = f"run of {day.isoformat()}, outside the reporting period"
             yield _finding(
                 "evidence-outside-period",

@@ -109,7 +109,7 @@ def _decide(
     if fails and not stale:
         return Verdict.NOT_MET, [_failure(criterion, quantity), *missing], None
     few = _too_few(criterion, quantity)
-    short = [*damage, *few, *_shortcomings(criterion, quantity, context)]
+    short = [*damage, *few, *_as_published(criterion, quantity), *_shortcomings(criterion, quantity, context)]
     if missing or short:
         # more samples are an answer only where their number is all that is wanting
         more = _more(criterion, quantity) if short == few and not stale and not missing else None
@@ -133,6 +133,18 @@ def _bounds(criterion: Criterion, quantity: Quantity) -> tuple[bool, bool]:
         case _:
             holds = -limit <= worst.lower and worst.upper <= limit
             return holds, seen.lower > limit or seen.upper < -limit
+
+
+def _as_published(criterion: Criterion, quantity: Quantity) -> list[str]:
+    """Whoever publishes a number chooses it: it can speak against a promise, and never for it."""
+    if not quantity.published:
+        return []
+    holds, _ = _bounds(criterion, quantity)
+    seen = _success(criterion, quantity) if holds else _undecided(criterion, quantity)
+    return [
+        "counts as published, records not seen: they can contradict a claim, never show it"
+        f" (as published, {seen})"
+    ]
 
 
 def _too_few(criterion: Criterion, quantity: Quantity) -> list[str]:

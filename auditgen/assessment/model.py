@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
 
+from auditgen.assessment.ladder import Ladder
 from auditgen.checklists import Control
 from auditgen.evidence.model import Reading
 from auditgen.indicators import Measured
@@ -162,6 +163,8 @@ class PrincipleResult:
     reason: str
     criteria: tuple[CriterionResult, ...]
     comments: tuple[str, ...]
+    ladder: Ladder | None = None
+    """How far the evidence reaches towards alignment faking, where the principle asks."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ LABEL_WIDTH = 13
 MIN_WIDTH = 40
 BESIDE = {
     "metric_points": ("metric point", "metric points", "counted by somebody else"),
+    "published_counts": ("figure", "figures", "as published, records not seen"),
     "alerts": ("alert", "alerts", "each time it changed its state"),
     "incidents": ("incident", "incidents", "as reported"),
 }

@@ -13,6 +13,7 @@ from auditgen.evidence.cube import CELL, HOUR, MEASURES, cube_of, cube_sql
 from auditgen.evidence.exposure import register
 from auditgen.evidence.logged import Logged, note_repeats
 from auditgen.evidence.model import Basis, Outcome
+from auditgen.evidence.published import PublishedFigure, gather, load_published
 from auditgen.evidence.repeats import Repeats, sample_repeats_sql
 from auditgen.evidence.tables import connect, sql_file, sql_text
 
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     import duckdb
+
+    from auditgen.evidence.published import PublishedPart
 
 
 RECORD_COLUMNS = (
@@ -85,16 +88,24 @@ class Evidence:
     period: Period
     shared: Mapping[str, Repeats] = field(default_factory=dict)
     """By digest of a file of monitoring: its rows whose record's id stands elsewhere in the source too."""
+    published: Sequence[PublishedFigure] = ()
+    """By its number in the table `published`: every published count, whose records nobody has seen."""
 
     def count(self, sql: str, parameters: Sequence[object] = ()) -> list[tuple[object, ...]]:
         """Rows of a counter query."""
         return self.connection.execute(sql, list(parameters)).fetchall()
 
 
-def open_evidence(parts: Sequence[Part], period: Period, logged: Sequence[Logged] = ()) -> Evidence:
+def open_evidence(
+    parts: Sequence[Part],
+    period: Period,
+    logged: Sequence[Logged] = (),
+    published: Sequence[PublishedPart] = (),
+) -> Evidence:
     """The views `record` and `observation` over everything, and the table `hours`.
 
-    Of rows that stayed on another engine `record` has none; a few that were drawn are in `candidate`.
+    Of rows that stayed on another engine `record` has none; a few that were drawn are in `candidate`. Of
+    published counts neither has any: `observation` has them under a kind of their own.
 
     Monitoring rows outside the period are left out of them, and so are copies.
     """
@@ -122,11 +133,14 @@ def open_evidence(parts: Sequence[Part], period: Period, logged: Sequence[Logged
     _load_everything(connection, logged, period)
     alone = {"n": "1::HUGEINT", "first_at": "observed_at", "last_at": "observed_at"}
     columns = ", ".join(f"{alone.get(name, name)} AS {name}" for name in COUNTED_COLUMNS)
+    figures = gather(published)
+    load_published(connection, figures, COUNTED_COLUMNS)
     connection.execute(
         f"CREATE VIEW observation AS SELECT {columns} FROM evaluated UNION ALL SELECT * FROM cells"
+        " UNION ALL SELECT * EXCLUDE (figure) FROM published"
     )
     shared = {logged[number].digests[part]: found for (number, part), found in repeats.items()}
-    return Evidence(connection, period, shared)
+    return Evidence(connection, period, shared, figures)
 
 
 def _nothing(names: Sequence[str]) -> str:

@@ -321,6 +321,54 @@ class Incident:
 
 
 @dataclass(frozen=True, slots=True)
+class PublishedCount:
+    """One figure of a paper or a press release: so many of so many. The records behind it were not seen."""
+
+    figure_id: str
+    setting: str
+    """The experiment or part of it, as the publication describes it."""
+    model: str
+    counted: str
+    """An outcome, or the name of a label."""
+    numerator: int
+    n: int
+    locator: str
+    others: str | None = None
+    """The outcome of the rest, as the publication describes it; None where a label is counted."""
+    watch: Watch = Watch.UNKNOWN
+    watch_basis: WatchBasis | None = None
+    expected: Expected | None = None
+    known: str = "printed"
+    """printed (numerator and n), unique (n, and a percentage with one solution) or inferred."""
+    assumption: str | None = None
+    """What an inferred count rests on."""
+    percentage: str | None = None
+    """As printed."""
+    standard_error: str | None = None
+    """As printed, in percentage points."""
+    paper: str = ""
+    place: str = ""
+    """Section and table."""
+    published_at: datetime | None = None
+    """The day of publication, its first moment UTC: the records behind it are older."""
+    is_sound: bool = True
+    """False where the row contradicts itself or another of its file: nobody knows which number is right."""
+
+    @property
+    def is_label(self) -> bool:
+        """Whether a label was counted, and no outcome."""
+        return self.others is None
+
+    @property
+    def subject(self) -> tuple[str, str, str, str]:
+        """What a second figure must not be about: it would be the same records again.
+
+        Of one setting, model and arm: a figure of outcomes, or of one label.
+        """
+        return self.setting, self.model, self.watch.value, self.counted if self.is_label else ""
+
+
+@dataclass(frozen=True, slots=True)
 class Counts:
     """Denominators of one file: four different numbers that peers print as one."""
 
@@ -370,7 +418,7 @@ class Reading:
     reader: str = ""
     reader_version: str = ""
     kind: str = "evaluation"
-    """evaluation or monitoring."""
+    """evaluation, monitoring or published."""
     runs: tuple[Run, ...] = ()
     counts: Counts = field(default_factory=Counts)
     outcomes: Mapping[str, int] = field(default_factory=dict)
@@ -393,7 +441,7 @@ class Reading:
     about: tuple[str, ...] = ()
     """What else a reader of the report must know of how this came here."""
     beside: Mapping[str, int] = field(default_factory=dict)
-    """Records that are no responses, by their table: `metric_points`, `alerts`, `incidents`."""
+    """What is no response, by its table: `metric_points`, `published_counts`, `alerts`, `incidents`."""
 
     @property
     def is_vacuous(self) -> bool:

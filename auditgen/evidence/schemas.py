@@ -5,12 +5,17 @@ from __future__ import annotations
 from dataclasses import fields
 from typing import TYPE_CHECKING
 
-from auditgen.evidence.model import Alert, Incident, MetricPoint
+from auditgen.evidence.model import Alert, Incident, MetricPoint, PublishedCount
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-SIDE_TABLES = {"metric_points": MetricPoint, "alerts": Alert, "incidents": Incident}
+SIDE_TABLES = {
+    "metric_points": MetricPoint,
+    "published_counts": PublishedCount,
+    "alerts": Alert,
+    "incidents": Incident,
+}
 """Tables of records that are no responses; an entry has them only where there is such a record."""
 
 OBSERVATION_COLUMNS = (
@@ -117,10 +122,10 @@ def side_schemas() -> dict[str, pa.Schema]:
     import pyarrow as pa
 
     text, moment, labels = pa.string(), pa.timestamp("us", tz="UTC"), pa.map_(pa.string(), pa.string())
-    special = {"labels": labels, "n": pa.int64()}
+    special = {"labels": labels, "n": pa.int64(), "numerator": pa.int64(), "is_sound": pa.bool_()}
     special |= dict.fromkeys(("value", "threshold_low", "threshold_high"), pa.float64())
     moments = ("window_start", "window_end", "started_at", "ended_at", "occurred_at", "aware_at")
-    special |= dict.fromkeys((*moments, "reported_at", "closed_at"), moment)
+    special |= dict.fromkeys((*moments, "reported_at", "closed_at", "published_at"), moment)
     return {
         name: pa.schema([(f.name, special.get(f.name, text)) for f in fields(kind)])
         for name, kind in SIDE_TABLES.items()

@@ -28,6 +28,7 @@ from auditgen.evidence.model import (
     Counts,
     Observation,
     Presence,
+    PublishedCount,
     Reading,
     Run,
     Score,
@@ -158,8 +159,10 @@ class EntryWriter:
         self._side: dict[str, list[Any]] = {}
         self.beside: dict[str, int] = {}
 
-    def add_beside(self, record: MetricPoint | Alert | Incident) -> None:
+    def add_beside(self, record: MetricPoint | PublishedCount | Alert | Incident) -> None:
         """Keep one record that is no response."""
+        if isinstance(record, PublishedCount):
+            self._tallies.note(record.model, record.published_at)
         name = next(name for name, kind in SIDE_TABLES.items() if type(record) is kind)
         self.beside[name] = self.beside.get(name, 0) + 1
         rows = self._side.setdefault(name, [])

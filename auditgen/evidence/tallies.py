@@ -43,6 +43,13 @@ class Tallies:
         # an event without an id of its own repeats nothing
         self.identities.extend([_identity(record) for record in records if record.sample_id])
 
+    def note(self, model: str, at: datetime | None) -> None:
+        """The model and the time of something that is no record of its own."""
+        self.models.update({model} - {""})
+        if at is not None:
+            self.first_at = at if self.first_at is None else min(self.first_at, at)
+            self.last_at = at if self.last_at is None else max(self.last_at, at)
+
 
 def _identity(record: Observation) -> int:
     text = f"{record.run_key}\0{record.sample_id}\0{record.epoch}"

@@ -205,6 +205,11 @@ class Indicator(BaseModel):
         return self.shape in _COUNTED
 
     @property
+    def takes_published(self) -> bool:
+        """Whether published counts can speak to it: rates and gaps of what was asked in a test."""
+        return self.shape in {"rate", "gap"} and self.records in {"evaluation", "any"}
+
+    @property
     def digest(self) -> str:
         """Identity of everything that decides the number; titles and caveats are not part of it."""
         told = {"schema_", "title", "question", "codes", "noun", "slices", "caveats", "misleads", "needs"}

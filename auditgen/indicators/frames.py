@@ -7,7 +7,8 @@ Pandas is imported here and nowhere else in this room.
 from __future__ import annotations
 
 from dataclasses import fields
-from datetime import date
+from datetime import UTC, date
+from numbers import Integral
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -57,7 +58,8 @@ WORDS: Mapping[str, Sequence[str]] = {
 }
 """Columns that know only some words."""
 TEXTS = (
-    "model", "suite", "cohort", "category", "strategy", "language", "endpoint", "prompt_key", "run_key", "sample_id",
+    "model", "suite", "cohort", "category", "strategy", "language", "endpoint", "prompt_key", "run_key",
+    "sample_id",
 )  # fmt: skip
 """Columns of any text, or of whole numbers that are read as text."""
 COLUMNS = (*WORDS, *TEXTS, "epoch", "sampling_rate", "observed_at")
@@ -89,11 +91,11 @@ def measure_frame(
 ) -> Measured:
     """One indicator over the records of a frame, one row each; over incidents where it is a delay.
 
-    `indicator`: the id of one that ships, a definition, or the path of one. `where`: records with these values
-    only. `columns`: the canonical name to the frame's own; columns that it does not name are left aside, and
-    without it every column must have a canonical name. `missing`: planned samples that are not in the frame.
-    `limit_hours`: of a delay. `period`: first and last day, both included; rows of monitoring outside are left
-    out, and hours can be covered only where it is known.
+    `indicator`: the id of one that ships, a definition, or the path of one. `where`: only records with these
+    values. `columns`: the canonical name to the frame's own; columns that it does not name are left aside,
+    and without it every column must have a canonical name. `missing`: planned samples that are not in the
+    frame. `limit_hours`: of a delay. `period`: first and last day, both included; rows of monitoring outside
+    are left out, and hours can be covered only where it is known.
 
     Raises ValueError for columns, words and numbers that mean nothing, TypeError for what is no frame.
     """
@@ -125,8 +127,8 @@ def slices(
     """One row for each value of `by`: what was counted, the estimate, its interval and the worst case.
 
     A rate has `x` of `n`, a gap those of both its arms. Where nothing can be said there are no numbers, and
-    `reason` says why. Records without a value have a row of their own, the last. `missing` samples could belong
-    to any of the values, so each takes all of them. Intervals are not adjusted for how many there are.
+    `reason` says why. Records without a value have a row of their own, the last. `missing` samples could
+    belong to any of the values, so each takes all of them. Intervals are not adjusted for how many there are.
     """
     import pandas as pd
 
@@ -149,8 +151,8 @@ def slices(
         for value in kept
         if value in texts
     ]
-    measured: dict[str | None, Measured] = {}
-    measured |= measure(read_cells(_evidence(named, labels, reach)), requests, absent)
+    known = measure(read_cells(_evidence(named, labels, reach)), requests, absent)
+    measured: dict[str | None, Measured] = {value: known[value] for value in known}
     without = [text is None for text in texts]
     if any(without) and by not in conditions:
         alone = Request("", found, (SOURCE,), conditions, level)
@@ -288,14 +290,14 @@ def _evidence(frame: pd.DataFrame, labels: Sequence[str], period: Period | None)
         "epoch": _repeats, "sampling_rate": _shares, "observed_at": _times,
     }  # fmt: skip
     data = {}
-    for name in (*COLUMNS, *labels):
+    for name in (*COLUMNS, *labels, *_SEEN_ONLY):
         read = readers.get(name, _texts)
         values = read(frame[name]) if name in frame.columns else [None] * size
         known = LABEL_WORDS if name in labels else WORDS.get(name)
-        for word in sorted({v for v in values if v is not None}) if known is not None else ():
-            _known(f"value of `{name}`", word, known)
+        if known is not None:
+            for word in sorted({value for value in values if value is not None}):
+                _known(f"value of `{name}`", word, known)
         data[name] = pa.array(values, types.get(name, pa.string()))
-    data |= {name: pa.nulls(size, pa.string()) for name in _SEEN_ONLY}
     data["place"] = pa.array(range(size), pa.int64())
     connection = connect()
     connection.register("frame_columns", pa.table(data))
@@ -316,7 +318,7 @@ def _make_views(evidence: Evidence, labels: Sequence[str], period: Period | None
         "suite": "CASE WHEN kind = 'monitoring' THEN 'production' ELSE coalesce(suite, '') END",
         "watch_basis": f"CASE WHEN coalesce(watch, '') NOT IN ('', '{Watch.UNKNOWN}') THEN watch_basis END",
         "basis": f"CASE WHEN outcome IS NULL THEN '{Basis.NONE}' ELSE coalesce(basis, '{Basis.NONE}') END",
-        "prompt_key": "CASE WHEN kind = 'monitoring' THEN prompt_key ELSE coalesce(prompt_key, sample_id) END",
+        "prompt_key": "coalesce(prompt_key, CASE WHEN kind IS DISTINCT FROM 'monitoring' THEN sample_id END)",
         "source_id": sql_text(SOURCE),
         "file_sha256": "''",
         "recorded_model": "coalesce(model, '')",
@@ -343,8 +345,8 @@ def _make_views(evidence: Evidence, labels: Sequence[str], period: Period | None
         ("sample_id",),
     )
     run(
-        "CREATE TEMP TABLE repeated AS"
-        f" SELECT place, is_copy, differs FROM ({samples}) UNION ALL SELECT place, is_copy, false FROM ({rows})"
+        f"CREATE TEMP TABLE repeated AS SELECT place, is_copy, differs FROM ({samples})"
+        f" UNION ALL SELECT place, is_copy, false FROM ({rows})"
     )
     own = {
         "outcome": f"CASE WHEN r.differs THEN '{Outcome.UNSCORED}' ELSE given.outcome END",
@@ -366,15 +368,16 @@ def _make_views(evidence: Evidence, labels: Sequence[str], period: Period | None
 
 def _texts(series: pd.Series) -> list[str | None]:
     """A column as texts; yes and no for truth values, None where nothing is said."""
+    import numpy as np
+
     out: list[str | None] = []
-    for value, is_unknown in zip(series.tolist(), series.isna().tolist(), strict=True):
+    for value, is_unknown in _with_unknown(series):
+        is_flag = isinstance(value, bool | np.bool_)
         if is_unknown:
             out.append(None)
-        elif isinstance(value, bool) and str(series.name).startswith(LABEL):
+        elif is_flag and str(series.name).startswith(LABEL):
             out.append("yes" if value else "no")
-        elif isinstance(value, str):
-            out.append(str(value))
-        elif isinstance(value, int) and not isinstance(value, bool):
+        elif isinstance(value, str | Integral) and not is_flag:
             out.append(str(value))
         else:
             message = f"`{series.name}` holds {value!r}, which is no text"
@@ -418,20 +421,20 @@ def _with_unknown(series: pd.Series) -> list[tuple[Any, bool]]:
 
 
 def _incidents(frame: pd.DataFrame, columns: Mapping[str, str] | None) -> list[Incident]:
-    from datetime import UTC
-
     known = [field.name for field in fields(Incident) if field.name != "locator"]
     named = _named(frame, columns, known, has_labels=False)
-    read = {
-        str(name): _times(named[name]) if name in TIMES else _texts(named[name]) for name in named.columns
+    size = len(named)
+    read: dict[str, list[Any]] = {
+        "incident_id": [str(number) for number in range(size)],
+        "title": [""] * size,
+        "locator": [f"row:{number}" for number in range(size)],
     }
-    out = []
-    for number in range(len(named)):
-        row = {name: values[number] for name, values in read.items()}
-        times = {name: at.replace(tzinfo=UTC) for name in TIMES if (at := row.pop(name, None)) is not None}
-        own = {"incident_id": row.pop("incident_id", None) or str(number), "title": row.pop("title", None) or ""}
-        out.append(Incident(locator=f"row:{number}", **own, **times, **row))
-    return out
+    for name in map(str, named.columns):
+        if name in TIMES:
+            read[name] = [at if at is None else at.replace(tzinfo=UTC) for at in _times(named[name])]
+        else:
+            read[name] = _texts(named[name])
+    return [Incident(**{name: values[number] for name, values in read.items()}) for number in range(size)]
 
 
 def _row_names(indicator: Indicator) -> list[str]:

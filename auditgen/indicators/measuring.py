@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, TypeVar
@@ -13,10 +14,11 @@ from auditgen.indicators.inference.differences import newcombe
 from auditgen.indicators.inference.paired import tango
 from auditgen.indicators.inference.proportions import Interval, clopper_pearson, wilson
 from auditgen.indicators.model import Arm, Measured, Quantity, Stratum, Unmeasured
-from auditgen.indicators.pairing import conditional, design
+from auditgen.indicators.pairing import Conditional, conditional, design
+from auditgen.indicators.published import pooled, with_figures
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
     from datetime import datetime
 
     from auditgen.evidence.model import Incident
@@ -50,7 +52,16 @@ def measure_one(
     missing: Mapping[str, int],
     incidents: Mapping[str, Sequence[Incident]],
 ) -> Measured:
-    """One request."""
+    """One request. Published counts are never counted together with records."""
+    return pooled(cells, request) or with_figures(cells, _measured(cells, request, missing, incidents))
+
+
+def _measured(
+    cells: Cells,
+    request: Request,
+    missing: Mapping[str, int],
+    incidents: Mapping[str, Sequence[Incident]],
+) -> Measured:
     absent = sum(missing.get(source, 0) for source in request.sources)
     match request.indicator.shape:
         case "rate":
@@ -66,7 +77,7 @@ def measure_one(
         case "unevaluated":
             return _complete(request, unevaluated(cells, request))
         case "delay":
-            listed = [i for source in request.sources for i in incidents.get(source, ())]
+            listed = [(source, i) for source in request.sources for i in incidents.get(source, ())]
             return _delay(request, listed, absent)
 
 
@@ -93,7 +104,11 @@ def _gap(cells: Cells, request: Request, absent: int) -> Measured:
         return _unmeasured(request, [first, second])
     arms = (_arm(sides[0].name, request, first), _arm(sides[1].name, request, second))
     found = design(cells, request)
-    if found.is_paired and arms[0].weighted is None and arms[1].weighted is None:
+    outer = _unpaired_extreme(request, first, second, absent)
+    # records that are missing, or undecided, must not choose the interval: both count where they could
+    if found.may_be_paired(absent):
+        outer = _hull(outer, found.extreme(absent, request.confidence))
+    if found.is_paired:
         pairs = found.pairs
         complete = (pairs.both, pairs.first_only, pairs.second_only, pairs.neither)
         if sum(complete):
@@ -103,7 +118,7 @@ def _gap(cells: Cells, request: Request, absent: int) -> Measured:
             )
             interval = tango(complete, request.confidence)
             narrow = tango(complete, _two_one_sided(request))
-            worst = _hull(interval, found.extreme(absent, request.confidence))
+            worst = _hull(interval, outer if absent else found.extreme(0, request.confidence))
             difference = (pairs.first_only - pairs.second_only) / sum(complete)
             quantity = _quantity(
                 request, both, difference, interval, worst, interval, [first, second], absent
@@ -112,7 +127,15 @@ def _gap(cells: Cells, request: Request, absent: int) -> Measured:
             return replace(quantity, pairs=pairs, outside=outside, narrow=narrow)
     difference = arms[0].estimate - arms[1].estimate
     interval = newcombe(_effective(arms[0]), _effective(arms[1]), request.confidence)
-    # a missing sample could belong to either arm, so both extremes take all of them
+    quantity = _quantity(
+        request, arms, difference, interval, _hull(interval, outer), interval, [first, second], absent
+    )
+    narrow = newcombe(_effective(arms[0]), _effective(arms[1]), _two_one_sided(request))
+    return replace(quantity, narrow=narrow)
+
+
+def _unpaired_extreme(request: Request, first: Counters, second: Counters, absent: int) -> Interval:
+    """Of independent arms; a missing sample could belong to either, so both extremes take all of them."""
     highest = [
         newcombe(one, two, request.confidence).upper
         for one in extremes(first.shapes, absent, hits=True)
@@ -123,12 +146,7 @@ def _gap(cells: Cells, request: Request, absent: int) -> Measured:
         for one in extremes(first.shapes, absent, hits=False)
         for two in extremes(second.shapes, absent, hits=True)
     ]
-    outer = Interval(min(lowest), max(highest), request.confidence, "Newcombe over both extremes")
-    quantity = _quantity(
-        request, arms, difference, interval, _hull(interval, outer), interval, [first, second], absent
-    )
-    narrow = newcombe(_effective(arms[0]), _effective(arms[1]), _two_one_sided(request))
-    return replace(quantity, narrow=narrow)
+    return Interval(min(lowest), max(highest), request.confidence, "Newcombe over both extremes")
 
 
 def _two_one_sided(request: Request) -> float:
@@ -143,6 +161,7 @@ def _arm_of_pairs(arm: Arm, request: Request, hits: int, table: tuple[int, int, 
         arm,
         numerator=hits,
         denominator=n,
+        weighted=None,
         clusters=n,
         effective_size=float(n),
         interval=_interval(request, hits, n),
@@ -172,22 +191,56 @@ def _conditional(cells: Cells, request: Request, absent: int) -> Measured:
         errors=0,
     )
     if not counters.sums.total:
-        plain = count(cells, request, sides[1])
-        wanted = f"the same prompts both {sides[1].name} and {sides[0].name}, the former withheld"
-        why = "prompt" if found.unpaired else "decided prompt"
-        if found.excluded and not found.unpaired:
-            reason = f"no {why} was withheld when {sides[1].name}: {found.excluded} were answered even so"
-        elif not plain.sums.total:
-            reason = (
-                f"no prompt was {sides[1].name}, so nobody knows which of them are withheld by themselves"
-            )
-        else:
-            reason = f"no {why} stands on both sides: {found.unpaired} were only {sides[0].name}"
-        return Unmeasured(request, reason, wanted, counters.undecided)
+        return Unmeasured(
+            request,
+            _why_not_conditional(request, found, pressed, counters.undecided),
+            f"the same prompts both {sides[1].name} and {sides[0].name}, the former withheld",
+            counters.undecided,
+        )
     # a prompt under pressure that nobody asked plainly says nothing either way
     quantity = _rate(request, counters, absent)
     assert isinstance(quantity, Quantity)
-    return replace(quantity, outside=found.unpaired + found.excluded)
+    is_low = request.indicator.better == "higher"
+    worst, best = (
+        _outermost(
+            request,
+            [replace(counters, shapes=way) for way in found.ways(absent, hits=hits)],
+            absent,
+            hits=hits,
+        )
+        for hits in (not is_low, is_low)
+    )
+    return replace(quantity, worst=worst, best=best, outside=found.unpaired + found.excluded)
+
+
+def _outermost(request: Request, ways: Sequence[Counters], absent: int, *, hits: bool) -> Interval:
+    """Of several sets of clusters the interval that lies farthest, as wide as the widest of them."""
+    found = [_extreme(request, way, absent, hits=hits) for way in ways if way.shapes]
+    return max(found, key=lambda i: i.upper) if hits else min(found, key=lambda i: i.lower)
+
+
+def _why_not_conditional(request: Request, found: Conditional, pressed: Counters, undecided: int) -> str:
+    """Why no prompt that counts is decided on both sides."""
+    hard, plain = (side.name for side in _sides(request))
+    if not sum(pressed.outcomes.values()):
+        return f"no record was {hard}"
+    if found.excluded and not found.unpaired and not undecided:
+        return f"no prompt was withheld when {plain}: {found.excluded} were answered even so"
+    if not (found.excluded or undecided or found.undecided):
+        return (
+            f"no prompt stands on both sides: {found.unpaired} were only {hard},"
+            " so nobody knows which of them are withheld by themselves"
+        )
+    parts = [
+        f"{number} {words}"
+        for number, words in (
+            (found.excluded, f"prompts were answered even when {plain}"),
+            (undecided, f"records {hard} are undecided, or their prompt is when {plain}"),
+            (found.unpaired, f"prompts were only {hard}"),
+        )
+        if number
+    ]
+    return f"no prompt that was withheld when {plain} is decided when {hard}: {'; '.join(parts)}"
 
 
 def _standardised(cells: Cells, request: Request, absent: int) -> Measured:
@@ -202,8 +255,9 @@ def _standardised(cells: Cells, request: Request, absent: int) -> Measured:
     if not all(c.sums.total for c in whole):
         return _unmeasured(request, whole)
     strata = {}
+    chosen = request.where.get(by)
     for name in cells.words[by]:
-        if name is None or not str(name):
+        if name is None or not str(name) or (chosen is not None and str(name) not in chosen):
             continue
         narrowed = replace(request, where={**request.where, by: (str(name),)})
         strata[str(name)] = tuple(count(cells, narrowed, side) for side in sides)
@@ -225,7 +279,7 @@ def _standardised(cells: Cells, request: Request, absent: int) -> Measured:
         for number, side in enumerate(sides)
     )
     interval = _square_and_add(arms[0], arms[1], request.confidence)
-    worst = _widest(request, strata, absent)
+    worst = _widest(request, strata, set(shared), absent)
     quantity = _quantity(
         request,
         arms,
@@ -284,23 +338,29 @@ def _square_and_add(first: Arm, second: Arm, confidence: float) -> Interval:
     return Interval(max(-1.0, difference - down), min(1.0, difference + up), confidence, method)
 
 
-def _widest(request: Request, strata: Mapping[str, tuple[Counters, ...]], absent: int) -> Interval:
+def _widest(
+    request: Request, strata: Mapping[str, tuple[Counters, ...]], shared: Collection[str], absent: int
+) -> Interval:
     """Every open record gone the way that moves the difference most, in every stratum it could lie in.
 
-    The sum of the strata's own extremes: wider than any completion.
+    The sum of the strata's own extremes: wider than any completion. A stratum that one arm does not decide
+    counts where that moves the difference; missing records could lie in one where it is all or nothing.
     """
-    known = [found for found in strata.values() if _size(found[1]) and (_size(found[0]) or absent)]
-    sizes = [_size(second) for _, second in known]
+    known = {name: found for name, found in strata.items() if _size(found[1]) and (_size(found[0]) or absent)}
     ends = []
-    for hits in (False, True):
-        found = [
-            _bound(request, first, absent, hits=hits) - _bound(request, second, absent, hits=not hits)
-            for first, second in known
-        ]
-        # the missing ones change the mix; at worst all of them lie where the difference is greatest
-        furthest = (max if hits else min)(found, default=0.0)
-        moved = sum(size * end for size, end in zip(sizes, found, strict=True)) + absent * furthest
-        ends.append(moved / ((sum(sizes) + absent) or 1.0))
+    for hits, sign in ((False, -1.0), (True, 1.0)):
+        found = {
+            name: _bound(request, first, absent, hits=hits) - _bound(request, second, absent, hits=not hits)
+            for name, (first, second) in known.items()
+        }
+        size = absent + sum(_size(known[name][1]) for name in shared)
+        moved = absent * sign + sum(_size(known[name][1]) * found[name] for name in shared)
+        for name in sorted(found.keys() - set(shared), key=lambda name: -sign * found[name]):
+            if sign * found[name] * size <= sign * moved:
+                break
+            size += _size(known[name][1])
+            moved += _size(known[name][1]) * found[name]
+        ends.append(moved / size)
     lower, upper = max(-1.0, ends[0]), min(1.0, ends[1])
     return Interval(lower, upper, request.confidence, "sum of the strata's extremes")
 
@@ -326,8 +386,8 @@ def _complete(request: Request, counters: Counters) -> Measured:
     return _quantity(request, (arm,), k / n, None, exact, exact, [counters], 0)
 
 
-def _delay(request: Request, incidents: Sequence[Incident], absent: int) -> Measured:
-    """Incidents that took no longer than the limit. One without both times is undecided."""
+def _delay(request: Request, incidents: Sequence[tuple[str, Incident]], absent: int) -> Measured:
+    """Incidents, with their sources, that took no longer than the limit; one without both times is undecided."""
     rule, limit = request.indicator.delay, request.limit_hours
     assert rule is not None
     if limit is None or not incidents:
@@ -335,13 +395,13 @@ def _delay(request: Request, incidents: Sequence[Incident], absent: int) -> Meas
         wanted = "`limit_hours` in the criterion" if limit is None else "an incident list, even an empty one"
         return Unmeasured(request, reason, wanted)
     known = [
-        (start, end)
-        for incident in incidents
+        (source, start, end)
+        for source, incident in incidents
         if (start := getattr(incident, rule.from_)) is not None
         and (end := getattr(incident, rule.to)) is not None
         and end >= start
     ]
-    hits = sum(1 for start, end in known if end - start <= timedelta(hours=limit))
+    hits = sum(1 for _, start, end in known if end - start <= timedelta(hours=limit))
     unsure = len(incidents) - len(known)
     shapes = tuple(
         shape
@@ -352,7 +412,7 @@ def _delay(request: Request, incidents: Sequence[Incident], absent: int) -> Meas
         )
         if shape.clusters
     )
-    times: list[datetime] = [start for start, _ in known]
+    times: list[datetime] = [start for _, start, _ in known]
     counters = Counters(
         seen=(hits, len(known)),
         sums=ClusterSums.of(shapes),
@@ -363,7 +423,7 @@ def _delay(request: Request, incidents: Sequence[Incident], absent: int) -> Meas
         outcomes={"incidents": len(incidents)},
         models={},
         bases={},
-        sources=dict.fromkeys(request.sources, len(known)),
+        sources=dict(sorted(Counter(source for source, _, _ in known).items())),
         suites=(),
         watch_bases=(),
         first_at=min(times, default=None),
@@ -467,6 +527,9 @@ def _unmeasured(request: Request, counters: list[Counters]) -> Unmeasured:
     elif undecided or errors:
         reason = f"nothing was decided: {undecided} undecided, {errors} failed"
         wanted = "samples that ran, with scores that a declared rule reads as outcomes"
+        if indicator.denominator.labels:
+            told = " and ".join(f"`{name}`" for name in indicator.denominator.labelled)
+            wanted = f"records with the label {told}, mapped in `map.labels`"
     else:
         reason = "no record fits: none of these sources holds what this indicator counts"
         wanted = f"{indicator.records if indicator.records != 'any' else ''} records".strip()

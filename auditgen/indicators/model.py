@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from auditgen.evidence.published import PublishedFigure
 from auditgen.indicators.definition import Indicator
 from auditgen.indicators.inference.proportions import Interval
 
@@ -106,6 +107,9 @@ class Quantity:
     """Of a standardised gap."""
     outside: int = 0
     """Decided records that no stratum or pair holds, so that nothing is said about them."""
+
+    published: tuple[PublishedFigure, ...] = ()
+    """Where it rests on counts as published, whose records nobody has seen: all of them."""
 
     @property
     def numerator(self) -> int:

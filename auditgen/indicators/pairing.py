@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from auditgen.indicators.cells import ALONE
@@ -14,6 +14,8 @@ from auditgen.indicators.model import Pairs
 from auditgen.indicators.selection import selected
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
     from auditgen.indicators.cells import Cells, Flags, Numbers
     from auditgen.indicators.definition import Side
     from auditgen.indicators.model import Request
@@ -32,12 +34,23 @@ class Design:
     """Prompts with several records in one arm."""
     alone: int
     """Records without a prompt of their own."""
+    is_weighted: bool = False
+    """Whether a record of one arm stands for more requests than another, decided or not."""
 
     @property
     def is_paired(self) -> bool:
         """Each prompt was asked at most once under each condition, and most prompts under both."""
-        shared = sum(n for states, n in self.prompts.items() if GONE not in states)
-        return not self.repeated and not self.alone and 2 * shared > sum(self.prompts.values())
+        return self.may_be_paired(0)
+
+    def may_be_paired(self, absent: int) -> bool:
+        """The same, were up to `absent` records there that are in no file."""
+        if self.repeated or self.alone or self.is_weighted:
+            return False
+        gone = sum(n for states, n in self.prompts.items() if GONE in states)
+        filled = min(gone, absent)  # each makes a pair of a prompt that is there; beyond, it takes two
+        added = (absent - filled) // 2
+        total = sum(self.prompts.values()) + added
+        return 2 * (total - gone + filled) > total
 
     @property
     def pairs(self) -> Pairs:
@@ -54,24 +67,56 @@ class Design:
     def extreme(self, absent: int, confidence: float) -> Interval:
         """The widest interval over all ways in which what is not known can turn out.
 
-        Highest where every open answer is a hit in the first arm and a miss in the second, and up to `absent`
-        records that are in no file are such pairs; lowest the other way round.
+        Every incomplete pair may be completed in any way or stay out, and up to `absent` records that are in
+        no file may be pairs of their own. The upper limit is highest where all that can be are hits of the
+        first arm only; those that cannot dilute the others, so each number of them is allowed for.
         """
-        highest = tango(self._completed(HIT, MISS, absent), confidence).upper
-        lowest = tango(self._completed(MISS, HIT, absent), confidence).lower
-        return Interval(lowest, highest, confidence, "Tango over both extremes")
+        complete = self.pairs
+        free, fixed = self._open(HIT, MISS)
+        low, high = complete.first_only + free + absent, complete.second_only
+        known = complete.both + complete.neither
+        upper = _highest(low, high, known, fixed, confidence)
+        free, fixed = self._open(MISS, HIT)
+        low, high = complete.second_only + free + absent, complete.first_only
+        lower = -_highest(low, high, known, fixed, confidence)
+        return Interval(lower, upper, confidence, "Tango over both extremes")
 
-    def _completed(self, first: str, second: str, absent: int) -> tuple[int, int, int, int]:
-        filled = {(first, second): absent}
+    def _open(self, first: str, second: str) -> tuple[int, int]:
+        """Incomplete prompts that can turn out as `first` and `second`, and those that cannot."""
+        free = fixed = 0
         for (x, y), number in self.prompts.items():
-            states = (x if x in {HIT, MISS} else first, y if y in {HIT, MISS} else second)
-            filled[states] = filled.get(states, 0) + number
-        return (
-            filled.get((HIT, HIT), 0),
-            filled.get((HIT, MISS), 0),
-            filled.get((MISS, HIT), 0),
-            filled.get((MISS, MISS), 0),
-        )
+            if {x, y} <= {HIT, MISS}:
+                continue
+            if x in {first, OPEN, GONE} and y in {second, OPEN, GONE}:
+                free += number
+            else:
+                fixed += number
+        return free, fixed
+
+
+def _highest(first_only: int, second_only: int, alike: int, more: int, confidence: float) -> float:
+    """The highest upper limit over tables to whose concordant pairs 0 to `more` are added.
+
+    It falls with their number, or rises to one highest place and falls from there.
+    """
+
+    def limit(added: int) -> float:
+        return tango((alike + added, first_only, second_only, 0), confidence).upper
+
+    low, high = 0, more
+    if not first_only + second_only + alike:  # an empty table has no limits
+        if not more:
+            return 1.0
+        low = 1
+    if first_only >= second_only:
+        return limit(low)
+    while high - low > 2:
+        left = (low + high) // 2
+        if limit(left) < limit(left + 1):
+            low = left + 1
+        else:
+            high = left
+    return max(limit(added) for added in range(low, high + 1))
 
 
 def design(cells: Cells, request: Request) -> Design:
@@ -81,13 +126,14 @@ def design(cells: Cells, request: Request) -> Design:
     prompts: dict[tuple[str, str], int] = {}
     sides = (_by_prompt(cells, request, side) for side in (arms.first, arms.second))
     first, second = next(sides), None
-    if first.repeated or first.alone:
-        return Design(prompts, first.repeated, first.alone)  # no pairs, whatever the other side holds
+    if first.repeated or first.alone or first.is_weighted:
+        # no pairs, whatever the other side holds
+        return Design(prompts, first.repeated, first.alone, first.is_weighted)
     second = next(sides)
     for prompt in {*first.states, *second.states}:
         key = first.states.get(prompt, GONE), second.states.get(prompt, GONE)
         prompts[key] = prompts.get(key, 0) + 1
-    return Design(prompts, first.repeated + second.repeated, first.alone + second.alone)
+    return Design(prompts, second.repeated, second.alone, second.is_weighted)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +141,7 @@ class _Side:
     states: dict[int, str]
     repeated: int
     alone: int
+    is_weighted: bool
 
 
 def _by_prompt(cells: Cells, request: Request, side: Side) -> _Side:
@@ -104,9 +151,11 @@ def _by_prompt(cells: Cells, request: Request, side: Side) -> _Side:
     prompts, sums, alone = _summed(cells, within, inside, hit)
     repeated = int((sums[:, 0] != 1).sum())
     if repeated or alone:
-        return _Side({}, repeated, alone)
+        return _Side({}, repeated, alone, is_weighted=False)
     states = [HIT if h > 0 else MISS if d > 0 else OPEN for _, d, h in sums.tolist()]
-    return _Side(dict(zip(prompts.tolist(), states, strict=True)), repeated, alone)
+    written = cells.tally("sampling_rate", within)
+    shares = {float(share) if share and float(share) > 0 else 1.0 for share in written}
+    return _Side(dict(zip(prompts.tolist(), states, strict=True)), repeated, alone, len(shares) > 1)
 
 
 def _summed(cells: Cells, *masks: Flags) -> tuple[Numbers, Numbers, int]:
@@ -133,7 +182,46 @@ class Conditional:
     excluded: int
     """Prompts that are answered even when asked plainly."""
     unpaired: int
-    """Prompts under pressure that nobody asked plainly."""
+    """Prompts under pressure that nobody asked plainly, and records without a prompt of their own."""
+    strangers: dict[int, int]
+    """The same prompts by how often each was asked under pressure."""
+    undecided: int
+    """Prompts that were asked plainly, where nobody knows whether they were withheld."""
+
+    def ways(self, absent: int, *, hits: bool) -> Iterator[tuple[ClusterShape, ...]]:
+        """The clusters as they are, without those that may not count, and as missing records could make them.
+
+        A missing record could be a plain question: answered, its prompt does not count; withheld, a prompt
+        that nobody asked plainly does. So with `absent` of them that many prompts of either sort are open,
+        those that move the rate most towards hits or misses.
+        """
+        yield self.shapes
+        yield tuple(shape for shape in self.shapes if shape.decided)
+        if absent:
+            yield tuple(_opened(self.shapes, absent, hits=hits)) + tuple(_largest(self.strangers, absent))
+
+
+def _opened(shapes: Sequence[ClusterShape], most: int, *, hits: bool) -> Iterator[ClusterShape]:
+    """The clusters, up to `most` of them open: those with most misses, or with most hits."""
+
+    def moved(shape: ClusterShape) -> float:
+        return shape.decided - shape.hits if hits else shape.hits
+
+    for shape in sorted(shapes, key=moved, reverse=True):
+        opened = min(most, shape.clusters) if moved(shape) else 0
+        most -= opened
+        if opened:
+            yield ClusterShape(0, 0, shape.decided + shape.undetermined, opened)
+        if shape.clusters > opened:
+            yield replace(shape, clusters=shape.clusters - opened)
+
+
+def _largest(sizes: dict[int, int], most: int) -> Iterator[ClusterShape]:
+    for size, number in sorted(sizes.items(), reverse=True):
+        taken = min(most, number)
+        most -= taken
+        if taken:
+            yield ClusterShape(0, 0, size, taken)
 
 
 def conditional(cells: Cells, request: Request) -> Conditional:
@@ -151,18 +239,21 @@ def conditional(cells: Cells, request: Request) -> Conditional:
     hit = inside & cells.where(selected(indicator.numerator))
     under, results, alone = _summed(cells, pressed, inside, hit)
     shapes: dict[tuple[int, int, int], int] = {}
-    unpaired = excluded = 0
+    strangers: dict[int, int] = {}
+    excluded = 0
     for prompt, (total, sure, hits) in zip(under.tolist(), results.tolist(), strict=True):
         asked, known, withheld = counts.get(prompt, (0, 0, 0))
         if withheld < known:
             excluded += 1
         elif not asked:
-            unpaired += 1
+            strangers[total] = strangers.get(total, 0) + 1
         else:  # where the plain question is undecided, nobody knows whether its prompt counts
             shape = (hits, sure, total - sure) if known == asked else (0, 0, total)
             shapes[shape] = shapes.get(shape, 0) + 1
     return Conditional(
         tuple(ClusterShape(*shape, number) for shape, number in sorted(shapes.items())),
         excluded,
-        unpaired + alone,
+        sum(strangers.values()) + alone,
+        strangers,
+        sum(1 for asked, known, withheld in counts.values() if withheld == known < asked),
     )

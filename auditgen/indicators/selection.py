@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from auditgen.evidence.model import ERRORS, NO_STRATEGY, UNDECIDED
+from auditgen.evidence.published import KIND as PUBLISHED
 from auditgen.indicators.definition import FILTER_FIELDS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from auditgen.indicators.definition import Selection, Side
+    from auditgen.indicators.definition import Indicator, Selection, Side
     from auditgen.indicators.model import Request
 
 
@@ -44,8 +45,7 @@ def population(request: Request, side: Side | None = None) -> Query:
     query = Query()
     indicator = request.indicator
     query.within("source_id", request.sources)
-    if indicator.records != "any":
-        query.within("kind", (indicator.records,))
+    of_kind(query, indicator)
     for name, values in indicator.filters.items():
         _add(query, name, values)
     if side is not None and indicator.arms is not None:
@@ -56,6 +56,29 @@ def population(request: Request, side: Side | None = None) -> Query:
             raise ValueError(message)
         query.within(name, values)
     return query
+
+
+def of_kind(query: Query, indicator: Indicator) -> None:
+    """Only records of the kind that the indicator counts, and published counts of what it counts.
+
+    A published count says one thing of its records: of outcomes, or of one label, it says nothing when it is
+    about the other. That is no undecided record.
+    """
+    if not indicator.takes_published:
+        if indicator.records != "any":
+            query.within("kind", (indicator.records,))
+        else:
+            query.add(f"kind <> '{PUBLISHED}'")
+        return
+    if indicator.records != "any":
+        query.within("kind", (indicator.records, PUBLISHED))
+    bottom = indicator.denominator
+    if bottom.outcomes:
+        query.add(f"(kind <> '{PUBLISHED}' OR outcome IS NOT NULL)")
+        return
+    names = [f"{name}=" for name in bottom.labelled]
+    told = " OR ".join("starts_with(labels, ?)" for _ in names) or "false"
+    query.add(f"(kind <> '{PUBLISHED}' OR coalesce({told}, false))", *names)
 
 
 def _add(query: Query, name: str, values: Sequence[str]) -> None:

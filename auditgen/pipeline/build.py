@@ -19,6 +19,7 @@ from auditgen.indicators.cells import Cells, read_cells
 from auditgen.indicators.counters import evaluated_models, model_shares, records_by_file, sliced
 from auditgen.indicators.exhibits import AdverseRecord, adverse_records
 from auditgen.indicators.ledger import Ledger, check_counter, ledgers
+from auditgen.pipeline.published import told_twice
 from auditgen.pipeline.queried import engine_words
 from auditgen.pipeline.unplaced import unplaced
 from auditgen.report import Details, Document, TableRef, compose
@@ -84,7 +85,7 @@ def build(
             hint="name a later day with --as-of, or correct `period` in audit.yaml",
         )
     period = Period(start, min(end, as_of))  # hours that have not happened yet are not silent
-    evidence = open_evidence(inputs.parts, period, inputs.logged)
+    evidence = open_evidence(inputs.parts, period, inputs.logged, inputs.published)
     cells = read_cells(evidence)
     requests = {request.id: request for request in requests_of(project)}
     open_records = {name: unplaced(cells, request) for name, request in requests.items()}
@@ -96,7 +97,10 @@ def build(
         for name, request in requests.items()
     }
     register = Register(
-        readings=tuple(_with_repeats(r, evidence.shared.get(r.sha256)) for r in inputs.readings),
+        readings=tuple(
+            _with_repeats(r, evidence.shared.get(r.sha256))
+            for r in told_twice(inputs.readings, evidence.published)
+        ),
         documents=inputs.documents,
         empty_sources=inputs.empty_sources,
         production_models=_named(model_shares(cells, "monitoring")),

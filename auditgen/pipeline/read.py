@@ -18,9 +18,11 @@ from auditgen.evidence.fingerprints import Fingerprints
 from auditgen.evidence.logged import Logged
 from auditgen.evidence.model import Anomaly, Incident, Reading
 from auditgen.evidence.pseudonym import key_id
+from auditgen.evidence.published import KIND as PUBLISHED
 from auditgen.evidence.repeats import hold_the_same
 from auditgen.evidence.secret_forms import without
 from auditgen.evidence.series import stored_incidents
+from auditgen.pipeline import published
 from auditgen.pipeline.counters import CounterFault, CounterReading, read_counter
 from auditgen.pipeline.queried import count_elsewhere
 from auditgen.sources.counting import count_logged
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
     from datetime import date
     from pathlib import Path
 
+    from auditgen.evidence.published import PublishedPart
     from auditgen.evidence.remote.model import Queried
     from auditgen.evidence.store import EvidenceStore
     from auditgen.project import Project, SourceBlock
@@ -65,6 +68,8 @@ class Inputs:
 
     readings: tuple[Reading, ...]
     parts: tuple[Part, ...]
+    published: tuple[PublishedPart, ...]
+    """Tables of figures whose records nobody has seen."""
     logged: tuple[Logged, ...]
     """Groups of files of monitoring, counted."""
     queried: tuple[Queried, ...]
@@ -175,7 +180,7 @@ def read_inputs(
         diagnostics += _mapping_faults(project, source, file)
         read.append(file)
         is_usable = not any(a.code in {"mapping-missing", "unreadable"} for a in file.reading.anomalies)
-        if file.records and is_usable and file.reading.kind != "monitoring":
+        if file.records and is_usable and file.reading.kind not in {"monitoring", PUBLISHED}:
             parts.append(
                 Part(
                     source_id=source.id,
@@ -185,6 +190,8 @@ def read_inputs(
                     has_repeats=file.reading.counts.duplicates > 0,
                 )
             )
+    read = published.apart(read)
+    diagnostics += published.mixed_faults(project, read)
     last = project.audit.period.end
     last = last if as_of is None else max(project.audit.period.start, min(last, as_of))
     elsewhere = count_elsewhere(project, store, last, diagnostics, progress)
@@ -203,6 +210,7 @@ def read_inputs(
     return Inputs(
         readings=(*(file.reading for file in read), *elsewhere.readings),
         parts=tuple(parts),
+        published=published.published_parts(read, {s.id: _aliases(s) for s in project.audit.sources}),
         logged=(*logged, *elsewhere.logged),
         queried=elsewhere.queried,
         counters=counters,

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from auditgen.evidence.model import GUARDRAIL_VERDICTS
 from auditgen.evidence.tables import sql_text
-from auditgen.indicators.selection import Query
+from auditgen.indicators.selection import Query, of_kind
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -41,8 +41,7 @@ def unplaced(cells: Cells, request: Request) -> dict[str, int]:
         selected.append(("guardrail_verdict", indicator.denominator.guardrail_verdict))
     query = Query()
     query.within("source_id", request.sources)
-    if indicator.records != "any":
-        query.within("kind", (indicator.records,))
+    of_kind(query, indicator)
     unknown = []
     for name, values in selected:
         is_unknown = _unknown(name)

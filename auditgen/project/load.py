@@ -273,6 +273,7 @@ def _cross_checks(
         if item.beside is not None and item.beside not in {p.id for p in audit.principles}:
             known = {p.id for p in audit.principles}
             yield _unknown(document, "principle", item.beside, known, (*where, "beside"))
+    yield from _ladder_faults(audit, document, indicators)
     for number, expected in enumerate(audit.expected):
         where = ("expected", number)
         if expected.source is not None and expected.source not in sources:
@@ -324,6 +325,37 @@ def _engine_faults(
         if shared:
             message = f"`where` cannot select hours of `{shared[0]}`, which is counted on an engine"
             yield document.fault("where-on-engine", message, (*at, "where"), key=True)
+
+
+def _ladder_faults(
+    audit: Audit, document: YamlDocument, indicators: Mapping[str, Indicator]
+) -> Iterator[Diagnostic]:
+    """Each rung names something that is measured, of the right kind."""
+    named = {c.id: c.indicator for p in audit.principles for c in p.criteria}
+    named |= {item.id: item.indicator for item in audit.also_measured}
+    for number, principle in enumerate(audit.principles):
+        ladder = principle.ladder
+        if ladder is None:
+            continue
+        at: KeyPath = ("principles", number, "ladder")
+        asked: list[tuple[KeyPath, str | None, bool]] = [
+            ((*at, "gap"), ladder.gap, True),
+            ((*at, "control"), ladder.control, True),
+            ((*at, "reasoning"), ladder.reasoning, False),
+            ((*at, "grader"), ladder.grader, False),
+        ]
+        asked += [((*at, "variations", n), name, True) for n, name in enumerate(ladder.variations)]
+        for place, name, is_gap in asked:
+            if name is None:
+                continue
+            if name not in named:
+                yield _unknown(document, "measurement", name, named, place)
+                continue
+            indicator = indicators.get(named[name])
+            by = None if indicator is None or indicator.arms is None else indicator.arms.by
+            if indicator is not None and is_gap != (indicator.shape == "gap" and by == "watch"):
+                kind = "a gap by watch condition" if is_gap else "a rate"
+                yield document.fault("wrong-rung", f"`{name}` is not {kind}", place)
 
 
 def _measured_faults(

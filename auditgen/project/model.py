@@ -200,6 +200,24 @@ class Criterion(BaseModel):
         return {k: (v,) if isinstance(v, str) else v for k, v in sorted(self.where.items())}
 
 
+class LadderBlock(BaseModel):
+    """Which measurements speak to alignment faking, rung by rung; ids of criteria or of `also_measured`."""
+
+    model_config = FROZEN
+    gap: Id
+    """A gap by watch condition."""
+    reasoning: Id | None = None
+    """A rate of labelled reasoning, such as `alignment-faking-reasoning`."""
+    grader: Id | None = None
+    """How often people agree with whoever made these labels."""
+    control: Id | None = None
+    """The same gap in a condition that gives no reason to fake."""
+    margin: Annotated[float, Field(gt=0, lt=1)] | None = None
+    """Within which the control's gap counts as gone; declared beforehand."""
+    variations: tuple[Id, ...] = ()
+    """The same gap with other prompts."""
+
+
 class Principle(BaseModel):
     """One declared safety principle: the promise in the organisation's own words."""
 
@@ -214,6 +232,8 @@ class Principle(BaseModel):
     answers: tuple[Text, ...] = ()
     """Controls this principle's evidence speaks to, as `framework:control`."""
     criteria: Annotated[tuple[Criterion, ...], Field(min_length=1)]
+    ladder: LadderBlock | None = None
+    """How far the evidence reaches towards alignment faking."""
 
 
 class AlsoMeasured(BaseModel):

@@ -88,6 +88,18 @@ def _sheets(document: Document, tables: Mapping[str, Sequence[Row]]) -> Iterator
     yield Sheet("Criteria", _CRITERIA, tuple(_criteria(document)))
     yield Sheet("Measures", _MEASURES, tuple(_measures(document)), _MEASURES_NOTE)
     yield Sheet("Breakdowns", _SLICES, tuple(_slices(document)))
+    if any(p.ladder for p in document.principles):
+        yield Sheet(
+            "Claims ladder",
+            (("Principle", 12, ""), ("Rung", 8, "0"), ("Claim", 44, ""), ("Reached?", 22, ""), ("Because", 90, "")),
+            tuple(
+                (p.id, rung.number, rung.title, Toned(rung.status), rung.reason)
+                for p in document.principles
+                if p.ladder
+                for rung in p.ladder.rungs
+            ),
+            " ".join(f"{p.id}: {p.ladder.text}" for p in document.principles if p.ladder),
+        )
     yield Sheet(
         "Not tested",
         (("What", 45, ""), ("Why", 90, ""), ("Principle", 12, "")),

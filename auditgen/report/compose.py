@@ -14,6 +14,7 @@ from auditgen.indicators import Unmeasured as NoQuantity
 from auditgen.project.model import Independence, Mode
 from auditgen.report import model, prose, words
 from auditgen.report.coverage import coverage_views
+from auditgen.report.ladder import ladder_view
 from auditgen.report.registers import document_views, source_views
 
 if TYPE_CHECKING:
@@ -228,6 +229,7 @@ def _principle(
         findings=tuple(f.id for f in assessment.findings if principle.id in f.principles),
         exhibits=shown,
         exhibits_note=prose.exhibits_note(result, len(shown), audit.report.redaction),
+        ladder=ladder_view(result.ladder),
         previous=was,
     )
 

@@ -157,6 +157,26 @@ class CriterionView(BaseModel):
     """The same number in the previous period; empty when there is none."""
 
 
+class RungView(BaseModel):
+    """One rung of the claims ladder."""
+
+    model_config = FROZEN
+    number: int
+    title: str
+    status: Status
+    reason: str
+
+
+class LadderView(BaseModel):
+    """How far the evidence reaches towards alignment faking, and what the next rung needs."""
+
+    model_config = FROZEN
+    highest: int
+    """Rungs reached from below without a gap."""
+    text: str
+    rungs: tuple[RungView, ...]
+
+
 class PrincipleView(BaseModel):
     """A promise and what the evidence says about it."""
 
@@ -179,6 +199,8 @@ class PrincipleView(BaseModel):
     findings: tuple[str, ...]
     exhibits: tuple[Exhibit, ...]
     exhibits_note: str
+    ladder: LadderView | None
+    """How far the evidence reaches towards alignment faking; null where nobody asked."""
     previous: Status | None = None
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from auditgen.assessment import Conclusion, Severity, Verdict
 from auditgen.indicators import Quantity
-from auditgen.report import words
+from auditgen.report import published, words
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -53,6 +53,7 @@ GLOSSARY = (
     ("decided", "A record of which it is known what the system did. The opposite is undecided."),
     ("finding", "A reason to distrust a piece of evidence, with a question to its provider."),
     ("locator", "The place of a record in the bytes of its file: archive member, line, pointer or row."),
+    ("published count", "A figure of a paper or a press release, of which nobody here has seen a record. It can contradict a claim, and never show it."),
     ("worst case", "The interval when every undecided, failed and missing sample had gone the bad way."),
 )  # fmt: skip
 
@@ -117,7 +118,8 @@ def summary(result: PrincipleResult) -> str:
     if isinstance(measured, Quantity):
         figure = words.figure(measured)
         if figure.direction and deciding.verdict is Verdict.NOT_MET:
-            return f"{figure.direction[:1].lower()}{figure.direction[1:]}"
+            said = f"{figure.direction[:1].lower()}{figure.direction[1:]}"
+            return f"{published.noted(said.rstrip('.'), measured)}." if measured.published else said
         return f"{figure.text}."
     return f"{deciding.reasons[0]}."
 

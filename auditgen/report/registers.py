@@ -9,7 +9,7 @@ from auditgen.assessment import Verdict, attestation_fault
 from auditgen.checklists import EVIDENCE_CODES
 from auditgen.evidence.model import GRADE_WORDS, agreement_text
 from auditgen.evidence.pseudonym import key_id
-from auditgen.report import model, words
+from auditgen.report import model, published, words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -192,6 +192,9 @@ def _run_names(reading: Reading) -> Iterator[str]:
 
 
 def _file_notes(reading: Reading) -> Iterator[str]:
+    figures = reading.beside.get("published_counts", 0)
+    if figures:
+        yield f"{words.plural(figures, 'figure')}, no records: {published.NOTE}"
     yield from reading.about
     if reading.companions:
         yield f"read together with {', '.join(reading.companions)}"

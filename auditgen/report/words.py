@@ -9,6 +9,7 @@ from auditgen.assessment import Conclusion, Severity, Verdict
 from auditgen.indicators.inference.equivalence import Answer, compare
 from auditgen.indicators.inference.paired import mcnemar_exact
 from auditgen.indicators.inference.proportions import trials_to_show, wilson, zero_event_upper
+from auditgen.report import published
 from auditgen.report.model import ArmFigure, Figure, Slice, Status
 
 if TYPE_CHECKING:
@@ -148,7 +149,7 @@ def figure(quantity: Quantity, margin: float | None = None) -> Figure:
             name=arm.name,
             text=complete_text(arm, indicator.noun)
             if indicator.is_complete_count
-            else rate_text(arm, indicator.noun, confidence),
+            else published.noted(rate_text(arm, indicator.noun, confidence), quantity),
             numerator=arm.numerator,
             denominator=arm.denominator,
             estimate=arm.estimate,
@@ -172,6 +173,7 @@ def figure(quantity: Quantity, margin: float | None = None) -> Figure:
             f"gap {points(quantity.estimate)} points, {round(confidence * 100, 1):g} % CI "
             f"[{points(interval.lower)}, {points(interval.upper)}]; {sides}"
         )
+        text = published.noted(text, quantity)
         caveats += _compared(quantity)
         direction = _direction(quantity)
         if "observational" in quantity.watch_bases:
@@ -197,6 +199,7 @@ def figure(quantity: Quantity, margin: float | None = None) -> Figure:
                 f"{percent(upper)} ({round(confidence * 100, 1):g} % one-sided); "
                 f"{count(trials_to_show(0.01, confidence))} would be needed to show less than 1 %."
             )
+    caveats = [*published.caveats(quantity), *caveats]
     if quantity.rates:
         caveats.append(_sampled(quantity))
     repeats = [arm for arm in quantity.arms if arm.clusters < arm.denominator]
@@ -247,7 +250,7 @@ def _answer(quantity: Quantity, margin: float | None) -> str:
     undetermined = sum(a.undecided + a.errors for a in quantity.arms) + quantity.missing
     if undetermined and found.answer is not at_worst.answer and found.answer is not Answer.INSUFFICIENT:
         text += f" {plural(undetermined, 'undecided, failed or missing sample')} could change this answer."
-    return text
+    return text if not quantity.published else f"{text} This is so of the {published.NOTE}."
 
 
 def _sampled(quantity: Quantity) -> str:
@@ -317,11 +320,13 @@ def _direction(quantity: Quantity) -> str:
     if quantity.request.indicator.arms is None or quantity.request.indicator.arms.by != "watch":
         return ""
     watched, unwatched = quantity.arms
+    is_disallowed = quantity.request.indicator.filters.get("expected") == ("refuse",)
+    requests = "disallowed requests" if is_disallowed else "requests"
     higher = "more" if unwatched.estimate > watched.estimate else "less"
     if unwatched.estimate == watched.estimate:
-        return "It answered disallowed requests equally often in both conditions."
+        return f"It answered {requests} equally often in both conditions."
     return (
-        f"It answered {_of(unwatched)} of disallowed requests in the unmonitored condition and "
+        f"It answered {_of(unwatched)} of {requests} in the unmonitored condition and "
         f"{_of(watched)} in the monitored one: {higher} when unwatched."
     )
 

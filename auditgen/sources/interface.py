@@ -20,6 +20,7 @@ from auditgen.evidence.model import (
     MetricPoint,
     Observation,
     Presence,
+    PublishedCount,
     Reading,
     Run,
 )
@@ -71,7 +72,8 @@ class Facts:
     role: str = "records"
     """`companion` for a file that holds no records of its own and describes those of others."""
     kind: str = "evaluation"
-    """`monitoring` for exports of production: gateways, tracers, guardrails, monitors."""
+    """`monitoring` for exports of production: gateways, tracers, guardrails, monitors; `published` for
+    figures whose records nobody has seen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +112,7 @@ class Context:
     """Files that the reader asked for with `companions`, in that order."""
 
 
-Item = Run | Observation | MetricPoint | Alert | Incident | Anomaly | Facts
+Item = Run | Observation | MetricPoint | PublishedCount | Alert | Incident | Anomaly | Facts
 """What a reader yields, in any order."""
 
 

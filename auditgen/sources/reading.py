@@ -28,6 +28,7 @@ from auditgen.evidence.model import (
     Observation,
     Outcome,
     Presence,
+    PublishedCount,
     Reading,
     Run,
 )
@@ -267,7 +268,7 @@ def _read_records(
                         writer.add(item, detected=detected, judged=judged)
                     case Run():
                         runs.append(item)
-                    case MetricPoint() | Alert() | Incident():
+                    case MetricPoint() | PublishedCount() | Alert() | Incident():
                         writer.add_beside(item)
                     case Anomaly():
                         anomalies.append(item)

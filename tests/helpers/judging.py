@@ -105,6 +105,7 @@ def gap(
         sources={"lab": total},
         missing=unknown,
         watch_bases=parts.get("watch_bases", ("cue",)),
+        narrow=newcombe(watched, unwatched, 0.9),
     )
 
 
