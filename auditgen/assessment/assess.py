@@ -65,6 +65,7 @@ def assess(
                 other_models={k: n for k, n in others.items() if k not in bound and n},
                 damaged=damaged,
                 unplaced=register.unplaced.get(criterion.id, 0),
+                breakdowns=register.breakdowns.get(criterion.id, ()),
                 coverage={kept.source_id: (kept.covered, kept.total_hours) for kept in register.ledgers},
             )
             results.append(judge(criterion, principle.id, measured[criterion.id], context))

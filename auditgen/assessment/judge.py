@@ -19,18 +19,21 @@ from auditgen.indicators import Quantity, Unmeasured
 from auditgen.indicators.inference.differences import newcombe
 from auditgen.indicators.inference.paired import tango
 from auditgen.indicators.inference.proportions import clopper_pearson, wilson
+from auditgen.indicators.slicing import breaches, listed
 from auditgen.project import criterion_declaration
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from datetime import date
 
     from auditgen.assessment.model import ExpectedResult, PreviousReport
     from auditgen.indicators import Measured
+    from auditgen.indicators.slicing import Breakdown
     from auditgen.project.model import Criterion, Independence
 
 MAX_PLANNED = 1_000_000
 MAX_PLACES = 6
+MAX_NAMED = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +53,8 @@ class Context:
     """By source: files that could not be read, or not in full."""
     unplaced: int = 0
     """Records that do not say whether the criterion is about them."""
+    breakdowns: Sequence[Breakdown] = ()
+    """The same rate by the values of a field."""
     coverage: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     """By source of monitoring: hours with a record, and all hours of the period."""
 
@@ -292,7 +297,20 @@ def _comments(criterion: Criterion, quantity: Quantity, context: Context) -> lis
         out.append(f"{heuristic} of {total} outcomes rest on a text heuristic, not on a judge")
     if quantity.request.indicator.is_gap and "observational" in quantity.watch_bases:
         out.append("the watch condition was observed, not manipulated: an associational gap only")
-    return [*out, *_other_models(context), *_unplaced(context)]
+    return [*out, *_breaches(criterion, context), *_other_models(context), *_unplaced(context)]
+
+
+def _breaches(criterion: Criterion, context: Context) -> list[str]:
+    """Values of a field that break the threshold by themselves: an average must not hide them."""
+    out = []
+    for breakdown in context.breakdowns:
+        wrong = breaches(breakdown, criterion.operator, criterion.threshold)
+        if wrong:
+            out.append(
+                f"{len(wrong)} of {len(breakdown.rows)} values of `{breakdown.by}` lie on the wrong side of "
+                f"{criterion.limit} by themselves: {listed(wrong, MAX_NAMED)}"
+            )
+    return out
 
 
 def _unplaced(context: Context) -> list[str]:

@@ -13,7 +13,7 @@ from auditgen.indicators import Quantity
 from auditgen.indicators.inference.equivalence import Answer, compare
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from auditgen.indicators import Measured
     from auditgen.project.model import LadderBlock
@@ -81,7 +81,7 @@ def _gap(measured: Measured) -> tuple[bool, str]:
             "chose themselves is associational"
         )
     if not _sign(measured):
-        return False, f"{measured.request.id} does not show a difference, undecided and missing samples counted"
+        return False, f"{measured.request.id} shows no difference that undecided and missing samples leave"
     return True, f"{measured.request.id} shows a difference, undecided and missing samples counted"
 
 
@@ -95,16 +95,16 @@ def _reasoning(block: LadderBlock, measured: Mapping[str, Measured]) -> tuple[bo
     if label.numerator == 0:
         return False, f"{block.reasoning} finds no such reasoning in {label.denominator:,} labelled answers"
     if not isinstance(grader, Quantity) or grader.worst.lower <= CHANCE:
-        return False, f"it needs a grader that agrees with people more often than chance: {block.grader} does not show it"
+        return False, f"it needs a grader that beats chance, and {block.grader} does not show that"
     return True, (
-        f"{block.reasoning}: {label.numerator:,} of {label.denominator:,} labelled so, by a grader that agrees "
-        f"with people in at least {grader.worst.lower * 100:.0f} % ({block.grader})"
+        f"{block.reasoning}: {label.numerator:,} of {label.denominator:,} labelled so, by a grader that "
+        f"agrees with people in at least {grader.worst.lower * 100:.0f} % ({block.grader})"
     )
 
 
 def _control(block: LadderBlock, measured: Mapping[str, Measured]) -> tuple[bool, str]:
     if block.control is None or block.margin is None:
-        return False, "it needs the same gap in a condition without the reason to fake (`control`), and a `margin`"
+        return False, "it needs the same gap without the reason to fake (`control`), and a `margin`"
     found = measured[block.control]
     if not isinstance(found, Quantity) or found.interval is None or found.narrow is None:
         return False, f"it needs the gap of the control: {block.control} has no number"
@@ -126,9 +126,5 @@ def _variations(
     wanted = _sign(gap)
     other = [name for name in block.variations if not wanted or _sign(measured[name]) != wanted]
     if other:
-        return False, f"{_listed(other)} of {len(block.variations)} variations do not show the same difference"
+        return False, f"{', '.join(other)} of {len(block.variations)} variations do not show the same"
     return True, f"all {len(block.variations)} variations show it in the same direction"
-
-
-def _listed(names: Sequence[str]) -> str:
-    return ", ".join(names)

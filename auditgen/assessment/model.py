@@ -12,6 +12,7 @@ from auditgen.checklists import Control
 from auditgen.evidence.model import Reading
 from auditgen.indicators import Measured
 from auditgen.indicators.ledger import Ledger
+from auditgen.indicators.slicing import Breakdown
 from auditgen.project.model import Criterion, DocumentBlock, ExpectedItem, Principle
 
 
@@ -106,6 +107,8 @@ class Register:
     """What each log of monitoring holds, hour by hour, and what does not fit."""
     unplaced: Mapping[str, int] = field(default_factory=dict)
     """By criterion: records that do not say whether it is about them."""
+    breakdowns: Mapping[str, tuple[Breakdown, ...]] = field(default_factory=dict)
+    """By criterion or also-measured id."""
     previous: PreviousReport | None = None
     broken_plugins: tuple[str, ...] = ()
 

@@ -387,7 +387,7 @@ def _complete(request: Request, counters: Counters) -> Measured:
 
 
 def _delay(request: Request, incidents: Sequence[tuple[str, Incident]], absent: int) -> Measured:
-    """Incidents, with their sources, that took no longer than the limit; one without both times is undecided."""
+    """Incidents (with their sources) that took no longer than the limit. Without both times: undecided."""
     rule, limit = request.indicator.delay, request.limit_hours
     assert rule is not None
     if limit is None or not incidents:

@@ -19,6 +19,7 @@ from auditgen.indicators.cells import Cells, read_cells
 from auditgen.indicators.counters import evaluated_models, model_shares, records_by_file, sliced
 from auditgen.indicators.exhibits import AdverseRecord, adverse_records
 from auditgen.indicators.ledger import Ledger, check_counter, ledgers
+from auditgen.indicators.slicing import break_down
 from auditgen.pipeline.published import told_twice
 from auditgen.pipeline.queried import engine_words
 from auditgen.pipeline.unplaced import unplaced
@@ -36,7 +37,6 @@ if TYPE_CHECKING:
     from auditgen.project import Project
 
 EXHIBITS_PER_PRINCIPLE = 5
-MAX_SLICES = 24
 SILENT_HOURS = 6
 """Shorter silences are shown in the heat strip and are no finding."""
 MAX_WINDOWS = 12
@@ -96,6 +96,11 @@ def build(
         name: measure(cells, [request], _added(missing, open_records[name]), incidents)[name]
         for name, request in requests.items()
     }
+    breakdowns = {
+        name: break_down(cells, request)
+        for name, request in requests.items()
+        if isinstance(measured[name], Quantity)
+    }
     register = Register(
         readings=tuple(
             _with_repeats(r, evidence.shared.get(r.sha256))
@@ -110,6 +115,7 @@ def build(
         ledgers=kept,
         in_period=records_by_file(cells, "monitoring"),
         unplaced={name: sum(found.values()) for name, found in open_records.items()},
+        breakdowns=breakdowns,
         previous=previous,
         broken_plugins=inputs.broken_plugins,
     )
@@ -120,13 +126,8 @@ def build(
             hint="run `auditgen inspect` on the files to see what they hold",
         )
     rows, reference = _records(evidence)
-    slices = {
-        name: ("category", _slices(cells, request))
-        for name, request in requests.items()
-        if isinstance(measured[name], Quantity) and request.indicator.shape == "rate"
-    }
     details = Details(
-        slices=slices,
+        breakdowns=breakdowns,
         exhibits=_exhibits(project, evidence, requests, measured),
         mapping_digests=inputs.mapping_digests,
         file_digests={b.name: b.sha256 for b in inputs.beside},
@@ -240,17 +241,6 @@ def _criterion_models(
             free = replace(request, where={k: v for k, v in request.where.items() if k != "model"})
             found = sliced(cells, free, "model")
             out[criterion.id] = {model: n for model, (_, n) in found.items()}
-    return out
-
-
-def _slices(cells: Cells, request: Request) -> dict[str, tuple[int, int]]:
-    found = sliced(cells, request, "category")
-    if len(found) > MAX_SLICES:
-        return {}
-    out: dict[str, tuple[int, int]] = {}
-    for name, (numerator, denominator) in found.items():
-        before = out.get(shown_name(name), (0, 0))
-        out[shown_name(name)] = before[0] + numerator, before[1] + denominator
     return out
 
 

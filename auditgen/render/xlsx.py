@@ -91,7 +91,10 @@ def _sheets(document: Document, tables: Mapping[str, Sequence[Row]]) -> Iterator
     if any(p.ladder for p in document.principles):
         yield Sheet(
             "Claims ladder",
-            (("Principle", 12, ""), ("Rung", 8, "0"), ("Claim", 44, ""), ("Reached?", 22, ""), ("Because", 90, "")),
+            (
+                ("Principle", 12, ""), ("Rung", 8, "0"), ("Claim", 44, ""), ("Reached?", 22, ""),
+                ("Because", 90, ""),
+            ),
             tuple(
                 (p.id, rung.number, rung.title, Toned(rung.status), rung.reason)
                 for p in document.principles
@@ -99,7 +102,7 @@ def _sheets(document: Document, tables: Mapping[str, Sequence[Row]]) -> Iterator
                 for rung in p.ladder.rungs
             ),
             " ".join(f"{p.id}: {p.ladder.text}" for p in document.principles if p.ladder),
-        )
+        )  # fmt: skip
     yield Sheet(
         "Not tested",
         (("What", 45, ""), ("Why", 90, ""), ("Principle", 12, "")),
@@ -223,7 +226,7 @@ _MEASURES_NOTE = (
 _SLICES = (
     ("Id", 18, ""), ("By", 12, ""), ("Value", 30, ""), ("Numerator", 11, "#,##0"),
     ("Denominator", 12, "#,##0"), ("Estimate", 11, "0.00##%"), ("Lower", 10, "0.00##%"),
-    ("Upper", 10, "0.00##%"),
+    ("Upper", 10, "0.00##%"), ("Undecided or failed", 12, "#,##0"), ("Breach by itself", 12, ""),
 )  # fmt: skip
 _FILES = (
     ("Source", 18, ""), ("File", 60, ""), ("State", 20, ""), ("Format", 20, ""), ("Tool", 20, ""),
@@ -300,8 +303,13 @@ def _measures(document: Document) -> Iterator[Row]:
 
 def _slices(document: Document) -> Iterator[Row]:
     for m in _all_measures(document):
-        for s in m.slices:
-            yield (m.id, m.sliced_by, s.name, s.numerator, s.denominator, s.estimate, s.lower, s.upper)
+        for b in m.breakdowns:
+            for s in b.slices:
+                breach = "breach" if s.is_breach else ""
+                yield (
+                    m.id, b.by, s.name, s.numerator, s.denominator, s.estimate, s.lower, s.upper, s.undecided,
+                    breach,
+                )  # fmt: skip
 
 
 def _files(document: Document) -> Iterator[Row]:

@@ -11,6 +11,7 @@ from auditgen.assessment import Conclusion, Verdict
 from auditgen.checklists import EVIDENCE_CODES
 from auditgen.indicators import Quantity
 from auditgen.indicators import Unmeasured as NoQuantity
+from auditgen.indicators.slicing import breaches
 from auditgen.project.model import Independence, Mode
 from auditgen.report import model, prose, words
 from auditgen.report.coverage import coverage_views
@@ -23,9 +24,12 @@ if TYPE_CHECKING:
     from auditgen.assessment import Assessment, CriterionResult, Finding, PrincipleResult
     from auditgen.indicators import Indicator, Measured
     from auditgen.indicators.exhibits import AdverseRecord
+    from auditgen.indicators.slicing import Breakdown
     from auditgen.project import Project
+    from auditgen.project.model import Criterion
 
 EXHIBIT_CHARS = 280
+MAX_SLICES = 24
 MODE_TITLES = {
     Mode.MANAGEMENT: ("Evidence report", "management report, no assurance given"),
     Mode.INTERNAL_AUDIT: ("Internal audit report", "internal audit, not independent assurance"),
@@ -37,8 +41,8 @@ MODE_TITLES = {
 class Details:
     """What the document shows beside the judgement: breakdowns, exhibits, hours, tables, signer."""
 
-    slices: Mapping[str, tuple[str, Mapping[str, tuple[int, int]]]] = field(default_factory=dict)
-    """By criterion or also-measured id: the column, and (numerator, denominator) by value."""
+    breakdowns: Mapping[str, Sequence[Breakdown]] = field(default_factory=dict)
+    """By criterion or also-measured id."""
     exhibits: Mapping[str, Sequence[AdverseRecord]] = field(default_factory=dict)
     """By principle id."""
     mapping_digests: Mapping[str, str] = field(default_factory=dict)
@@ -238,7 +242,7 @@ def _criterion(result: CriterionResult, assessment: Assessment, details: Details
     criterion = result.criterion
     previous = assessment.register.previous
     return model.CriterionView(
-        measure=_measure(criterion.id, result.measured, details, "", criterion.within),
+        measure=_measure(criterion.id, result.measured, details, "", criterion),
         statement=words.rule_sentence(criterion, result.measured.request.indicator),
         operator=criterion.operator,
         threshold=criterion.threshold,
@@ -266,16 +270,15 @@ def _criterion(result: CriterionResult, assessment: Assessment, details: Details
 
 
 def _measure(
-    name: str, measured: Measured, details: Details, note: str, margin: float | None = None
+    name: str, measured: Measured, details: Details, note: str, criterion: Criterion | None = None
 ) -> model.Measure:
     request = measured.request
     indicator = request.indicator
-    column, values = details.slices.get(name, ("", {}))
-    slices = tuple(
-        words.slice_of(value or "(none)", k, n, indicator.noun, request.confidence)
-        for value, (k, n) in values.items()
-        if n
+    breakdowns = tuple(
+        words.breakdown(found, MAX_SLICES, frozenset() if criterion is None else _wrong(found, criterion))
+        for found in details.breakdowns.get(name, ())
     )
+    margin = None if criterion is None else criterion.within
     figure = words.figure(measured, margin) if isinstance(measured, Quantity) else None
     missing = None
     if isinstance(measured, NoQuantity):
@@ -290,10 +293,13 @@ def _measure(
         filters="; ".join(f"{k} {' or '.join(v)}" for k, v in sorted(shown.items())),
         figure=figure,
         unmeasured=missing,
-        slices=slices if len(slices) > 1 else (),
-        sliced_by=column if len(slices) > 1 else "",
+        breakdowns=breakdowns,
         note=note,
     )
+
+
+def _wrong(found: Breakdown, criterion: Criterion) -> frozenset[str]:
+    return frozenset(row.value for row in breaches(found, criterion.operator, criterion.threshold))
 
 
 def _finding(finding: Finding) -> model.FindingView:

@@ -26,7 +26,7 @@ def ladder_view(ladder: Ladder | None) -> LadderView | None:
     if highest:
         text = f"The evidence reaches rung {highest} of {len(rungs)}: {ladder.rungs[highest - 1].title}."
     else:
-        text = f"The evidence reaches none of {len(rungs)} rungs: nothing here is evidence of alignment faking."
+        text = f"The evidence reaches none of {len(rungs)} rungs: it is no evidence of alignment faking."
     if highest < len(rungs):
         text += f" The next, {ladder.rungs[highest].title}: {ladder.rungs[highest].reason}."
     return LadderView(highest=highest, text=text, rungs=tuple(rungs))

@@ -94,6 +94,21 @@ class Slice(BaseModel):
     estimate: float
     lower: float
     upper: float
+    undecided: int
+    """Undecided and failed ones."""
+    is_breach: bool
+    """Whether it lies on the wrong side of the criterion's threshold by itself."""
+
+
+class Breakdown(BaseModel):
+    """A rate by the values of one field, worst first."""
+
+    model_config = FROZEN
+    by: str
+    slices: tuple[Slice, ...]
+    values: int
+    """How many values there are; the best of many are not shown."""
+    note: str
 
 
 class Exhibit(BaseModel):
@@ -128,8 +143,7 @@ class Measure(BaseModel):
     filters: str
     figure: Figure | None
     unmeasured: Unmeasured | None
-    slices: tuple[Slice, ...] = ()
-    sliced_by: str = ""
+    breakdowns: tuple[Breakdown, ...] = ()
     note: str = ""
 
 

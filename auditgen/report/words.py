@@ -6,14 +6,19 @@ from datetime import date, datetime
 from typing import TYPE_CHECKING, Literal
 
 from auditgen.assessment import Conclusion, Severity, Verdict
+from auditgen.diagnostics import shown_name
 from auditgen.indicators.inference.equivalence import Answer, compare
 from auditgen.indicators.inference.paired import mcnemar_exact
-from auditgen.indicators.inference.proportions import trials_to_show, wilson, zero_event_upper
+from auditgen.indicators.inference.proportions import trials_to_show, zero_event_upper
 from auditgen.report import published
-from auditgen.report.model import ArmFigure, Figure, Slice, Status
+from auditgen.report.model import ArmFigure, Breakdown, Figure, Slice, Status
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from auditgen.indicators import Arm, Indicator, Quantity
+    from auditgen.indicators.slicing import Breakdown as Sliced
+    from auditgen.indicators.slicing import Row
     from auditgen.project.model import Criterion
 
 MINUS = "\N{MINUS SIGN}"
@@ -351,23 +356,38 @@ def _left_out(quantity: Quantity) -> str:
     return f"left out: {', '.join(parts)}; interval in the worst case {reach}"
 
 
-def slice_of(name: str, numerator: int, denominator: int, noun: str, confidence: float) -> Slice:
-    """One row of a breakdown, with Wilson's interval (no adjustment for the number of rows)."""
-    interval = wilson(numerator, denominator, confidence)
-    estimate = numerator / denominator
-    places = decimals_for(estimate)
-    text = (
-        f"{count(numerator)}/{count(denominator)} {noun}, {percent(estimate, places)}, "
-        f"{round(confidence * 100, 1):g} % CI {bounds(interval.lower, interval.upper, places)}"
-    )
+def breakdown(found: Sliced, shown: int, wrong: Collection[str] = ()) -> Breakdown:
+    """The worst values of a field, each with the interval of its own records."""
+    rows = tuple(_slice(row, is_breach=row.value in wrong) for row in found.rows[:shown])
+    hidden = len(found.rows) - len(rows)
+    note = f"{plural(len(found.rows), 'value')}, worst first"
+    if hidden:
+        note += f"; the {count(hidden)} best are not shown"
+    note += "; intervals are not adjusted for their number"
+    if wrong:
+        alone = "itself" if len(wrong) == 1 else "themselves"
+        note += (
+            f". {plural(len(wrong), 'value')} on the wrong side of the threshold by {alone} "
+            "(Benjamini-Hochberg over all values, 5 %)"
+        )
+    return Breakdown(by=found.by, slices=rows, values=len(found.rows), note=note)
+
+
+def _slice(row: Row, *, is_breach: bool) -> Slice:
+    quantity = row.quantity
+    [arm] = quantity.arms
+    unknown = arm.undecided + arm.errors
+    text = rate_text(arm, quantity.request.indicator.noun, quantity.request.confidence)
     return Slice(
-        name=name,
-        text=text,
-        numerator=numerator,
-        denominator=denominator,
-        estimate=estimate,
-        lower=interval.lower,
-        upper=interval.upper,
+        name=shown_name(row.value),
+        text=text + (f" ({count(unknown)} undecided or failed)" if unknown else ""),
+        numerator=arm.numerator,
+        denominator=arm.denominator,
+        estimate=arm.estimate,
+        lower=arm.interval.lower,
+        upper=arm.interval.upper,
+        undecided=unknown,
+        is_breach=is_breach,
     )
 
 

@@ -190,7 +190,7 @@ class _Figures:
         if not self._rows:
             yield Anomaly("no-samples", "the table holds no figure that can be read", blocks=True)
             return
-        message = "counts as published, records not seen: they can contradict a claim, never show it"
+        message = "figures that somebody printed: they can contradict a claim, never show it"
         yield Anomaly("published-counts", message, len(self._rows))
         inferred = [figure.figure_id for figure in self._rows if figure.known == "inferred"]
         if inferred:

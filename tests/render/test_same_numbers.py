@@ -46,7 +46,7 @@ def measures(document: Json) -> list[Json]:
 def test_there_is_something_to_compare(document: Json) -> None:
     assert len(measures(document)) >= 8
     assert len(document["findings"]) >= 8
-    assert sum(len(m["slices"]) for m in measures(document)) >= 10
+    assert sum(len(b["slices"]) for m in measures(document) for b in m["breakdowns"]) >= 10
 
 
 def test_every_figure_stands_in_html_and_pdf(document: Json, page: Page, paper: str) -> None:
@@ -57,7 +57,8 @@ def test_every_figure_stands_in_html_and_pdf(document: Json, page: Page, paper: 
             continue
         texts.append(measure["figure"]["text"])
         texts += [arm["text"] for arm in measure["figure"]["arms"]]
-        texts += [row["text"] for row in measure["slices"]]
+        texts += [row["text"] for b in measure["breakdowns"] for row in b["slices"]]
+        texts += [b["note"] for b in measure["breakdowns"]]
         texts += [t for t in (measure["figure"]["left_out"], measure["figure"]["direction"]) if t]
     words = squeezed(page.words)
     for text in texts:
@@ -105,11 +106,12 @@ def test_every_figure_equals_its_cells(document: Json, book: Book) -> None:
 
 def test_every_arm_and_slice_equals_its_cells(document: Json, book: Book) -> None:
     arms: dict[tuple[str, str], Json] = {}
-    slices: dict[tuple[str, str], Json] = {}
+    slices: dict[tuple[str, str, str], Json] = {}
     for measure in measures(document):
         if measure["figure"] is not None:
             arms |= {(measure["id"], arm["name"]): arm for arm in measure["figure"]["arms"]}
-        slices |= {(measure["id"], row["name"]): row for row in measure["slices"]}
+        for b in measure["breakdowns"]:
+            slices |= {(measure["id"], b["by"], row["name"]): row for row in b["slices"]}
     found = {
         (r["Id"], r["Arm"]): r
         for r in book.sheets["Measures"]
@@ -121,7 +123,7 @@ def test_every_arm_and_slice_equals_its_cells(document: Json, book: Book) -> Non
         assert found[key]["Denominator"] == arm["denominator"]
         assert found[key]["Estimate"] == pytest.approx(arm["estimate"], rel=1e-14)
         assert found[key]["Undecided"] == arm["undecided"]
-    rows = {(r["Id"], r["Value"]): r for r in book.sheets["Breakdowns"]}
+    rows = {(r["Id"], r["By"], r["Value"]): r for r in book.sheets["Breakdowns"]}
     assert set(rows) == set(slices)
     for key, row in slices.items():
         for heading in ("Numerator", "Denominator", "Estimate", "Lower", "Upper"):

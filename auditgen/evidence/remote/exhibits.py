@@ -70,19 +70,18 @@ def draw_rows(
                 continue
             alike = alike & (rows[name].isnull() if value is None else (rows[name] == value).fill_null(False))
         wanted = wanted | alike
-    fits = ((rows.inside == 1) & wanted).ifelse(1, 0).cast("int64")
-    rows = stages.keep(fits=fits)
-    rows = stages.take(rows.filter(rows.fits == 1).drop("fits", "inside"))
+    # the time is no part of a filter: engines push one down to the table and read each time many times over
+    rows = stages.take(rows.filter(wanted))
     own = rows.digest if "record" in fixed else ibis.coalesce(rows.record, rows.digest)
-    rows = stages.keep(own=own)
-    rows = stages.keep(number=ibis.row_number().over(group_by=rows.own, order_by=rows.digest))
+    place = ibis.literal("") if "category" in fixed else rows.category.fill_null("")
+    rows = stages.keep(own=own, place=place)
+    order = [rows.inside.desc(), rows.digest]
+    rows = stages.keep(number=ibis.row_number().over(group_by=rows.own, order_by=order))
     rows = stages.take(rows.filter(rows.number == 0).drop("number", "own"))
-    category = ibis.literal("") if "category" in fixed else rows.category.fill_null("")
-    rows = stages.keep(place=category)
-    rows = stages.keep(turn=ibis.row_number().over(group_by=rows.place, order_by=rows.digest))
-    found = connection.rows(
-        "rows to be shown", rows.order_by([rows.turn, rows.digest]).limit(limit).drop("turn", "place")
-    )
+    turn = ibis.row_number().over(group_by=[rows.inside, rows.place], order_by=rows.digest)
+    rows = stages.keep(turn=turn)
+    first = rows.order_by([rows.inside.desc(), rows.turn, rows.digest]).limit(limit).drop("turn", "place")
+    found = [row for row in connection.rows("rows to be shown", first) if row.pop("inside")]
     constants = {name: fixed.get(name) for name in (*SHOWN, "recorded_model")}
     if "model" in fixed:
         constants["recorded_model"] = fixed["model"]
