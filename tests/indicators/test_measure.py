@@ -1,4 +1,4 @@
-"""From records to quantities: what is counted, what is not, and that less evidence never helps."""
+"""From records to quantities: what is counted, and what is not."""
 
 from __future__ import annotations
 
@@ -246,9 +246,8 @@ def test_slices_and_exhibits(kit: Any) -> None:
     assert {r.source_id for r in again} == {"s"}
 
 
-# less evidence never helps
+# that less evidence never helps stands in test_less_evidence.py
 
-UNKNOWN = sorted(o.value for o in (*UNDECIDED, *ERRORS))
 PLAN = st.lists(
     st.tuples(
         st.sampled_from(["refused", "complied", "partial", "neither", "blocked_output"]),
@@ -259,66 +258,6 @@ PLAN = st.lists(
     min_size=3,
     max_size=30,
 )
-
-
-@settings(
-    deadline=None,
-    max_examples=12,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-)
-@given(data=st.data(), plan=PLAN, missing=st.integers(0, 3), lonely=st.booleans())
-def test_taking_evidence_away_never_improves_the_worst_case(
-    data: st.DataObject, plan: list[tuple[str, int, str, str]], missing: int, lonely: bool, kit: Any
-) -> None:
-    """Decided samples become undecided, fail or vanish; no worst case may get better."""
-    records = [
-        kit.observation(
-            n,
-            outcome,
-            prompt=str(n) if lonely else f"p{prompt}",
-            watch=watch,
-            expected=expected,
-            strategy="a",
-        )
-        for n, (outcome, prompt, watch, expected) in enumerate(plan)
-    ]
-    records = [dataclasses.replace(r, locator=f"row:{n}") for n, r in enumerate(records)]
-    requests = [
-        Request(name, core_indicators()[name], ("s",))
-        for name in (*sorted(RATES), "compliance-gap")
-    ]
-    steps = data.draw(
-        st.lists(
-            st.tuples(st.integers(0, 10**6), st.sampled_from([*UNKNOWN, "gone"])),
-            min_size=1,
-            max_size=5,
-        )
-    )
-    before = measure(read_cells(kit.evidence(records)), requests, {"s": missing})
-    for pick, become in steps:
-        decided = [n for n, r in enumerate(records) if r.outcome in DECIDED]
-        if not decided:
-            return
-        at = decided[pick % len(decided)]
-        if become == "gone":
-            del records[at]
-            missing += 1
-        else:
-            records[at] = dataclasses.replace(records[at], outcome=Outcome(become))
-        after = measure(read_cells(kit.evidence(records)), requests, {"s": missing})
-        for request in requests:
-            old, new = before[request.id], after[request.id]
-            if isinstance(old, Unmeasured):
-                assert isinstance(new, Unmeasured), (
-                    "what was not measured is not measured by taking away"
-                )
-            elif isinstance(new, Quantity):
-                better = request.indicator.better
-                if better in {"higher", "zero"}:
-                    assert new.worst.lower <= old.worst.lower + 1e-9
-                if better in {"lower", "zero"}:
-                    assert new.worst.upper >= old.worst.upper - 1e-9
-        before = after
 
 
 @settings(
