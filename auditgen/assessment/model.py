@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
+from typing import Any
 
 from auditgen.assessment.ladder import Ladder
 from auditgen.checklists import Control
@@ -75,6 +76,8 @@ class PreviousReport:
     figures: Mapping[str, str] = field(default_factory=dict)
     """The deciding number's text, by criterion id."""
     criterion_digests: frozenset[str] = frozenset()
+    trends: Mapping[str, tuple[Mapping[str, Any], ...]] = field(default_factory=dict)
+    """By criterion or also-measured id: its points in earlier periods, as the report held them."""
 
 
 @dataclass(frozen=True, slots=True)

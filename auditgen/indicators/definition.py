@@ -12,13 +12,14 @@ from typing import Annotated, Literal, Self
 
 import orjson
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+from pydantic_core import PydanticCustomError
 
 from auditgen.canonical import digest_of
 from auditgen.diagnostics import Diagnostic
 from auditgen.errors import InputRefused
-from auditgen.evidence.model import Expected, Outcome
+from auditgen.evidence.model import DECIDED, Expected, Outcome
 from auditgen.resources import resource_dir
-from auditgen.yamlspan import YamlDocument, read_yaml, validation_diagnostics
+from auditgen.yamlspan import KeyPath, YamlDocument, read_yaml, validation_diagnostics
 
 FROZEN = ConfigDict(
     frozen=True, extra="forbid", strict=True, allow_inf_nan=False, use_attribute_docstrings=True
@@ -34,9 +35,7 @@ FilterField = Literal["category", "cohort", "strategy", "language", "watch", "ex
 """`attack`: yes where a record has an attack strategy, no where its strategy is declared to be none.
 `kind`: evaluation or monitoring."""
 Slice = Literal["category", "strategy", "cohort", "language", "model", "watch", "suite"]
-Shape = Literal[
-    "rate", "gap", "conditional", "standardised-gap", "coverage", "unevaluated", "delay"
-]
+Shape = Literal["rate", "gap", "conditional", "standardised-gap", "coverage", "unevaluated", "delay"]
 _WORDS = {
     "expected": tuple(word.value for word in Expected),
     "watch": ("monitored", "unmonitored"),
@@ -145,39 +144,90 @@ class Indicator(BaseModel):
 
     @model_validator(mode="after")
     def _hangs_together(self) -> Self:
-        for fault in self._faults():
-            raise ValueError(fault)
+        faults = list(self._faults())
+        if faults:
+            said = "; ".join(message for _, message in faults)
+            raise PydanticCustomError("incoherent", "{said}", {"said": said, "faults": faults})
         return self
 
-    def _faults(self) -> Iterator[str]:
+    def _faults(self) -> Iterator[tuple[KeyPath, str]]:
+        """What contradicts itself, each with the place of what is wrong: a key, or a shape that lacks one."""
         for name, values in self.filters.items():
             known = _WORDS.get(name)
-            for value in values:
+            is_listed = not isinstance(self.filter.get(name), str)
+            for number, value in enumerate(values):
                 if known is not None and value not in known:
-                    yield f"`{value}` is no value of `{name}`; known: {', '.join(known)}"
-        if (self.arms is not None) != (self.shape in _TWO_ARMS):
-            yield f"`arms` belong to {', '.join(_TWO_ARMS)}, and only there"
-        if self.denominator.is_empty == (self.shape in _COUNTED):
-            yield f"`numerator` and `denominator` belong to {', '.join(_COUNTED)}, and only there"
-        if self.given.is_empty == (self.shape == "conditional"):
-            yield "`given` belongs to `conditional`, and only there"
-        if (self.delay is not None) != (self.shape == "delay") or (self.shape == "delay") != (
-            self.records == "incidents"
-        ):
-            yield "`delay` and `records: incidents` belong to the shape `delay`, and only there"
-        if (self.standardise_by is not None) != (self.shape == "standardised-gap"):
-            yield "`standardise_by` belongs to `standardised-gap`, and only there"
-        if (self.better == "zero") != (self.shape in {"gap", "standardised-gap"}):
-            yield "`better: zero` belongs to gaps, and only there"
-        if (self.interval == "census") != (self.shape in {"coverage", "unevaluated"}):
-            yield "`interval: census` belongs to complete counts (coverage, unevaluated), and only there"
-        if not set(self.numerator.outcomes) <= set(self.denominator.outcomes):
-            yield "every outcome of the numerator must be in the denominator"
-        for name, words in self.numerator.labelled.items():
-            if not set(words) <= set(self.denominator.labelled.get(name, ())):
-                yield f"the numerator's values of the label `{name}` must be in the denominator"
-        if self.denominator.outcomes and self.denominator.labels:
-            yield "a denominator selects on `outcomes` or on `labels`"
+                    place: KeyPath = ("filter", name, number) if is_listed else ("filter", name)
+                    yield place, f"`{value}` is no value of `{name}`; known: {', '.join(known)}"
+        counted, two = ", ".join(_COUNTED), ", ".join(_TWO_ARMS)
+        belongings: tuple[tuple[str, bool, bool, str], ...] = (
+            ("arms", self.arms is not None, self.shape in _TWO_ARMS, f"`arms` belong to {two}"),
+            (
+                "numerator",
+                not self.numerator.is_empty,
+                self.shape in _COUNTED,
+                f"`numerator` belongs to {counted}",
+            ),
+            (
+                "denominator",
+                not self.denominator.is_empty,
+                self.shape in _COUNTED,
+                f"`denominator` belongs to {counted}",
+            ),
+            (
+                "given",
+                not self.given.is_empty,
+                self.shape == "conditional",
+                "`given` belongs to `conditional`",
+            ),
+            ("delay", self.delay is not None, self.shape == "delay", "`delay` belongs to the shape `delay`"),
+            (
+                "standardise_by",
+                self.standardise_by is not None,
+                self.shape == "standardised-gap",
+                "`standardise_by` belongs to `standardised-gap`",
+            ),
+        )
+        for key, is_there, is_wanted, message in belongings:
+            if is_there != is_wanted:
+                yield (key,) if is_there else ("shape",), f"{message}, and only there"
+        words: tuple[tuple[str, bool, bool, str], ...] = (
+            (
+                "records",
+                self.records == "incidents",
+                self.shape == "delay",
+                "`records: incidents` belongs to the shape `delay`",
+            ),
+            ("better", self.better == "zero", self.is_gap, "`better: zero` belongs to gaps"),
+            (
+                "interval",
+                self.interval == "census",
+                self.shape in {"coverage", "unevaluated"},
+                "`interval: census` belongs to complete counts (coverage, unevaluated)",
+            ),
+        )
+        for key, is_there, is_wanted, message in words:
+            if is_there != is_wanted:
+                yield (key,), f"{message}, and only there"
+        yield from self._faults_of_selections()
+
+    def _faults_of_selections(self) -> Iterator[tuple[KeyPath, str]]:
+        inside = self.denominator
+        for number, outcome in enumerate(inside.outcomes):
+            if outcome not in DECIDED:  # what nobody knows is no result, whatever a definition says
+                place: KeyPath = ("denominator", "outcomes", number)
+                yield place, f"`{outcome}` is undecided or failed, and belongs in no denominator"
+        for part, chosen in (("numerator", self.numerator), ("given", self.given)):
+            for number, outcome in enumerate(chosen.outcomes):
+                if outcome not in inside.outcomes:
+                    place = (part, "outcomes", number)
+                    yield place, f"every outcome of `{part}` must be in the denominator: `{outcome}` is not"
+            for name, words in chosen.labelled.items():
+                if not set(words) <= set(inside.labelled.get(name, ())):
+                    place = (part, "labels", name)
+                    yield place, f"the values of the label `{name}` in `{part}` must be in the denominator"
+        if inside.outcomes and inside.labels:
+            yield ("denominator", "labels"), "a denominator selects on `outcomes` or on `labels`"
 
     @property
     def filters(self) -> Mapping[str, tuple[str, ...]]:
@@ -264,4 +314,9 @@ def check_indicator(document: YamlDocument) -> tuple[Indicator | None, list[Diag
     try:
         return Indicator.model_validate_json(orjson.dumps(document.value)), diagnostics
     except ValidationError as error:
+        faults = [
+            f for item in error.errors(include_url=False) for f in item.get("ctx", {}).get("faults", ())
+        ]
+        if faults:
+            return None, diagnostics + [document.fault("incoherent", said, place) for place, said in faults]
         return None, diagnostics + validation_diagnostics(document, error, Indicator)

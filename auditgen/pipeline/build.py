@@ -127,6 +127,7 @@ def build(
         )
     rows, reference = _records(evidence)
     details = Details(
+        audit=project.audit,
         breakdowns=breakdowns,
         exhibits=_exhibits(project, evidence, requests, measured),
         mapping_digests=inputs.mapping_digests,

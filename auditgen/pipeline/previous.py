@@ -106,4 +106,20 @@ def _summary(
             if c["measure"]["figure"] is not None
         },
         criterion_digests=frozenset(str(c["digest"]) for c in criteria),
+        trends=_trends([*(c["measure"] for c in criteria), *_also(report)]),
     )
+
+
+def _also(report: dict[str, Any]) -> list[dict[str, Any]]:
+    beside = [measure for p in report["principles"] for measure in p["beside"]]
+    return [*beside, *report["also_measured"]]
+
+
+def _trends(measures: list[dict[str, Any]]) -> dict[str, tuple[dict[str, Any], ...]]:
+    """Points by id; an earlier version of the report had none."""
+    out = {}
+    for measure in measures:
+        trend = measure.get("trend")
+        if isinstance(trend, dict) and isinstance(trend.get("points"), list):
+            out[str(measure["id"])] = tuple(p for p in trend["points"] if isinstance(p, dict))
+    return out

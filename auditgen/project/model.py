@@ -449,6 +449,8 @@ class PreviousBlock(BaseModel):
     pack: Text
     trust: tuple[Text, ...] = ()
     """Certificates it is checked against."""
+    model_changes: dict[Text, Text] = Field(default_factory=dict)
+    """Model version then to model version now, where numbers of the two are to be compared."""
 
 
 class SignerBlock(BaseModel):

@@ -88,6 +88,8 @@ def _sheets(document: Document, tables: Mapping[str, Sequence[Row]]) -> Iterator
     yield Sheet("Criteria", _CRITERIA, tuple(_criteria(document)))
     yield Sheet("Measures", _MEASURES, tuple(_measures(document)), _MEASURES_NOTE)
     yield Sheet("Breakdowns", _SLICES, tuple(_slices(document)))
+    if any(m.trend and len(m.trend.points) > 1 for m in _all_measures(document)):
+        yield Sheet("Trend", _TREND, tuple(_trend(document)))
     if any(p.ladder for p in document.principles):
         yield Sheet(
             "Claims ladder",
@@ -228,6 +230,11 @@ _SLICES = (
     ("Denominator", 12, "#,##0"), ("Estimate", 11, "0.00##%"), ("Lower", 10, "0.00##%"),
     ("Upper", 10, "0.00##%"), ("Undecided or failed", 12, "#,##0"), ("Breach by itself", 12, ""),
 )  # fmt: skip
+_TREND = (
+    ("Id", 18, ""), ("Report", 18, ""), ("Period", 26, ""), ("Estimate", 11, "0.00##%"),
+    ("Lower", 10, "0.00##%"), ("Upper", 10, "0.00##%"), ("In words", 60, ""),
+    ("Comparable with the last?", 50, ""), ("Suites", 40, ""), ("Model versions", 40, ""),
+)  # fmt: skip
 _FILES = (
     ("Source", 18, ""), ("File", 60, ""), ("State", 20, ""), ("Format", 20, ""), ("Tool", 20, ""),
     ("Planned", 10, "#,##0"), ("In the file", 11, "#,##0"), ("Executed", 10, "#,##0"),
@@ -310,6 +317,15 @@ def _slices(document: Document) -> Iterator[Row]:
                     m.id, b.by, s.name, s.numerator, s.denominator, s.estimate, s.lower, s.upper, s.undecided,
                     breach,
                 )  # fmt: skip
+
+
+def _trend(document: Document) -> Iterator[Row]:
+    for m in _all_measures(document):
+        for point in () if m.trend is None else m.trend.points:
+            yield (
+                m.id, point.report_id, point.period, point.estimate, point.lower, point.upper, point.text,
+                point.why_not or "comparable", ", ".join(point.suites), ", ".join(point.models),
+            )  # fmt: skip
 
 
 def _files(document: Document) -> Iterator[Row]:

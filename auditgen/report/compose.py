@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 from auditgen import __version__
 from auditgen.assessment import Conclusion, Verdict
 from auditgen.checklists import EVIDENCE_CODES
+from auditgen.diagnostics import shown_name
 from auditgen.indicators import Quantity
 from auditgen.indicators import Unmeasured as NoQuantity
 from auditgen.indicators.slicing import breaches
@@ -17,6 +18,7 @@ from auditgen.report import model, prose, words
 from auditgen.report.coverage import coverage_views
 from auditgen.report.ladder import ladder_view
 from auditgen.report.registers import document_views, source_views
+from auditgen.report.trend import trend_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
     from auditgen.indicators.exhibits import AdverseRecord
     from auditgen.indicators.slicing import Breakdown
     from auditgen.project import Project
-    from auditgen.project.model import Criterion
+    from auditgen.project.model import Audit, Criterion
 
 EXHIBIT_CHARS = 280
 MAX_SLICES = 24
@@ -41,6 +43,7 @@ MODE_TITLES = {
 class Details:
     """What the document shows beside the judgement: breakdowns, exhibits, hours, tables, signer."""
 
+    audit: Audit
     breakdowns: Mapping[str, Sequence[Breakdown]] = field(default_factory=dict)
     """By criterion or also-measured id."""
     exhibits: Mapping[str, Sequence[AdverseRecord]] = field(default_factory=dict)
@@ -99,7 +102,7 @@ def compose(project: Project, assessment: Assessment, details: Details) -> model
         versions=_versions(assessment),
         versions_note=prose.versions_note(assessment),
         also_measured=tuple(
-            _measure(item.id, assessment.also_measured[item.id], details, item.note or "")
+            _measure(item.id, assessment.also_measured[item.id], assessment, details, item.note or "")
             for item in audit.also_measured
             if item.id not in beside
         ),
@@ -224,7 +227,7 @@ def _principle(
         evidence=prose.evidence_line(audit, result),
         criteria=tuple(_criterion(c, assessment, details) for c in result.criteria),
         beside=tuple(
-            _measure(item.id, assessment.also_measured[item.id], details, item.note or "")
+            _measure(item.id, assessment.also_measured[item.id], assessment, details, item.note or "")
             for item in audit.also_measured
             if item.beside == principle.id
         ),
@@ -242,7 +245,7 @@ def _criterion(result: CriterionResult, assessment: Assessment, details: Details
     criterion = result.criterion
     previous = assessment.register.previous
     return model.CriterionView(
-        measure=_measure(criterion.id, result.measured, details, "", criterion),
+        measure=_measure(criterion.id, result.measured, assessment, details, "", criterion),
         statement=words.rule_sentence(criterion, result.measured.request.indicator),
         operator=criterion.operator,
         threshold=criterion.threshold,
@@ -270,7 +273,12 @@ def _criterion(result: CriterionResult, assessment: Assessment, details: Details
 
 
 def _measure(
-    name: str, measured: Measured, details: Details, note: str, criterion: Criterion | None = None
+    name: str,
+    measured: Measured,
+    assessment: Assessment,
+    details: Details,
+    note: str,
+    criterion: Criterion | None = None,
 ) -> model.Measure:
     request = measured.request
     indicator = request.indicator
@@ -294,8 +302,34 @@ def _measure(
         figure=figure,
         unmeasured=missing,
         breakdowns=breakdowns,
+        trend=_trend(name, measured, figure, assessment, details),
         note=note,
     )
+
+
+def _trend(
+    name: str,
+    measured: Measured,
+    figure: model.Figure | None,
+    assessment: Assessment,
+    details: Details,
+) -> model.Trend | None:
+    """A number over the periods, out of packs whose seal held."""
+    if figure is None or not isinstance(measured, Quantity):
+        return None
+    previous = assessment.register.previous
+    earlier = previous.trends.get(name, ()) if previous is not None and previous.is_verified else ()
+    versions: dict[str, set[str]] = {}
+    for reading in assessment.register.readings:
+        if reading.source_id in measured.request.sources:
+            for run in reading.runs:
+                versions.setdefault(run.suite, set()).add(run.suite_version or "")
+    suites = [
+        " ".join(part for part in (shown_name(suite), shown_name(version)) if part)
+        for suite in measured.suites
+        for version in sorted(versions.get(suite, {""}))
+    ]
+    return trend_of(measured, figure.text, details.audit, suites, earlier)
 
 
 def _wrong(found: Breakdown, criterion: Criterion) -> frozenset[str]:

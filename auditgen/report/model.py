@@ -131,6 +131,37 @@ class Exhibit(BaseModel):
     response: str
 
 
+class TrendPoint(BaseModel):
+    """One number in one period, with everything that must be equal to compare it with another one."""
+
+    model_config = FROZEN
+    report_id: str
+    period: str
+    indicator: str
+    definition: str
+    """Digest of the definition."""
+    suites: tuple[str, ...]
+    """`name` or `name version`."""
+    models: tuple[str, ...]
+    filters: str
+    confidence: float
+    text: str
+    estimate: float
+    lower: float | None
+    upper: float | None
+    why_not: str
+    """Why it is not comparable with the last point; empty when it is."""
+
+
+class Trend(BaseModel):
+    """A number over the periods, oldest first; the last one is this report's."""
+
+    model_config = FROZEN
+    points: tuple[TrendPoint, ...]
+    text: str
+    """What became of it since the period before; empty when there is none."""
+
+
 class Measure(BaseModel):
     """An indicator's result, with or without a criterion."""
 
@@ -144,6 +175,8 @@ class Measure(BaseModel):
     figure: Figure | None
     unmeasured: Unmeasured | None
     breakdowns: tuple[Breakdown, ...] = ()
+    trend: Trend | None = None
+    """None where nothing was measured."""
     note: str = ""
 
 

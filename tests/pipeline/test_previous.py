@@ -333,3 +333,65 @@ def test_nothing_named_nothing_said(quarters: Quarters, tmp_path: Path) -> None:
     )
     assert made.built.document.changes == ()
     assert "nothing can be said about change" in made.built.document.changes_note
+
+
+def measure_of(made: Made, name: str) -> Any:
+    document = made.built.document
+    return next(c.measure for p in document.principles for c in p.criteria if c.measure.id == name)
+
+
+class TestTrend:
+    """A number over the periods: compared only where nothing but the records changed."""
+
+    def test_the_same_number_again(self, quarters: Quarters) -> None:
+        made = quarters.third()
+        same = measure_of(made, "C1").trend
+        assert [p.report_id for p in same.points] == ["R-Q2", "R-Q3"]
+        assert [p.why_not for p in same.points] == ["", ""]
+        assert same.text.startswith("0.0 points since R-Q2 (2026-04-01 to 2026-06-30), 95 % CI [")
+        assert "no change is shown" in same.text
+        broken = measure_of(made, "C2").trend
+        # 50/100 after 200/200: square-and-add of Wilson [.4038, .5962] and [.9812, 1]
+        assert broken.text.startswith("\N{MINUS SIGN}50.0 points since R-Q2")
+        assert "95 % CI [\N{MINUS SIGN}59.6, \N{MINUS SIGN}40.2]: a change is shown" in broken.text
+        assert broken.text in json.dumps(made.built.document.model_dump(mode="json"), ensure_ascii=False)
+
+    @pytest.mark.parametrize(
+        ("parts", "why"),
+        [
+            ({"where": {"category": "cyber"}}, "it selected everything"),
+            ({"confidence": 0.9}, "its interval was at 95 %"),
+            ({"indicator": "disallowed-completion", "at_most": 0.5}, "it measured `refusal-rate`"),
+        ],
+    )
+    def test_another_question(self, quarters: Quarters, parts: Json, why: str) -> None:
+        changed = value(3)
+        one = changed["principles"][0]["criteria"][0]
+        if "at_most" in parts:
+            one.pop("at_least")
+        one.update(parts)
+        made = quarters.third(principles=changed["principles"])
+        trend = measure_of(made, "C1").trend
+        assert trend.points[0].why_not == why
+        assert trend.text.startswith("Not comparable with R-Q2 (2026-04-01 to 2026-06-30), because ")
+
+    def test_another_model_needs_to_be_declared(self, quarters: Quarters) -> None:
+        from auditgen.report import trend as room
+
+        made = quarters.third()
+        then, now = measure_of(made, "C1").trend.points
+        old = then.model_copy(update={"models": ("model-0",)})
+        assert room._why_not(old, now, {}) == "the model was model-0"
+        assert room._why_not(old, now, {"model-0": now.models[0]}) == ""
+        for update, why in (
+            ({"definition": "x"}, "the definition has changed"),
+            ({"suites": ("policy 2",)}, "the suites were policy 2"),
+            ({"lower": None, "upper": None}, "one of the two is a complete count"),
+        ):
+            assert room._why_not(then.model_copy(update=update), now, {}) == why
+
+    def test_a_pack_that_is_not_relied_on_gives_no_trend(self, quarters: Quarters) -> None:
+        made = quarters.third(flip)
+        trend = measure_of(made, "C1").trend
+        assert len(trend.points) == 1
+        assert trend.text == ""
