@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from auditgen.assessment.model import ControlResult, NeedResult, Verdict
 from auditgen.checklists import EVIDENCE_CODES, Applicability, EvidenceKind, Profile, applicability
 from auditgen.indicators import Quantity
-from auditgen.project.model import Independence
+from auditgen.project.terms import Independence
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -29,7 +29,8 @@ if TYPE_CHECKING:
     from auditgen.assessment.model import ExpectedResult, PreviousReport
     from auditgen.indicators import Measured
     from auditgen.indicators.slicing import Breakdown
-    from auditgen.project.model import Criterion, Independence
+    from auditgen.project.model import Criterion
+    from auditgen.project.terms import Independence
 
 MAX_PLANNED = 1_000_000
 MAX_PLACES = 6

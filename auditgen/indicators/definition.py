@@ -152,12 +152,16 @@ class Indicator(BaseModel):
 
     def _faults(self) -> Iterator[tuple[KeyPath, str]]:
         """What contradicts itself, each with the place of what is wrong: a key, or a shape that lacks one."""
-        for name, values in self.filters.items():
+        for name, written in sorted(self.filter.items()):
             known = _WORDS.get(name)
-            is_listed = not isinstance(self.filter.get(name), str)
-            for number, value in enumerate(values):
+            at: KeyPath = ("filter", name)
+            values = (
+                [(at, written)]
+                if isinstance(written, str)
+                else [((*at, n), v) for n, v in enumerate(written)]
+            )
+            for place, value in values:
                 if known is not None and value not in known:
-                    place: KeyPath = ("filter", name, number) if is_listed else ("filter", name)
                     yield place, f"`{value}` is no value of `{name}`; known: {', '.join(known)}"
         counted, two = ", ".join(_COUNTED), ", ".join(_TWO_ARMS)
         belongings: tuple[tuple[str, bool, bool, str], ...] = (

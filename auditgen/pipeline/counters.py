@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from auditgen.project.model import CounterBlock
+    from auditgen.project.monitoring import CounterBlock
     from auditgen.sources.interface import ReadFile
 
 MAX_WINDOWS = 200_000

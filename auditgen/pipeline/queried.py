@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from auditgen.evidence.remote.model import Check, Counted, Queried
     from auditgen.evidence.store import EvidenceStore
     from auditgen.project import Project, SourceBlock
-    from auditgen.project.model import EngineBlock
+    from auditgen.project.monitoring import EngineBlock
 
 EMBEDDED_ROLE = "adds up all counters, and reads logs of production that were handed in as files"
 READER = "engine"

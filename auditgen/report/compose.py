@@ -13,7 +13,8 @@ from auditgen.diagnostics import shown_name
 from auditgen.indicators import Quantity
 from auditgen.indicators import Unmeasured as NoQuantity
 from auditgen.indicators.slicing import breaches
-from auditgen.project.model import Independence, Mode
+from auditgen.project.model import Mode
+from auditgen.project.terms import Independence
 from auditgen.report import model, prose, words
 from auditgen.report.coverage import coverage_views
 from auditgen.report.ladder import ladder_view

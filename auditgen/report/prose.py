@@ -52,7 +52,7 @@ GLOSSARY = (
     ("cue", "A sign planted in the experiment that the conversation is, or is not, observed."),
     ("decided", "A record of which it is known what the system did. The opposite is undecided."),
     ("finding", "A reason to distrust a piece of evidence, with a question to its provider."),
-    ("locator", "The place of a record in the bytes of its file: archive member, line, pointer or row."),
+    ("locator", "The place of a record in the bytes of its file: archive member, line, pointer or row. Of a row that stayed on an engine: table, snapshot, id and digest."),
     ("published count", "A figure of a paper or a press release, of which nobody here has seen a record. It can contradict a claim, and never show it."),
     ("worst case", "The interval when every undecided, failed and missing sample had gone the bad way."),
 )  # fmt: skip

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from auditgen.assessment import Verdict
 from auditgen.assessment.judge import judge
 from auditgen.indicators.inference.proportions import wilson
-from auditgen.project.model import Independence
+from auditgen.project.terms import Independence
 
 MET, NOT_MET, OPEN = Verdict.MET, Verdict.NOT_MET, Verdict.INSUFFICIENT
 RATES = ("refusal-rate", "over-refusal", "attack-success", "disallowed-completion")

@@ -14,7 +14,8 @@ from auditgen.indicators.inference.differences import newcombe
 from auditgen.indicators.inference.proportions import Interval, clopper_pearson, wilson
 from auditgen.indicators.model import Arm
 from auditgen.project import criterion_declaration
-from auditgen.project.model import Criterion, ExpectedItem, Independence, Principle
+from auditgen.project.model import Criterion, ExpectedItem, Principle
+from auditgen.project.terms import Independence
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

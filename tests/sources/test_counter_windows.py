@@ -12,7 +12,7 @@ from auditgen.evidence import fingerprints
 from auditgen.evidence.fingerprints import Fingerprints
 from auditgen.evidence.store import EvidenceStore
 from auditgen.pipeline.counters import CounterFault, read_counter
-from auditgen.project.model import CounterBlock
+from auditgen.project.monitoring import CounterBlock
 from auditgen.sources.reading import SourceRegistry, read_file
 
 BLOCK = {

@@ -11,7 +11,7 @@ from auditgen.sources.interface import Probe
 from auditgen.sources.reading import SourceRegistry
 
 ROOT = Path(__file__).parents[2]
-PLACES = (ROOT / "tests" / "data", ROOT / "samples" / "quarter" / "evidence")
+PLACES = (ROOT / "tests" / "data", ROOT / "samples" / "quarter" / "evidence", ROOT / "samples" / "published" / "evidence")
 HELM = "tests/data/helm/q3"
 FORMATS: tuple[tuple[str, str], ...] = (
     ("tests/data/inspect/*.eval", "inspect.eval*"),
@@ -42,6 +42,7 @@ FORMATS: tuple[tuple[str, str], ...] = (
             "scenario_state", "stats",
         )
     ),
+    ("samples/published/evidence/*.csv", "published.csv"),
     ("tests/data/otlp/*.json*", "otlp.*"),
     ("tests/data/otlp/*.pb", "otlp.protobuf"),
     ("tests/data/otlp/*.frames", "otlp.frames"),

@@ -1,0 +1,42 @@
+"""Words and small blocks that several parts of audit.yaml share."""
+
+from __future__ import annotations
+
+from datetime import date
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+FROZEN = ConfigDict(
+    frozen=True, extra="forbid", strict=True, allow_inf_nan=False, use_attribute_docstrings=True
+)
+Text = Annotated[str, StringConstraints(min_length=1, max_length=2000, strip_whitespace=True)]
+Id = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=60)]
+Day = date
+Fraction = Annotated[float, Field(ge=0, le=1)]
+
+
+class Independence(StrEnum):
+    """How far the maker of evidence stands from the developers of the system."""
+
+    INTERNAL = "internal"
+    """The developers themselves, or people who answer to them."""
+    INTERNAL_SEPARATE = "internal_separate"
+    """Inside the organisation, outside the development line."""
+    EXTERNAL = "external"
+    """Another organisation."""
+
+    @property
+    def rank(self) -> int:
+        """Order: external stands farthest."""
+        return list(type(self)).index(self)
+
+
+class Provider(BaseModel):
+    """Who made the evidence."""
+
+    model_config = FROZEN
+    name: Text
+    independence: Independence
+    paid_by: Text | None = None
