@@ -14,7 +14,9 @@ from markupsafe import Markup, escape
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from auditgen.report.model import CoverageView, CriterionView, Slice
+    from auditgen.report.figures import Slice
+    from auditgen.report.model import CriterionView
+    from auditgen.report.monitored import CoverageView
 
 INK, SOFT, RULE, BAND = "#14181f", "#5b6470", "#cdd3db", "#dfece4"
 TONES = {

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from auditgen.report import Document
-    from auditgen.report.model import Measure, Status
+    from auditgen.report.figures import Measure, Status
 
 FILE_NAME = "report.xlsx"
 MAX_CELL_CHARS = 32_000

@@ -3,63 +3,32 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from auditgen import __version__
 from auditgen.assessment import Conclusion, Verdict
 from auditgen.checklists import EVIDENCE_CODES
-from auditgen.diagnostics import shown_name
-from auditgen.indicators import Quantity
-from auditgen.indicators import Unmeasured as NoQuantity
-from auditgen.indicators.slicing import breaches
 from auditgen.project.model import Mode
 from auditgen.project.terms import Independence
-from auditgen.report import model, prose, words
+from auditgen.report import figures, model, prose, words
 from auditgen.report.coverage import coverage_views
 from auditgen.report.ladder import ladder_view
+from auditgen.report.measures import Details, indicator_view, measure_view, version_shares
 from auditgen.report.registers import document_views, source_views
-from auditgen.report.trend import trend_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from auditgen.assessment import Assessment, CriterionResult, Finding, PrincipleResult
-    from auditgen.indicators import Indicator, Measured
     from auditgen.indicators.exhibits import AdverseRecord
-    from auditgen.indicators.slicing import Breakdown
     from auditgen.project import Project
-    from auditgen.project.model import Audit, Criterion
 
 EXHIBIT_CHARS = 280
-MAX_SLICES = 24
 MODE_TITLES = {
     Mode.MANAGEMENT: ("Evidence report", "management report, no assurance given"),
     Mode.INTERNAL_AUDIT: ("Internal audit report", "internal audit, not independent assurance"),
     Mode.INDEPENDENT: ("Assurance report", "independent assurance"),
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Details:
-    """What the document shows beside the judgement: breakdowns, exhibits, hours, tables, signer."""
-
-    audit: Audit
-    breakdowns: Mapping[str, Sequence[Breakdown]] = field(default_factory=dict)
-    """By criterion or also-measured id."""
-    exhibits: Mapping[str, Sequence[AdverseRecord]] = field(default_factory=dict)
-    """By principle id."""
-    mapping_digests: Mapping[str, str] = field(default_factory=dict)
-    file_digests: Mapping[str, str] = field(default_factory=dict)
-    """Of labels and own suite files, by the name in audit.yaml."""
-    tables: Sequence[model.TableRef] = ()
-    plugins: Sequence[str] = ()
-    evidence_digest: str = ""
-    engines: Sequence[str] = ()
-    """Which query engines took part, and in which role."""
-    signer_certificate: str = ""
-    """Subject and fingerprint, empty for a draft."""
-    is_development_key: bool = False
 
 
 def compose(project: Project, assessment: Assessment, details: Details) -> model.Document:
@@ -91,23 +60,25 @@ def compose(project: Project, assessment: Assessment, details: Details) -> model
             model.ExpectedView(
                 id=e.item.id,
                 title=e.item.title,
-                status=model.Status(code="received", word="received", tone="good")
+                status=figures.Status(code="received", word="received", tone="good")
                 if e.is_received
-                else model.Status(code="not_received", word="not received", tone="bad"),
+                else figures.Status(code="not_received", word="not received", tone="bad"),
                 detail=e.detail,
             )
             for e in assessment.expected
         ),
         frameworks=_frameworks(project, assessment),
         coverage=coverage_views(audit, assessment),
-        versions=_versions(assessment),
+        versions=version_shares(assessment),
         versions_note=prose.versions_note(assessment),
         also_measured=tuple(
-            _measure(item.id, assessment.also_measured[item.id], assessment, details, item.note or "")
+            measure_view(item.id, assessment.also_measured[item.id], assessment, details, item.note or "")
             for item in audit.also_measured
             if item.id not in beside
         ),
-        indicators=tuple(_indicator(used[name], own=name in project.own_indicators) for name in sorted(used)),
+        indicators=tuple(
+            indicator_view(used[name], own=name in project.own_indicators) for name in sorted(used)
+        ),
         method=(*prose.METHOD, *details.engines),
         limitations=prose.limitations(audit),
         glossary=prose.GLOSSARY,
@@ -228,7 +199,7 @@ def _principle(
         evidence=prose.evidence_line(audit, result),
         criteria=tuple(_criterion(c, assessment, details) for c in result.criteria),
         beside=tuple(
-            _measure(item.id, assessment.also_measured[item.id], assessment, details, item.note or "")
+            measure_view(item.id, assessment.also_measured[item.id], assessment, details, item.note or "")
             for item in audit.also_measured
             if item.beside == principle.id
         ),
@@ -246,7 +217,7 @@ def _criterion(result: CriterionResult, assessment: Assessment, details: Details
     criterion = result.criterion
     previous = assessment.register.previous
     return model.CriterionView(
-        measure=_measure(criterion.id, result.measured, assessment, details, "", criterion),
+        measure=measure_view(criterion.id, result.measured, assessment, details, "", criterion),
         statement=words.rule_sentence(criterion, result.measured.request.indicator),
         operator=criterion.operator,
         threshold=criterion.threshold,
@@ -271,70 +242,6 @@ def _criterion(result: CriterionResult, assessment: Assessment, details: Details
         if previous is None or not previous.is_verified
         else previous.figures.get(criterion.id, ""),
     )
-
-
-def _measure(
-    name: str,
-    measured: Measured,
-    assessment: Assessment,
-    details: Details,
-    note: str,
-    criterion: Criterion | None = None,
-) -> model.Measure:
-    request = measured.request
-    indicator = request.indicator
-    breakdowns = tuple(
-        words.breakdown(found, MAX_SLICES, frozenset() if criterion is None else _wrong(found, criterion))
-        for found in details.breakdowns.get(name, ())
-    )
-    margin = None if criterion is None else criterion.within
-    figure = words.figure(measured, margin) if isinstance(measured, Quantity) else None
-    missing = None
-    if isinstance(measured, NoQuantity):
-        missing = model.Unmeasured(reason=measured.reason, wanted=measured.wanted)
-    shown = {k: v for k, v in request.where.items() if k != "model"}
-    return model.Measure(
-        id=name,
-        indicator_id=indicator.id,
-        indicator_title=indicator.title,
-        question=indicator.question,
-        sources=request.sources,
-        filters="; ".join(f"{k} {' or '.join(v)}" for k, v in sorted(shown.items())),
-        figure=figure,
-        unmeasured=missing,
-        breakdowns=breakdowns,
-        trend=_trend(name, measured, figure, assessment, details),
-        note=note,
-    )
-
-
-def _trend(
-    name: str,
-    measured: Measured,
-    figure: model.Figure | None,
-    assessment: Assessment,
-    details: Details,
-) -> model.Trend | None:
-    """A number over the periods, out of packs whose seal held."""
-    if figure is None or not isinstance(measured, Quantity):
-        return None
-    previous = assessment.register.previous
-    earlier = previous.trends.get(name, ()) if previous is not None and previous.is_verified else ()
-    versions: dict[str, set[str]] = {}
-    for reading in assessment.register.readings:
-        if reading.source_id in measured.request.sources:
-            for run in reading.runs:
-                versions.setdefault(run.suite, set()).add(run.suite_version or "")
-    suites = [
-        " ".join(part for part in (shown_name(suite), shown_name(version)) if part)
-        for suite in measured.suites
-        for version in sorted(versions.get(suite, {""}))
-    ]
-    return trend_of(measured, figure.text, details.audit, suites, earlier)
-
-
-def _wrong(found: Breakdown, criterion: Criterion) -> frozenset[str]:
-    return frozenset(row.value for row in breaches(found, criterion.operator, criterion.threshold))
 
 
 def _finding(finding: Finding) -> model.FindingView:
@@ -473,48 +380,6 @@ def _frameworks(project: Project, assessment: Assessment) -> tuple[model.Framewo
             )
         )
     return tuple(out)
-
-
-def _versions(assessment: Assessment) -> tuple[model.VersionShare, ...]:
-    register = assessment.register
-    total = sum(register.production_models.values())
-    return tuple(
-        model.VersionShare(
-            model=name or "(not recorded)",
-            records=number,
-            share=f"{words.count(number)}/{words.count(total)}, {words.percent(number / total)}",
-            evaluated=f"{words.count(register.evaluated_models[name])} decided evaluation records"
-            if name and register.evaluated_models.get(name)
-            else "no evaluation handed in",
-        )
-        for name, number in sorted(register.production_models.items(), key=lambda item: (-item[1], item[0]))
-        if number
-    )
-
-
-def _indicator(indicator: Indicator, *, own: bool) -> model.IndicatorView:
-    return model.IndicatorView(
-        id=indicator.id,
-        version=indicator.version,
-        digest=indicator.digest,
-        is_own=own,
-        title=indicator.title,
-        question=indicator.question,
-        counts=prose.counts_sentence(indicator),
-        interval={
-            "gap": "Tango's score interval on pairs where each prompt was asked once under both conditions; "
-            "otherwise Newcombe's method from two Wilson intervals",
-            "standardised-gap": "Newcombe's method by stratum, weighted",
-        }.get(indicator.shape)
-        or {
-            "wilson": "Wilson score interval",
-            "clopper-pearson": "Clopper-Pearson, conservative",
-            "census": "none: a complete count",
-        }[indicator.interval],
-        caveats=indicator.caveats,
-        misleads=indicator.misleads,
-        references=indicator.references,
-    )
 
 
 def _signature(project: Project, details: Details) -> model.SignatureBlock:

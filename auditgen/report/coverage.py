@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from auditgen.report import model, words
+from auditgen.report import monitored as model
+from auditgen.report import words
 
 if TYPE_CHECKING:
     from datetime import date

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from auditgen.report.model import LadderView, RungView, Status
+from auditgen.report.figures import Status
+from auditgen.report.model import LadderView, RungView
 
 if TYPE_CHECKING:
     from auditgen.assessment.ladder import Ladder

@@ -8,107 +8,10 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
-FROZEN = ConfigDict(
-    frozen=True, extra="forbid", strict=True, allow_inf_nan=False, use_attribute_docstrings=True
-)
-
-
-class Status(BaseModel):
-    """A verdict or conclusion: the fixed code, the word that is printed, and its tone."""
-
-    model_config = FROZEN
-    code: str
-    word: str
-    tone: Literal["bad", "gap", "comment", "good", "none"]
-    """Chooses shape and colour together; never the only carrier of meaning."""
-
-
-class ArmFigure(BaseModel):
-    """One side of a gap, or the whole of a rate."""
-
-    model_config = FROZEN
-    name: str
-    text: str
-    """`x/n noun, p %, 95 % CI [a, b]`."""
-    numerator: int
-    denominator: int
-    estimate: float
-    lower: float
-    upper: float
-    clusters: int
-    undecided: int
-    errors: int
-
-
-class Figure(BaseModel):
-    """A measured number, in full and in words."""
-
-    model_config = FROZEN
-    text: str
-    numerator: int | None
-    """None for a gap: its arms have them."""
-    denominator: int | None
-    estimate: float
-    """Fraction, or difference of fractions."""
-    unit: Literal["fraction", "difference", "complete"]
-    lower: float | None
-    """None for a complete count."""
-    upper: float | None
-    confidence: float
-    method: str
-    clusters: int
-    effective_size: float
-    undecided: int
-    errors: int
-    missing: int
-    worst_lower: float
-    worst_upper: float
-    arms: tuple[ArmFigure, ...]
-    caveats: tuple[str, ...]
-    left_out: str
-    """Undecided, failed and missing samples in words; empty when there are none."""
-    direction: str
-    """What the sign of a gap means here, in words."""
-    answer: str
-    """Of a gap, one of four: material difference, small difference, equivalent, insufficient evidence."""
-
-
-class Unmeasured(BaseModel):
-    """Why there is no number."""
-
-    model_config = FROZEN
-    reason: str
-    wanted: str
-
-
-class Slice(BaseModel):
-    """One row of a breakdown."""
-
-    model_config = FROZEN
-    name: str
-    text: str
-    numerator: int
-    denominator: int
-    estimate: float
-    lower: float
-    upper: float
-    undecided: int
-    """Undecided and failed ones."""
-    is_breach: bool
-    """Whether it lies on the wrong side of the criterion's threshold by itself."""
-
-
-class Breakdown(BaseModel):
-    """A rate by the values of one field, worst first."""
-
-    model_config = FROZEN
-    by: str
-    slices: tuple[Slice, ...]
-    values: int
-    """How many values there are; the best of many are not shown."""
-    note: str
+from auditgen.report.figures import FROZEN, Measure, Status
+from auditgen.report.monitored import CoverageView, VersionShare
 
 
 class Exhibit(BaseModel):
@@ -129,55 +32,6 @@ class Exhibit(BaseModel):
     """First words, or why they are withheld."""
     prompt_sha256: str
     response: str
-
-
-class TrendPoint(BaseModel):
-    """One number in one period, with everything that must be equal to compare it with another one."""
-
-    model_config = FROZEN
-    report_id: str
-    period: str
-    indicator: str
-    definition: str
-    """Digest of the definition."""
-    suites: tuple[str, ...]
-    """`name` or `name version`."""
-    models: tuple[str, ...]
-    filters: str
-    confidence: float
-    text: str
-    estimate: float
-    lower: float | None
-    upper: float | None
-    why_not: str
-    """Why it is not comparable with the last point; empty when it is."""
-
-
-class Trend(BaseModel):
-    """A number over the periods, oldest first; the last one is this report's."""
-
-    model_config = FROZEN
-    points: tuple[TrendPoint, ...]
-    text: str
-    """What became of it since the period before; empty when there is none."""
-
-
-class Measure(BaseModel):
-    """An indicator's result, with or without a criterion."""
-
-    model_config = FROZEN
-    id: str
-    indicator_id: str
-    indicator_title: str
-    question: str
-    sources: tuple[str, ...]
-    filters: str
-    figure: Figure | None
-    unmeasured: Unmeasured | None
-    breakdowns: tuple[Breakdown, ...] = ()
-    trend: Trend | None = None
-    """None where nothing was measured."""
-    note: str = ""
 
 
 class CriterionView(BaseModel):
@@ -419,73 +273,6 @@ class FrameworkView(BaseModel):
     groups: tuple[tuple[str, str], ...]
     """(id, title) in order."""
     controls: tuple[ControlView, ...]
-
-
-class BlocksView(BaseModel):
-    """Two accounts of what was blocked at one endpoint."""
-
-    model_config = FROZEN
-    endpoint: str
-    records: int
-    both: int
-    guardrail_only: int
-    transport_only: int
-
-
-class CounterView(BaseModel):
-    """An independent counter beside the log."""
-
-    model_config = FROZEN
-    id: str
-    title: str
-    counts: str
-    windows: int
-    expected: int
-    seen: int
-    missing: int
-    surplus: int
-    worst: tuple[str, ...]
-    text: str
-
-
-class CoverageView(BaseModel):
-    """What a monitoring source saw, hour by hour, what was set aside, and what it does not tell."""
-
-    model_config = FROZEN
-    source_id: str
-    title: str
-    records: int
-    hours_covered: int
-    hours_total: int
-    text: str
-    days: tuple[str, ...]
-    hourly: tuple[tuple[int, ...], ...]
-    """Records by day and hour of day (24 columns)."""
-    silent: tuple[str, ...]
-    balance: str
-    """Every row that was read, by what became of it: the parts add up."""
-    read: int
-    accepted: int
-    duplicates: int
-    quarantined: int
-    late: int
-    sampled: str
-    """Empty where the log keeps every request, or does not say."""
-    blocks: tuple[BlocksView, ...]
-    counters: tuple[CounterView, ...]
-    ledger: tuple[tuple[str, int, int | None, int, int | None, int | None], ...]
-    """Hour (UTC), records, late rows, repeats, blocked by a guardrail's record and by the transport; null
-    where no record of the log says anything about it."""
-
-
-class VersionShare(BaseModel):
-    """Production traffic on one model version."""
-
-    model_config = FROZEN
-    model: str
-    records: int
-    share: str
-    evaluated: str
 
 
 class IndicatorView(BaseModel):

@@ -9,7 +9,7 @@ from auditgen.assessment import Verdict, attestation_fault
 from auditgen.checklists import EVIDENCE_CODES
 from auditgen.evidence.model import GRADE_WORDS, agreement_text
 from auditgen.evidence.pseudonym import key_id
-from auditgen.report import model, published, words
+from auditgen.report import figures, model, published, words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -192,9 +192,9 @@ def _run_names(reading: Reading) -> Iterator[str]:
 
 
 def _file_notes(reading: Reading) -> Iterator[str]:
-    figures = reading.beside.get("published_counts", 0)
-    if figures:
-        yield f"{words.plural(figures, 'figure')}, no records: {published.NOTE}"
+    printed = reading.beside.get("published_counts", 0)
+    if printed:
+        yield f"{words.plural(printed, 'figure')}, no records: {published.NOTE}"
     yield from reading.about
     if reading.companions:
         yield f"read together with {', '.join(reading.companions)}"
@@ -207,16 +207,16 @@ def _file_notes(reading: Reading) -> Iterator[str]:
         yield f"refusal labels {agreement_text(pair, table)}"
 
 
-def _file_status(reading: Reading) -> model.Status:
+def _file_status(reading: Reading) -> figures.Status:
     if not reading.format:
-        return model.Status(code="not_read", word="not read", tone="bad")
+        return figures.Status(code="not_read", word="not read", tone="bad")
     if reading.role == "companion" and not any(a.blocks for a in reading.anomalies):
-        return model.Status(code="read_with_others", word="describes other files", tone="none")
+        return figures.Status(code="read_with_others", word="describes other files", tone="none")
     if reading.is_vacuous:
-        return model.Status(code="no_evidence", word="no evidence", tone="bad")
+        return figures.Status(code="no_evidence", word="no evidence", tone="bad")
     if reading.anomalies:
-        return model.Status(code="read_with_doubts", word="read, with doubts", tone="comment")
-    return model.Status(code="read", word="read", tone="good")
+        return figures.Status(code="read_with_doubts", word="read, with doubts", tone="comment")
+    return figures.Status(code="read", word="read", tone="good")
 
 
 def document_views(assessment: Assessment) -> tuple[model.DocumentView, ...]:
@@ -228,7 +228,7 @@ def _document(record: DocumentRecord, assessment: Assessment) -> model.DocumentV
     block = record.block
     attestation = block.attestation
     if record.sha256 is None:
-        status = model.Status(code="missing", word="missing", tone="bad")
+        status = figures.Status(code="missing", word="missing", tone="bad")
         detail = record.fault
     elif attestation is None:
         status = words.VERDICTS[Verdict.NEEDS_REVIEW]
@@ -237,7 +237,7 @@ def _document(record: DocumentRecord, assessment: Assessment) -> model.DocumentV
         status = words.VERDICTS[Verdict.NEEDS_REVIEW]
         detail = f"the attestation does not count, {fault}"
     else:
-        status = model.Status(code="attested", word="attested", tone="good")
+        status = figures.Status(code="attested", word="attested", tone="good")
         reviewer = attestation.reviewer
         detail = (
             f"{attestation.passage}: {attestation.statement} ({reviewer.name}, {reviewer.role}, "

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from auditgen.report import words
-from auditgen.report.model import Trend, TrendPoint
+from auditgen.report.figures import Trend, TrendPoint
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -11,7 +11,7 @@ from auditgen.indicators.inference.equivalence import Answer, compare
 from auditgen.indicators.inference.paired import mcnemar_exact
 from auditgen.indicators.inference.proportions import trials_to_show, zero_event_upper
 from auditgen.report import published
-from auditgen.report.model import ArmFigure, Breakdown, Figure, Slice, Status
+from auditgen.report.figures import ArmFigure, Breakdown, Figure, Slice, Status
 
 if TYPE_CHECKING:
     from collections.abc import Collection

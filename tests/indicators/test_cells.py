@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -33,9 +33,13 @@ def view(rows: list[Row]) -> Evidence:
     connection.execute(f"CREATE TABLE observation ({listed})")
     marks = ", ".join("?" for _ in COUNTED_COLUMNS)
     if rows:
-        values = [[row.get(name) for name in COUNTED_COLUMNS] for row in rows]
+        values = [[_written(row.get(name)) for name in COUNTED_COLUMNS] for row in rows]
         connection.executemany(f"INSERT INTO observation VALUES ({marks})", values)
     return Evidence(connection, PERIOD)
+
+
+def _written(value: Any) -> Any:
+    return value.replace(tzinfo=None) if isinstance(value, datetime) else value
 
 
 @st.composite
@@ -52,17 +56,17 @@ def rows(draw: st.DrawFn) -> list[Row]:
         "category": st.sampled_from(["a", "b", "", None]),
         "labels": st.sampled_from([None, "x=yes", "x=no"]),
         "sampling_rate": st.sampled_from([None, None, 0.5, 0.1, 1.0, -1.0]),
-        "first_at": st.sampled_from([None, datetime(2026, 7, 3), datetime(2026, 7, 9)]),
+        "first_at": st.sampled_from([None, datetime(2026, 7, 3, tzinfo=UTC), datetime(2026, 7, 9, tzinfo=UTC)]),
     }
     out = []
     for row in draw(st.lists(st.fixed_dictionaries(words), max_size=25)):
         first = row["first_at"]
-        row = {**row, "last_at": None if first is None else first + timedelta(hours=1)}
+        last = None if first is None else first + timedelta(hours=1)
         n = draw(st.integers(1, 4))
-        out.append({**row, "n": n})
+        out.append({**row, "last_at": last, "n": n})
         taken = draw(st.integers(0, n))
         if taken:
-            out.append({**row, "n": -taken})
+            out.append({**row, "last_at": last, "n": -taken})
     return draw(st.permutations(out))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-from functools import lru_cache
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -173,7 +173,7 @@ def test_swapped_arms_change_the_sign(prompts: list[tuple[str, str]], missing: i
 # every completion, by brute force
 
 
-@lru_cache(maxsize=None)
+@cache
 def limits(table: tuple[int, int, int, int]) -> tuple[float, float]:
     found = paired_difference_interval(*table)
     return found.lower, found.upper

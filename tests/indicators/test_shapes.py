@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from auditgen.indicators import Quantity, Request, Unmeasured, core_indicators, measure, proportion_interval
+from auditgen.indicators import Request, Unmeasured, core_indicators, measure, proportion_interval
 from auditgen.indicators.cells import read_cells
 
 if TYPE_CHECKING:
@@ -218,7 +218,7 @@ class TestStandardisedGap:
         request = Request("q", indicator, ("s",), **more)
         return measure(read_cells(sheet.kit.evidence(sheet.records)), [request])["q"]
 
-    SIMPSON = {"easy": ((1, 10), (18, 90)), "hard": ((63, 90), (8, 10))}
+    SIMPSON: ClassVar[Any] = {"easy": ((1, 10), (18, 90)), "hard": ((63, 90), (8, 10))}
 
     def test_simpsons_paradox(self, sheet: Sheet) -> None:
         """In each category production answers more, and in sum it answers less: it is asked easier things."""

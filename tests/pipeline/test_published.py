@@ -429,6 +429,20 @@ class TestApart:
         assert figure is not None
         assert (figure.numerator, figure.denominator) == (200, 200)
 
+    def test_measuring_pools_them_for_nobody(
+        self, made: Callable[..., Built], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("auditgen.pipeline.published.apart", list)
+        files = {"evidence/lab.json": self.LOG, PRESS: figure_table(OTHER, figure_row(numerator="300"))}
+        value = audit(also_measured=[{"id": "A1", "indicator": "refusal-rate", "sources": ["lab"], "where": {"suite": "test"}}])
+        built = made(files, value)
+        found = built.document.principles[0].criteria[0].measure
+        assert found.figure is None
+        assert found.unmeasured is not None
+        assert found.unmeasured.reason.endswith("are never counted together")
+        alone = built.assessment.also_measured["A1"]
+        assert getattr(alone, "numerator", None) == 300
+
 
 def published(count: int = 1) -> tuple[PublishedFigure, ...]:
     one = PublishedCount("f", "test", MODEL, "refused", 1, 2, "line:2@0", "complied", paper="A paper", place="here")
