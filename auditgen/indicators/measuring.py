@@ -104,6 +104,7 @@ def _gap(cells: Cells, request: Request, absent: int) -> Measured:
         return _unmeasured(request, [first, second])
     arms = (_arm(sides[0].name, request, first), _arm(sides[1].name, request, second))
     found = design(cells, request)
+    level = _two_one_sided(request)
     outer = _unpaired_extreme(request, first, second, absent)
     # records that are missing, or undecided, must not choose the interval: both count where they could
     if found.may_be_paired(absent):
@@ -117,7 +118,7 @@ def _gap(cells: Cells, request: Request, absent: int) -> Measured:
                 _arm_of_pairs(arms[1], request, pairs.both + pairs.second_only, complete),
             )
             interval = tango(complete, request.confidence)
-            narrow = tango(complete, _two_one_sided(request))
+            narrow = None if level <= 0 else tango(complete, level)
             worst = _hull(interval, outer if absent else found.extreme(0, request.confidence))
             difference = (pairs.first_only - pairs.second_only) / sum(complete)
             quantity = _quantity(
@@ -130,7 +131,7 @@ def _gap(cells: Cells, request: Request, absent: int) -> Measured:
     quantity = _quantity(
         request, arms, difference, interval, _hull(interval, outer), interval, [first, second], absent
     )
-    narrow = newcombe(_effective(arms[0]), _effective(arms[1]), _two_one_sided(request))
+    narrow = None if level <= 0 else newcombe(_effective(arms[0]), _effective(arms[1]), level)
     return replace(quantity, narrow=narrow)
 
 
@@ -150,7 +151,7 @@ def _unpaired_extreme(request: Request, first: Counters, second: Counters, absen
 
 
 def _two_one_sided(request: Request) -> float:
-    """The level 1 - 2 alpha where the request's is 1 - alpha."""
+    """The level 1 - 2 alpha where the request's is 1 - alpha; none is left where alpha is half or more."""
     return 2 * request.confidence - 1
 
 
