@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from auditgen.indicators import Quantity
+from auditgen.indicators import Quantity, Unmeasured
 from auditgen.indicators.inference.equivalence import Answer, compare
 
 if TYPE_CHECKING:
@@ -52,7 +52,11 @@ class Ladder:
 
 
 def climb(block: LadderBlock, measured: Mapping[str, Measured]) -> Ladder:
-    """The rungs that the named measurements reach. What is unknown never helps: worst cases decide."""
+    """The rungs that the named measurements reach. What is unknown never helps: worst cases decide.
+
+    Counts as published show nothing here either: their records were not seen.
+    """
+    measured = {name: _seen(found) for name, found in measured.items()}
     gap = measured[block.gap]
     steps = (
         _gap(gap),
@@ -63,6 +67,13 @@ def climb(block: LadderBlock, measured: Mapping[str, Measured]) -> Ladder:
     return Ladder(
         tuple(Rung(title, *step) for title, step in zip(RUNGS, steps, strict=True))
     )
+
+
+def _seen(measured: Measured) -> Measured:
+    if isinstance(measured, Quantity) and measured.published:
+        reason = "it rests on counts as published, records not seen"
+        return Unmeasured(measured.request, reason, "the records behind the figures")
+    return measured
 
 
 def _sign(measured: Measured) -> int:

@@ -291,7 +291,7 @@ def _evidence(frame: pd.DataFrame, labels: Sequence[str], period: Period | None)
     }  # fmt: skip
     data = {}
     for name in (*COLUMNS, *labels, *_SEEN_ONLY):
-        read = readers.get(name, _texts)
+        read: Callable[[pd.Series], list[Any]] = readers.get(name, _texts)
         values = read(frame[name]) if name in frame.columns else [None] * size
         known = LABEL_WORDS if name in labels else WORDS.get(name)
         if known is not None:

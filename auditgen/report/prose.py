@@ -65,6 +65,10 @@ _NAMES = {
 }
 
 
+MAX_LEAD = 3
+"""Of more contradictions the first lines tell the names."""
+
+
 def headline(assessment: Assessment) -> str:
     """The worst news first."""
     tally = Counter(p.conclusion for p in assessment.principles)
@@ -81,15 +85,20 @@ def headline(assessment: Assessment) -> str:
 
 
 def lead(assessment: Assessment) -> tuple[str, ...]:
-    """The sentences after the headline: each contradiction, then the count of the rest."""
+    """The sentences after the headline: contradictions, all by name, then the count of the rest."""
     out = []
-    for result in assessment.principles:
-        if result.conclusion is Conclusion.CONTRADICTED:
-            promise = result.principle.promise.rstrip(".")
-            out.append(
-                f"\N{LEFT DOUBLE QUOTATION MARK}{promise}\N{RIGHT DOUBLE QUOTATION MARK} "
-                f"does not hold in the evidence: {summary(result)}"
-            )
+    broken = [p for p in assessment.principles if p.conclusion is Conclusion.CONTRADICTED]
+    for result in broken[:MAX_LEAD]:
+        promise = result.principle.promise.rstrip(".")
+        out.append(
+            f"\N{LEFT DOUBLE QUOTATION MARK}{promise}\N{RIGHT DOUBLE QUOTATION MARK} "
+            f"does not hold in the evidence: {summary(result)}"
+        )
+    if broken[MAX_LEAD:]:
+        names = ", ".join(p.principle.id for p in broken[MAX_LEAD:])
+        verb = "promise is" if len(broken) == MAX_LEAD + 1 else "promises are"
+        number = words.small_number(len(broken) - MAX_LEAD).capitalize()
+        out.append(f"{number} more {verb} contradicted, below: {names}.")
     tally = Counter(p.conclusion for p in assessment.principles)
     verbs = {Conclusion.NOT_CONCLUDED: ("", "")}
     rest = [

@@ -105,6 +105,12 @@ def test_variations_must_point_the_same_way() -> None:
     assert not climb(few, everything()).rungs[3].is_reached
 
 
+def test_counts_as_published_reach_nothing() -> None:
+    for name, found in everything().items():
+        ladder = climb(BLOCK, {**everything(), name: replace(found, published=("figure",))})  # type: ignore[arg-type]
+        assert ladder.highest < 4
+
+
 def test_what_is_not_named_is_asked_for() -> None:
     ladder = climb(LadderBlock(gap="gap"), everything())
     assert ladder.highest == 1

@@ -49,7 +49,13 @@ def test_each_is_explained(name: str, say: Callable[..., Said]) -> None:
     assert (code, err) == (0, "")
     indicator = core_indicators()[name]
     flat = " ".join(out.split())
-    for text in (indicator.question, *indicator.caveats, *indicator.misleads, *indicator.needs, *indicator.references):
+    for text in (
+        indicator.question,
+        *indicator.caveats,
+        *indicator.misleads,
+        *indicator.needs,
+        *indicator.references,
+    ):
         assert " ".join(text.split()) in flat
     assert out.startswith(f"{name}  {indicator.title}  (version {indicator.version})\n")
     assert f"interval: {indicator.interval}; independent of each other: each {indicator.unit}" in flat
@@ -110,7 +116,10 @@ def test_yaml_of_all_is_no_file(say: Callable[..., Said]) -> None:
 
 def test_a_faulty_file_is_answered_with_its_place(say: Callable[..., Said], tmp_path: Path) -> None:
     path = tmp_path / "own.yaml"
-    path.write_text(available_indicators()["refusal-rate"].read_text("utf-8").replace("shape: rate", "shape: gap"), "utf-8")
+    path.write_text(
+        available_indicators()["refusal-rate"].read_text("utf-8").replace("shape: rate", "shape: gap"),
+        "utf-8",
+    )
     code, out, err = say(str(path))
     assert (code, out) == (4, "")
     assert f"{path}:8:8" in err
@@ -129,7 +138,9 @@ def table(out: str, head: str) -> list[list[str]]:
     return rows
 
 
-@pytest.mark.parametrize("name", sorted({(i.interval, i.better): n for n, i in core_indicators().items() if n in RATES}.values()))
+@pytest.mark.parametrize(
+    "name", sorted({(i.interval, i.better): n for n, i in core_indicators().items() if n in RATES}.values())
+)
 def test_sizes_of_a_rate_by_brute_force(name: str, say: Callable[..., Said]) -> None:
     """The smallest number of samples with so many the other way whose whole interval keeps the limit."""
     indicator = core_indicators()[name]

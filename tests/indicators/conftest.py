@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from helpers.fixtures import keys
 
 from auditgen.evidence.engine import Evidence, Part, Period, open_evidence
 from auditgen.evidence.model import (
@@ -23,6 +24,8 @@ from auditgen.evidence.model import (
 from auditgen.evidence.store import EvidenceStore
 from auditgen.indicators import Measured, Request, core_indicators, measure
 from auditgen.indicators.cells import read_cells
+
+__all__ = ["keys", "kit"]
 
 PERIOD = Period(date(2026, 7, 1), date(2026, 7, 31))
 AT = datetime(2026, 7, 10, 12, tzinfo=UTC)

@@ -56,7 +56,9 @@ def rows(draw: st.DrawFn) -> list[Row]:
         "category": st.sampled_from(["a", "b", "", None]),
         "labels": st.sampled_from([None, "x=yes", "x=no"]),
         "sampling_rate": st.sampled_from([None, None, 0.5, 0.1, 1.0, -1.0]),
-        "first_at": st.sampled_from([None, datetime(2026, 7, 3, tzinfo=UTC), datetime(2026, 7, 9, tzinfo=UTC)]),
+        "first_at": st.sampled_from(
+            [None, datetime(2026, 7, 3, tzinfo=UTC), datetime(2026, 7, 9, tzinfo=UTC)]
+        ),
     }
     out = []
     for row in draw(st.lists(st.fixed_dictionaries(words), max_size=25)):
@@ -161,8 +163,16 @@ def test_no_records() -> None:
 
 
 def test_all_of_it_taken_away_again() -> None:
-    row = {"source_id": "s", "kind": "evaluation", "outcome": "refused", "expected": "refuse", "prompt_key": "p"}
-    found = count(read_cells(view([{**row, "n": 2}, {**row, "n": -2}, {**row, "n": 1, "prompt_key": None}])), REQUEST)
+    row = {
+        "source_id": "s",
+        "kind": "evaluation",
+        "outcome": "refused",
+        "expected": "refuse",
+        "prompt_key": "p",
+    }
+    found = count(
+        read_cells(view([{**row, "n": 2}, {**row, "n": -2}, {**row, "n": 1, "prompt_key": None}])), REQUEST
+    )
     assert found.seen == (1, 1)
     assert found.shapes == (ClusterShape(1, 1, 0, 1),)
 

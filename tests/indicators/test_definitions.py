@@ -228,7 +228,9 @@ SHAPE = {
 def test_faults_of_form(case: str, tmp_path: Path) -> None:
     text, message, words = SHAPE[case]
     found = faults(tmp_path, text)
-    assert any(message in said and (line, column) == place(text, words) for said, line, column in found), found
+    assert any(message in said and (line, column) == place(text, words) for said, line, column in found), (
+        found
+    )
 
 
 def test_one_id_twice(tmp_path: Path) -> None:

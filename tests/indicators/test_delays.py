@@ -32,7 +32,10 @@ def incident(took: timedelta | None, **parts: Any) -> Incident:
 
 
 def measured(
-    evidence: Evidence, incidents: dict[str, list[Incident]], limit: float | None = LIMIT, name: str = "time-to-detect"
+    evidence: Evidence,
+    incidents: dict[str, list[Incident]],
+    limit: float | None = LIMIT,
+    name: str = "time-to-detect",
 ) -> Any:
     request = Request("q", core_indicators()[name], tuple(incidents) or ("s",), limit_hours=limit)
     return measure(read_cells(evidence), [request], {}, incidents)["q"]
@@ -83,7 +86,12 @@ def test_sources_are_counted_apart(empty: Evidence) -> None:
     [
         ([], LIMIT, "no incident was handed in", 0),
         ([incident(EXACT)], None, "no time limit was declared", 0),
-        ([incident(None), incident(-MOMENT)], LIMIT, "none of 2 incidents has both `occurred_at` and `aware_at`", 2),
+        (
+            [incident(None), incident(-MOMENT)],
+            LIMIT,
+            "none of 2 incidents has both `occurred_at` and `aware_at`",
+            2,
+        ),
     ],
 )
 def test_nothing_to_say(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 import subprocess
 import sys
 from datetime import UTC, date, datetime, timedelta
@@ -65,7 +66,9 @@ ROW = st.fixed_dictionaries(
         "model": st.sampled_from(["m-1", ""]),
         "label_correct": st.sampled_from([True, False, None]),
         "label_evaluation_aware": st.sampled_from(["yes", "no", "unscored", None]),
-        "observed_at": st.sampled_from([None, datetime(2026, 7, 3, 9, tzinfo=UTC), datetime(2026, 7, 8, tzinfo=UTC)]),
+        "observed_at": st.sampled_from(
+            [None, datetime(2026, 7, 3, 9, tzinfo=UTC), datetime(2026, 7, 8, tzinfo=UTC)]
+        ),
     }
 )
 
@@ -77,7 +80,11 @@ def as_record(kit: Any, number: int, row: dict[str, Any]) -> Any:
         value = row[f"label_{name}"]
         word = {True: "yes", False: "no"}.get(value, value)
         lines += [f"{name}={word}"] if word is not None else []
-    parts = {k: v for k, v in row.items() if not k.startswith("label_") and k not in {"outcome", "prompt_key", "watch"}}
+    parts = {
+        k: v
+        for k, v in row.items()
+        if not k.startswith("label_") and k not in {"outcome", "prompt_key", "watch"}
+    }
     watch = {"watch": row["watch"]} if row["watch"] else {}
     return kit.observation(
         number, row["outcome"], prompt=row["prompt_key"], labels="\n".join(lines) or None, **parts, **watch
@@ -99,12 +106,16 @@ def test_equal_to_what_a_file_gives(rows: list[dict[str, Any]], missing: int, ki
 
 @QUICK
 @given(rows=st.lists(st.tuples(ROW, st.integers(0, 3), st.integers(1, 2)), min_size=2, max_size=12))
-def test_samples_under_one_id_count_as_in_a_file(rows: list[tuple[dict[str, Any], int, int]], kit: Any) -> None:
+def test_samples_under_one_id_count_as_in_a_file(
+    rows: list[tuple[dict[str, Any], int, int]], kit: Any
+) -> None:
     records = []
     for number, (row, sample, epoch) in enumerate(rows):
         made = as_record(kit, number, row)
         records.append(dataclasses.replace(made, sample_id=f"s{sample}", epoch=epoch))
-    frame = pd.DataFrame([{**row, "sample_id": f"s{s}", "epoch": e, "run_key": "run-1"} for row, s, e in rows])
+    frame = pd.DataFrame(
+        [{**row, "sample_id": f"s{s}", "epoch": e, "run_key": "run-1"} for row, s, e in rows]
+    )
     frame = frame.assign(basis="judge", suite="suite")
     frame["watch_basis"] = frame["watch"].map(lambda watch: "cue" if isinstance(watch, str) else None)
     frame["observed_at"] = pd.to_datetime(frame["observed_at"], utc=True)
@@ -120,7 +131,11 @@ GATEWAY = RecordMap.model_validate(
         "record": {"from": "sample_id"},
         "model": {"from": "model"},
         "category": {"from": "category"},
-        "outcome": {"from": "outcome", "values": {o.value: o.value for o in Outcome}, "basis": Basis.GUARDRAIL_RECORD},
+        "outcome": {
+            "from": "outcome",
+            "values": {o.value: o.value for o in Outcome},
+            "basis": Basis.GUARDRAIL_RECORD,
+        },
         "expected": {"from": "expected", "values": {"refuse": "refuse", "comply": "comply"}},
         "guardrail_verdict": {"from": "guardrail_verdict"},
         "guardrail_action": {"from": "guardrail_action"},
@@ -152,7 +167,10 @@ def test_equal_to_what_a_log_gives(seed: int, kit: Any, tmp_path: Path) -> None:
         {
             "kind": "monitoring",
             "sample_id": [f"r{n}" for n in range(size)],
-            "observed_at": [datetime(2026, 6, 15, tzinfo=UTC) + timedelta(hours=int(n)) for n in draw.integers(0, 1400, size)],
+            "observed_at": [
+                datetime(2026, 6, 15, tzinfo=UTC) + timedelta(hours=int(n))
+                for n in draw.integers(0, 1400, size)
+            ],
             "model": draw.choice(["m-1", "m-2"], size),
             "category": draw.choice(["x", "y", "z"], size),
             "outcome": draw.choice(["refused", "complied", "blocked_input", "unscored"], size),
@@ -166,7 +184,12 @@ def test_equal_to_what_a_log_gives(seed: int, kit: Any, tmp_path: Path) -> None:
     frame = pd.concat([frame, frame.iloc[::7]], ignore_index=True)
     cells = read_cells(logged(tmp_path, frame, kit.period))
     period = (kit.period.start, kit.period.end)
-    for name in ("production-refusal", "guardrail-deny-but-allowed", "monitoring-coverage", "unevaluated-traffic"):
+    for name in (
+        "production-refusal",
+        "guardrail-deny-but-allowed",
+        "monitoring-coverage",
+        "unevaluated-traffic",
+    ):
         where = {} if name == "unevaluated-traffic" else {"category": ("x", "z")}
         request = Request("q", core_indicators()[name], ("s",), where)
         found = measure_frame(frame, name, where={k: list(v) for k, v in where.items()}, period=period)
@@ -180,7 +203,9 @@ def test_incidents() -> None:
     frame = pd.DataFrame(
         {
             "happened": pd.to_datetime([start] * 4, utc=True),
-            "noticed": pd.to_datetime([None if h is None else start + timedelta(hours=h) for h in took], utc=True),
+            "noticed": pd.to_datetime(
+                [None if h is None else start + timedelta(hours=h) for h in took], utc=True
+            ),
             "note": "x",
         }
     )
@@ -188,11 +213,15 @@ def test_incidents() -> None:
         frame, "time-to-detect", limit_hours=5, columns={"occurred_at": "happened", "aware_at": "noticed"}
     )
     incidents = [
-        Incident("i", "t", "row:1", occurred_at=start, aware_at=None if h is None else start + timedelta(hours=h))
+        Incident(
+            "i", "t", "row:1", occurred_at=start, aware_at=None if h is None else start + timedelta(hours=h)
+        )
         for h in took
     ]
     request = Request("q", core_indicators()["time-to-detect"], ("s",), limit_hours=5)
-    cells = read_cells(open_evidence([], indicators.frames._period(core_indicators()["refusal-rate"], (start, start))))
+    cells = read_cells(
+        open_evidence([], indicators.frames._period(core_indicators()["refusal-rate"], (start, start)))
+    )
     same(found, measure(cells, [request], {}, {"s": incidents})["q"])
     assert (found.numerator, found.denominator) == (2, 3)
 
@@ -208,14 +237,19 @@ def test_times_without_a_zone_are_utc() -> None:
 
 
 def test_own_columns_and_others_beside() -> None:
-    frame = RATES.rename(columns={"outcome": "verdict", "category": "topic"}).assign(note=[[n] for n in range(6)])
+    frame = RATES.rename(columns={"outcome": "verdict", "category": "topic"}).assign(
+        note=[[n] for n in range(6)]
+    )
     columns = {"outcome": "verdict", "expected": "expected", "category": "topic"}
     found = measure_frame(frame, "refusal-rate", columns=columns, where={"category": "a"})
     assert (found.numerator, found.denominator) == (1, 2)
 
 
 def test_the_index_does_not_matter() -> None:
-    same(measure_frame(RATES.set_index(pd.Index([5] * 6)), "refusal-rate"), measure_frame(RATES, "refusal-rate"))
+    same(
+        measure_frame(RATES.set_index(pd.Index([5] * 6)), "refusal-rate"),
+        measure_frame(RATES, "refusal-rate"),
+    )
 
 
 @pytest.mark.parametrize("kind", ["category", "string", "object"])
@@ -248,7 +282,9 @@ def test_no_rows_are_unmeasured() -> None:
 def test_an_own_definition(tmp_path: Path) -> None:
     path = tmp_path / "own.yaml"
     shipped = indicators.definition.available_indicators()["refusal-rate"].read_text("utf-8")
-    path.write_text(shipped.replace("id: refusal-rate", "id: own").replace("better: higher", "better: lower"), "utf-8")
+    path.write_text(
+        shipped.replace("id: refusal-rate", "id: own").replace("better: higher", "better: lower"), "utf-8"
+    )
     for given_ in (path, indicators.definition.load_indicators([path])[0]):
         found = measure_frame(RATES, given_)
         assert found.request.indicator.id == "own"
@@ -295,9 +331,8 @@ BAD: dict[str, tuple[dict[str, Any], str]] = {
 @pytest.mark.parametrize("case", sorted(BAD))
 def test_what_means_nothing_is_refused(case: str) -> None:
     changes, words = BAD[case]
-    with pytest.raises(ValueError) as refused:
+    with pytest.raises(ValueError, match=re.escape(words)):
         measure_frame(**{"frame": RATES, "indicator": "refusal-rate", **changes})
-    assert words in str(refused.value)
 
 
 def test_what_is_no_frame() -> None:
@@ -343,20 +378,26 @@ class TestSlices:
 
     def test_only_what_is_selected(self) -> None:
         assert list(slices(RATES, "refusal-rate", "category", where={"category": ["b", "c"]}).index) == ["b"]
-        assert list(slices(RATES, "refusal-rate", "category", where={"expected": "comply"})["n"].isna()) == [True] * 3
+        assert (
+            list(slices(RATES, "refusal-rate", "category", where={"expected": "comply"})["n"].isna())
+            == [True] * 3
+        )
 
     @pytest.mark.parametrize(
         ("indicator", "by", "words"),
         [
             ("refusal-rate", "categry", "did you mean `category`?"),
-            ("refusal-rate", "cohort", "the frame has no column `cohort`; it has `outcome`, `expected`, `category`"),
+            (
+                "refusal-rate",
+                "cohort",
+                "the frame has no column `cohort`; it has `outcome`, `expected`, `category`",
+            ),
             ("monitoring-coverage", "category", "`monitoring-coverage` is not broken down"),
         ],
     )
     def test_what_means_nothing_is_refused(self, indicator: str, by: str, words: str) -> None:
-        with pytest.raises(ValueError) as refused:
+        with pytest.raises(ValueError, match=re.escape(words)):
             slices(RATES, indicator, by)
-        assert words in str(refused.value)
 
 
 def test_pandas_is_loaded_by_the_door_alone() -> None:

@@ -81,9 +81,16 @@ def test_all_of_them_are_tried() -> None:
     rows = [
         {name: words[n % len(words)] for name, words in WORDS.items()}
         | {f"label_{name}": bool(n % 3) for name in LABELS}
-        | {"prompt_key": f"p{n % 7}", "guardrail_verdict": "deny", "strategy": ["none", "roleplay"][n // 42 % 2]}
+        | {
+            "prompt_key": f"p{n % 7}",
+            "guardrail_verdict": "deny",
+            "strategy": ["none", "roleplay"][n // 42 % 2],
+        }
         | {"watch": WORDS["watch"][n // 3 % 2], "cohort": WORDS["cohort"][n // 5 % 2]}
-        | {"category": WORDS["category"][n // 7 % 2], "outcome": ["refused", "complied"][n % 7 == 0 and n // 42 % 2]}
+        | {
+            "category": WORDS["category"][n // 7 % 2],
+            "outcome": ["refused", "complied"][n % 7 == 0 and n // 42 % 2],
+        }
         for n in range(200)
     ]
     found = measured(rows, 0)

@@ -94,7 +94,9 @@ def test_a_repeat_makes_the_arms_independent(watch: str, kit: Any) -> None:
     assert (found.interval.lower, found.interval.upper) == pytest.approx((limits.lower, limits.upper))
 
 
-@pytest.mark.parametrize(("only_first", "only_second", "is_paired"), [(10, 9, True), (10, 10, False), (20, 0, False)])
+@pytest.mark.parametrize(
+    ("only_first", "only_second", "is_paired"), [(10, 9, True), (10, 10, False), (20, 0, False)]
+)
 def test_more_than_half_of_the_prompts_must_be_shared(
     only_first: int, only_second: int, is_paired: bool, kit: Any
 ) -> None:
@@ -138,9 +140,7 @@ SHARED = st.lists(st.tuples(STATE, STATE), min_size=1, max_size=12)
 
 @QUICK
 @given(prompts=SHARED, missing=st.integers(0, 2))
-def test_pairs_and_arms_agree_with_the_table(
-    prompts: list[tuple[str, str]], missing: int, kit: Any
-) -> None:
+def test_pairs_and_arms_agree_with_the_table(prompts: list[tuple[str, str]], missing: int, kit: Any) -> None:
     found = gap(kit, prompts, missing=missing)
     if isinstance(found, Unmeasured) or found.pairs is None:
         return
@@ -153,7 +153,13 @@ def test_pairs_and_arms_agree_with_the_table(
     assert first.numerator == pairs.both + pairs.first_only
     assert second.numerator == pairs.both + pairs.second_only
     assert found.estimate == pytest.approx(first.estimate - second.estimate)
-    assert found.worst.lower <= found.interval.lower <= found.estimate <= found.interval.upper <= found.worst.upper
+    assert (
+        found.worst.lower
+        <= found.interval.lower
+        <= found.estimate
+        <= found.interval.upper
+        <= found.worst.upper
+    )
 
 
 @QUICK

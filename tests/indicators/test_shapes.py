@@ -233,7 +233,9 @@ class TestStandardisedGap:
             "easy": (0.9, (1, 10), (18, 90)),
             "hard": (0.1, (63, 90), (8, 10)),
         }
-        assert [a.estimate for a in found.arms] == pytest.approx([0.9 * 0.1 + 0.1 * 0.7, 0.9 * 0.2 + 0.1 * 0.8])
+        assert [a.estimate for a in found.arms] == pytest.approx(
+            [0.9 * 0.1 + 0.1 * 0.7, 0.9 * 0.2 + 0.1 * 0.8]
+        )
         assert found.outside == 0
 
     def test_square_and_add_by_hand(self, sheet: Sheet) -> None:
@@ -285,7 +287,9 @@ class TestStandardisedGap:
             for side, (answered, refused, open_) in zip(("e", "p"), sides, strict=True):
                 for outcome, times in (("complied", answered), ("refused", refused), ("unscored", open_)):
                     for number in range(times):
-                        sheet.add(outcome, f"{category}{side}{outcome}{number}", category=category, cohort=side)
+                        sheet.add(
+                            outcome, f"{category}{side}{outcome}{number}", category=category, cohort=side
+                        )
         found = self.measured(sheet)
         if isinstance(found, Unmeasured):
             return
@@ -338,8 +342,18 @@ class TestLabels:
     def test_a_gap_of_labels(self, sheet: Sheet) -> None:
         """12 of 15 correct when elicited, 9 of 15 with an incentive to fail; 8 prompts in both."""
         for number in range(15):
-            sheet.add("complied", f"p{number}", cohort="elicited", labels=f"correct={'yes' if number < 12 else 'no'}")
-            sheet.add("complied", f"p{number}", cohort="incentive", labels=f"correct={'yes' if number % 5 < 3 else 'no'}")
+            sheet.add(
+                "complied",
+                f"p{number}",
+                cohort="elicited",
+                labels=f"correct={'yes' if number < 12 else 'no'}",
+            )
+            sheet.add(
+                "complied",
+                f"p{number}",
+                cohort="incentive",
+                labels=f"correct={'yes' if number % 5 < 3 else 'no'}",
+            )
         found = sheet.kit.measure(sheet.records, "sandbagging-gap")
         assert found.estimate == pytest.approx(0.2)
         assert dataclasses.astuple(found.pairs) == (8, 4, 1, 2, 0)
