@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -188,38 +188,23 @@ def hours_with_records(cells: Cells, request: Request) -> Counters:
     evidence = cells.evidence
     query = population(request)
     within = cells.where(query)
-    records = sum(cells.tally("kind", within).values())
-    first_at, last_at = cells.span(within)
-    if request.where:  # the hours are counted without regard to what a criterion selects
-        [(hours, records_, first, last)] = evidence.count(
-            "SELECT count(DISTINCT date_trunc('hour', observed_at)), count(*),"
-            f" min(observed_at), max(observed_at) FROM record WHERE {query.sql}",
-            query.parameters,
-        )
-        records, first_at, last_at = int(str(records_)), utc(first), utc(last)
-    else:
+    total = evidence.period.hours
+    if not request.where:
         marks = ", ".join("?" for _ in request.sources)
         [(hours,)] = evidence.count(
             f"SELECT count(DISTINCT hour) FROM hours WHERE source_id IN ({marks}) AND n > 0",
             list(request.sources),
         )
-    known, total = int(str(hours)), evidence.period.hours
-    return Counters(
-        seen=(known, total),
-        sums=ClusterSums(known, total, total, known, known, total),
-        shapes=(),
-        rates={},
-        undecided=0,
-        errors=0,
-        outcomes={"records": records},
-        models=cells.tally("model", within),
-        bases={},
-        sources=cells.tally("source_id", within),
-        suites=(),
-        watch_bases=(),
-        first_at=first_at,
-        last_at=last_at,
+        return _complete_count(cells, within, int(str(hours)), total)
+    # the hours are counted without regard to what a criterion selects
+    [(hours, records, first, last)] = evidence.count(
+        "SELECT count(DISTINCT date_trunc('hour', observed_at)), count(*),"
+        f" min(observed_at), max(observed_at) FROM record WHERE {query.sql}",
+        query.parameters,
     )
+    counted = _complete_count(cells, within, int(str(hours)), total)
+    outcomes = {"records": int(str(records))}
+    return replace(counted, outcomes=outcomes, first_at=utc(first), last_at=utc(last))
 
 
 def unevaluated(cells: Cells, request: Request) -> Counters:
@@ -228,17 +213,21 @@ def unevaluated(cells: Cells, request: Request) -> Counters:
     models = cells.tally("model", within)
     evaluated = {name for name, number in evaluated_models(cells).items() if name and number}
     strange = sum(number for name, number in models.items() if name not in evaluated)
-    total = sum(models.values())
+    return _complete_count(cells, within, strange, sum(models.values()))
+
+
+def _complete_count(cells: Cells, within: Flags, k: int, n: int) -> Counters:
+    """`k` of `n`, of which nothing is a sample."""
     first_at, last_at = cells.span(within)
     return Counters(
-        seen=(strange, total),
-        sums=ClusterSums(strange, total, total, strange, strange, total),
+        seen=(k, n),
+        sums=ClusterSums(k, n, n, k, k, n),
         shapes=(),
         rates={},
         undecided=0,
         errors=0,
-        outcomes={"records": total},
-        models=models,
+        outcomes={"records": sum(cells.tally("kind", within).values())},
+        models=cells.tally("model", within),
         bases={},
         sources=cells.tally("source_id", within),
         suites=(),

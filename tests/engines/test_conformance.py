@@ -15,9 +15,9 @@ from auditgen.evidence.remote import clocks, counting, nasty
 from auditgen.evidence.remote import conformance as conformance_rules
 from auditgen.evidence.remote.canonical import Source, UnfitColumn
 from auditgen.evidence.remote.conformance import PERIOD, conform
-from auditgen.evidence.remote.connection import Connection, connect
+from auditgen.evidence.remote.connection import Connection
 from auditgen.evidence.remote.counting import count_table
-from auditgen.evidence.remote.dialects import DATABRICKS, Dialect, dialect_of, md5
+from auditgen.evidence.remote.dialects import Dialect, dialect_of, md5
 from engines.counted import mapping_of
 from engines.test_equal import MAPPINGS, OUTCOME
 
@@ -272,18 +272,3 @@ def test_every_expression_becomes_sql_of_every_dialect(scheme, name):
     recorder.compile(stages.table.select(digest=dialect.md5(counting.content_text(stages.table, fixed))))
     assert len(recorder.texts) >= 3
     assert all("SELECT" in text for text in recorder.texts)
-
-
-def test_what_to_install_is_said_for_an_engine_that_is_not_ours(monkeypatch):
-    from auditgen.evidence.remote import opening
-
-    def missing(url, secret):
-        raise ModuleNotFoundError("No module named 'clickhouse_connect'", name="clickhouse_connect")
-
-    monkeypatch.setattr(opening.socket, "create_connection", lambda *_: type("S", (), {"close": lambda s: None})())
-    monkeypatch.setitem(opening._OPEN, "clickhouse", missing)
-    with pytest.raises(EnvironmentRefused) as refusal:
-        connect("clickhouse://auditor@db.example:8443/logs", name="the warehouse")
-    assert "clickhouse_connect" in refusal.value.message
-    assert refusal.value.hint == "pip install 'ibis-framework[clickhouse]'"
-    assert DATABRICKS.needs == "ibis-framework[databricks]"

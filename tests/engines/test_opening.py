@@ -45,7 +45,7 @@ def clients(monkeypatch):
         return SimpleNamespace(version="9", disconnect=lambda: None)
 
     for name in ("trino", "bigquery", "snowflake", "clickhouse"):
-        monkeypatch.setattr(opening.ibis, name, SimpleNamespace(connect=take), raising=False)
+        monkeypatch.setitem(vars(opening.ibis), name, SimpleNamespace(connect=take))
     module = ModuleType("ibis.backends.databricks")
     module.Backend = type("Backend", (), {"connect": lambda self, **settings: take(**settings)})
     monkeypatch.setitem(sys.modules, "ibis.backends.databricks", module)
@@ -90,3 +90,14 @@ def test_a_server_that_does_not_answer_is_told_without_the_secret(monkeypatch):
 def test_no_secret_stands_in_a_url(url):
     with pytest.raises(ValueError, match="holds a secret"):
         EngineBlock(url=url)
+
+
+@pytest.mark.parametrize("scheme", ["trino", "bigquery", "snowflake", "clickhouse", "databricks"])
+def test_what_to_install_is_said(scheme, monkeypatch):
+    if scheme not in {"bigquery", "snowflake"}:
+        monkeypatch.setattr(opening.socket, "create_connection", lambda *_: SimpleNamespace(close=lambda: None))
+    with pytest.raises(EnvironmentRefused) as refusal:
+        connect(f"{scheme}://h.example/x", name="the warehouse")
+    assert "needs a package that is not installed: " in refusal.value.message
+    assert "\n" not in refusal.value.message
+    assert refusal.value.hint == f"pip install 'ibis-framework[{scheme}]'"

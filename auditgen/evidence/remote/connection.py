@@ -148,10 +148,10 @@ def connect(url: str, *, name: str, secret: str = "") -> Connection:
             warnings.simplefilter("ignore")
             handle, session, version = open_engine(dialect, url, secret)
     except ImportError as error:
-        wanted = dialect.needs or "auditgen[engines]"
+        missing = error.name or getattr(error.__cause__, "name", None) or f"the client for {dialect.name}"
         raise EnvironmentRefused(
-            f"`engine:` needs a package that is not installed: {error.name or error}",
-            hint=f"pip install '{wanted}'",
+            f"`engine:` needs a package that is not installed: {missing}",
+            hint=f"pip install '{dialect.needs or 'auditgen[engines]'}'",
         ) from error
     except Exception as error:
         raise EnvironmentRefused(
