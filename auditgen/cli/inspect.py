@@ -93,7 +93,7 @@ def command(
 
     from auditgen.cli.file_block import describe, terminal_width
     from auditgen.evidence.store import EvidenceStore
-    from auditgen.pipeline.read import display_name
+    from auditgen.pipeline.beside import display_name
     from auditgen.pipeline.responses import write_responses
     from auditgen.sources.reading import SourceRegistry, read_file
     from auditgen.sources.suites import SuiteLibrary

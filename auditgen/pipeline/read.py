@@ -7,22 +7,30 @@ import glob
 import os
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from auditgen.assessment import DocumentRecord
 from auditgen.canonical import digest_of, sha256_file
-from auditgen.diagnostics import Diagnostic, did_you_mean, printable
+from auditgen.diagnostics import Diagnostic, did_you_mean
 from auditgen.errors import InputRefused
 from auditgen.evidence.engine import Part
 from auditgen.evidence.fingerprints import Fingerprints
 from auditgen.evidence.logged import Logged
 from auditgen.evidence.model import Anomaly, Incident, Reading
-from auditgen.evidence.pseudonym import key_id
 from auditgen.evidence.published import KIND as PUBLISHED
 from auditgen.evidence.repeats import hold_the_same
 from auditgen.evidence.secret_forms import without
-from auditgen.evidence.series import stored_incidents
 from auditgen.pipeline import published
+from auditgen.pipeline.beside import (
+    Beside,
+    counter_files,
+    display_name,
+    incidents,
+    indicator_files,
+    label_files,
+    mapping_digest,
+    suite_files,
+)
 from auditgen.pipeline.counters import CounterFault, CounterReading, read_counter
 from auditgen.pipeline.queried import count_elsewhere
 from auditgen.sources.counting import count_logged
@@ -47,19 +55,6 @@ if TYPE_CHECKING:
     from auditgen.yamlspan import KeyPath
 
 MAX_NAMES = 5
-
-
-@dataclass(frozen=True, slots=True)
-class Beside:
-    """A file without records of its own that decides what records say."""
-
-    kind: Literal["labels", "suites", "indicators", "journal", "counter"]
-    name: str
-    """As the report names it."""
-    path: Path
-    sha256: str
-    note: str = ""
-    """Of labels: who labelled; of suites: the id of the file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +125,7 @@ def read_inputs(
     held: dict[str, Path] = {}
     diagnostics: list[Diagnostic] = []
     labels = {s.id: _labels(project, s, paths, diagnostics) for s in project.audit.sources}
-    beside = [*_suite_files(project), *_indicator_files(project), *_label_files(project, labels)]
+    beside = [*suite_files(project), *indicator_files(project), *label_files(project, labels)]
     fingerprints = Fingerprints(store.directory)
     fingerprints.prepare(
         (path for _, path in found if path.is_file()), lambda path: progress(path.name, 0, len(found))
@@ -214,34 +209,17 @@ def read_inputs(
         logged=(*logged, *elsewhere.logged),
         queried=elsewhere.queried,
         counters=counters,
-        incidents=_incidents(read),
+        incidents=incidents(read),
         documents=documents,
         empty_sources=tuple(s.id for s in project.audit.sources if s.id not in with_files),
         paths=paths,
-        beside=tuple(sorted([*beside, *_counter_files(project, counters)], key=lambda b: (b.kind, b.name))),
-        mapping_digests={s.id: _mapping_digest(s, labels[s.id], beside) for s in project.audit.sources},
+        beside=tuple(sorted([*beside, *counter_files(project, counters)], key=lambda b: (b.kind, b.name))),
+        mapping_digests={s.id: mapping_digest(s, labels[s.id], beside) for s in project.audit.sources},
         broken_plugins=tuple(f"{p.name} ({p.distribution}): {p.failure}" for p in registry.broken),
         third_party=tuple(
             f"{p.distribution} {p.version}: {p.name}" for p in registry.plugins if p.is_third_party
         ),
     )
-
-
-def _incidents(read: Sequence[ReadFile]) -> dict[str, tuple[Incident, ...]]:
-    out: dict[str, tuple[Incident, ...]] = {}
-    for file in read:
-        table = None if file.records is None else file.records.parent / "incidents.parquet"
-        is_copy = any(anomaly.code == "duplicate-file" for anomaly in file.reading.anomalies)
-        if table is not None and table.exists() and not is_copy:
-            source = file.reading.source_id
-            out[source] = (*out.get(source, ()), *stored_incidents(table))
-    return out
-
-
-def _counter_files(project: Project, counters: Sequence[CounterReading]) -> Iterator[Beside]:
-    for found in counters:
-        for path, sha256 in found.files.items():
-            yield Beside("counter", display_name(path, project.root), path, sha256, found.block.id)
 
 
 def _refusal(diagnostics: list[Diagnostic]) -> InputRefused:
@@ -300,40 +278,6 @@ def _count(
             out[number] = replace(file, reading=_placeless(file.reading, paths[file.reading.path]))
         logged += counted.logged
     return out, tuple(logged)
-
-
-def _mapping_digest(source: SourceBlock, labels: RefusalLabels | None, beside: Sequence[Beside]) -> str:
-    mapping = source.map.model_dump(mode="json", by_alias=True, exclude_none=True)
-    suites = [b.sha256 for b in beside if b.kind == "suites"]
-    if key_id(source.map):
-        mapping["pseudonyms"] = key_id(source.map)
-    if labels is None and not suites:
-        return digest_of(mapping)
-    by = [] if labels is None else [labels.sha256, labels.by, labels.kind]
-    return digest_of({"map": mapping, "labels": by, "suites": suites})
-
-
-def _suite_files(project: Project) -> Iterator[Beside]:
-    """The project's own suite files: what they say is as weighty as the mapping."""
-    for name, file in zip(project.audit.suites, project.suites.files, strict=False):
-        path = project.resolve(name)
-        yield Beside("suites", name, path, sha256_file(path), file.id)
-
-
-def _indicator_files(project: Project) -> Iterator[Beside]:
-    """The project's own definitions of indicators."""
-    for id_, name in project.own_indicators.items():
-        path = project.resolve(name)
-        yield Beside("indicators", name, path, sha256_file(path), id_)
-
-
-def _label_files(project: Project, labels: Mapping[str, RefusalLabels | None]) -> Iterator[Beside]:
-    named: dict[str, RefusalLabels] = {}
-    for found in labels.values():
-        if found is not None:
-            named.setdefault(found.name, found)
-    for name, found in named.items():
-        yield Beside("labels", name, project.resolve(name), found.sha256, found.by)
 
 
 def _journals(project: Project, path: Path, reading: Reading) -> Iterator[Beside]:
@@ -449,16 +393,6 @@ def _walked(root: Path, parts: tuple[str, ...]) -> Iterator[str]:
                     waiting.append((f"{name}/", at + 1))
                 elif is_last:
                     yield name
-
-
-def display_name(path: Path, root: Path) -> str:
-    """The path as the report prints it: relative to audit.yaml where it can be, and printable."""
-    try:
-        text = path.relative_to(root).as_posix()
-    except ValueError:
-        text = path.as_posix()
-    shown = printable(text.encode("utf-8", "surrogateescape").decode("utf-8", "replace"))
-    return shown.replace("\n", "\N{REPLACEMENT CHARACTER}").replace("\t", "\N{REPLACEMENT CHARACTER}")
 
 
 def _placeless(reading: Reading, path: Path) -> Reading:

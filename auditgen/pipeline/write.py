@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from datetime import date, datetime
 
     from auditgen.diagnostics import Diagnostic
-    from auditgen.pipeline.read import Beside
+    from auditgen.pipeline.beside import Beside
     from auditgen.project import Project
     from auditgen.project.model import SignerBlock
 
