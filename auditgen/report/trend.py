@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
+from auditgen.diagnostics import shown_name
 from auditgen.report import words
 from auditgen.report.figures import Trend, TrendPoint
 
@@ -43,7 +44,7 @@ def trend_of(
         indicator=request.indicator.id,
         definition=request.indicator.digest,
         suites=tuple(suites),
-        models=tuple(name for name in sorted(quantity.models) if name),
+        models=tuple(sorted({shown_name(name) for name in quantity.models if name})),
         filters="; ".join(f"{k} {' or '.join(v)}" for k, v in shown),
         confidence=request.confidence,
         text=text,
