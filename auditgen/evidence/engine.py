@@ -282,6 +282,7 @@ def _records_sql(connection: duckdb.DuckDBPyConnection, number: int, part: Part)
         constants |= {
             "outcome": f"CASE WHEN r.differs THEN {sql_text(Outcome.UNSCORED)} ELSE part.outcome END",
             "basis": f"CASE WHEN r.differs THEN {sql_text(Basis.NONE)} ELSE part.basis END",
+            "labels": "CASE WHEN r.differs THEN NULL ELSE part.labels END",
         }
         origin = f"({origin}) AS part LEFT JOIN {table} AS r ON part.file_row_number = r.place"
         return f"SELECT {_columns(constants)} FROM {origin} WHERE r.is_copy IS NOT TRUE"

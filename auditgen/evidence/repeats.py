@@ -23,7 +23,7 @@ SAMPLE = ("run_key", "sample_id", "epoch")
 """What identifies a record of an evaluation inside its file."""
 JUDGED = (
     "model", "outcome", "expected", "watch", "watch_basis", "cohort", "category", "strategy", "language",
-    "guardrail_verdict", "guardrail_action",
+    "labels", "guardrail_verdict", "guardrail_action",
 )  # fmt: skip
 """What criteria select on or count."""
 SEEN = (
