@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from auditgen.evidence.mapping import GUARDED, NUMBER
+from auditgen.evidence.mapping import GUARDED, LABELS, NUMBER
 from auditgen.evidence.model import Basis, Outcome, Watch
 from auditgen.evidence.pseudonym import SQL_FUNCTION
 from auditgen.evidence.secret_forms import without
@@ -84,7 +84,7 @@ def canonical_sql(
         "watch_basis": f"CASE WHEN {watch_value} IS NOT NULL THEN {sql_text(watch.basis)} END"
         if watch
         else "NULL::VARCHAR",
-        "labels": _labels(reader, mapping),
+        "labels": _labels(reader, mapping, mark=mark),
         "sampling_rate": _rate(reader, mapping),
         "prompt_key": _value(reader, mapping.prompt, mark=mark),
     }
@@ -210,7 +210,7 @@ def unmapped_values(
     reader = Columns(table)
     out = {}
     for field, rules in mapping.rules().items():
-        if field not in fields:
+        if field not in fields and not (LABELS in fields and field.startswith(f"{LABELS}.")):
             continue
         translated = [rule for rule in rules if rule.translates]
         if not translated:
@@ -250,11 +250,11 @@ def _value(reader: Columns, rule: Rule | None, *, mark: bool = False) -> str:
     return f"CASE {' '.join(branches)} ELSE {otherwise} END"
 
 
-def _labels(reader: Columns, mapping: RecordMap) -> str:
-    """Lines `name=word`; a value that no rule translates is not told."""
+def _labels(reader: Columns, mapping: RecordMap, *, mark: bool) -> str:
+    """Lines `name=word`; with `mark`, a value that no rule translates is `UNKNOWN_WORD`."""
     lines = [
         f"CASE WHEN {value} IS NOT NULL THEN {sql_text(f'{name}=')} || {value} END"
-        for name, value in ((name, _value(reader, rule)) for name, rule in mapping.label_rules.items())
+        for name, value in ((n, _value(reader, rule, mark=mark)) for n, rule in mapping.label_rules.items())
     ]
     return f"nullif(concat_ws(chr(10), {', '.join(lines)}), '')" if lines else "NULL::VARCHAR"
 

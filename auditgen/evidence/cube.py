@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from auditgen.evidence.columnar import UNKNOWN_WORD, WORDS
+from auditgen.evidence.mapping import LABELS
 from auditgen.evidence.model import LATE_AFTER, Outcome, Watch
 from auditgen.evidence.tables import sql_file, sql_text
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
     import duckdb
 
-CUBE_VERSION = "5"
+CUBE_VERSION = "6"
 MAX_MODELS = 50
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 LATE = f"INTERVAL {LATE_AFTER // timedelta(microseconds=1)} MICROSECOND"
@@ -97,8 +98,11 @@ def unknown_words(
     connection: duckdb.DuckDBPyConnection, path: Path
 ) -> Mapping[int, tuple[frozenset[str], bool]]:
     """By file: fields with a value that the mapping does not translate, and whether rows have no time."""
-    names = (*WORDS, "model", "prompt_key", "outcome", "watch")
-    flags = ", ".join(f"bool_or(coalesce({name} = {sql_text(UNKNOWN_WORD)}, false))" for name in names)
+    names: tuple[str, ...] = (*WORDS, "model", "prompt_key", "outcome", "watch")
+    word = sql_text(UNKNOWN_WORD)
+    found = [f"{name} = {word}" for name in names] + [f"contains({LABELS}, '=' || {word})"]
+    names = (*names, LABELS)
+    flags = ", ".join(f"bool_or(coalesce({condition}, false))" for condition in found)
     rows = connection.execute(
         f"SELECT part, bool_or(day IS NULL), {flags}"
         f" FROM read_parquet({sql_file(path)}, hive_partitioning = false)"

@@ -132,6 +132,8 @@ def test_a_table_of_production(judge: Judge) -> None:
     }
     made = judge({"evidence/lab.csv": csv_text(rows)}, mapping, indicator="oversight-evasion")
     assert figure(made) == (30, 90, 9, 0)
+    assert "`labels.oversight_evasion`" in told(made)
+    assert "other" in told(made)
 
 
 def test_several_labels_do_not_mix(judge: Judge) -> None:
