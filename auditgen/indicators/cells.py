@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     Numbers = npt.NDArray[np.int64]
     Flags = npt.NDArray[np.bool_]
+    Weights = npt.NDArray[np.float64]
 
 FIELDS = tuple(name for name in COUNTED_COLUMNS if name not in {"prompt_key", "first_at", "last_at", "n"})
 """What makes a profile."""

@@ -13,13 +13,15 @@ from auditgen.indicators.inference.clusters import ClusterShape, ClusterSums
 from auditgen.indicators.selection import Query, population, selected, undetermined
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
-    from auditgen.indicators.cells import Cells, Flags, Numbers
+    from auditgen.indicators.cells import Cells, Flags, Numbers, Weights
     from auditgen.indicators.definition import Side
     from auditgen.indicators.model import Request
 
 _UNSURE, _DECIDED, _HIT = 1, 2, 3
+_ALONE = {_HIT: (1, 1, 0), _DECIDED: (0, 1, 0), _UNSURE: (0, 0, 1)}
+"""(hits, decided, undetermined) of a record that is a prompt of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +46,8 @@ class Counters:
     watch_bases: tuple[str, ...]
     first_at: datetime | None
     last_at: datetime | None
+    heaviest: float = 1.0
+    """What the record that stands for most requests weighs, in units of the mean: so may a missing one."""
 
 
 def count(cells: Cells, request: Request, side: Side | None = None) -> Counters:
@@ -53,19 +57,18 @@ def count(cells: Cells, request: Request, side: Side | None = None) -> Counters:
     inside = within & cells.where(selected(indicator.denominator))
     hit = inside & cells.where(selected(indicator.numerator))
     unsure = within & cells.where(undetermined(indicator.denominator))
-    counted = _clusters(cells, inside, hit, unsure)
-    shapes = _weighted(counted)
+    shapes, heaviest = _clusters(cells, inside, hit, unsure)
     outcomes = cells.tally("outcome", within)
     first_at, last_at = cells.span(within)
     counts_outcomes = indicator.counts_outcomes
     return Counters(
-        seen=(sum(h * m for _, h, _, _, m in counted), sum(n * m for _, _, n, _, m in counted)),
+        seen=(int(cells.records[hit].sum()), int(cells.records[inside].sum())),
         sums=ClusterSums.of(shapes),
         shapes=shapes,
         rates=_rates(cells, inside),
         undecided=sum(outcomes.get(o, 0) for o in UNDECIDED)
         if counts_outcomes
-        else sum(u * m for _, _, _, u, m in counted),
+        else int(cells.records[unsure].sum()),
         errors=sum(outcomes.get(o, 0) for o in ERRORS) if counts_outcomes else 0,
         outcomes=outcomes,
         models=cells.tally("model", inside),
@@ -75,6 +78,7 @@ def count(cells: Cells, request: Request, side: Side | None = None) -> Counters:
         watch_bases=tuple(_named(cells.tally("watch_basis", inside))),
         first_at=first_at,
         last_at=last_at,
+        heaviest=heaviest,
     )
 
 
@@ -89,10 +93,12 @@ def _named(tally: dict[str, int]) -> dict[str, int]:
 
 def _clusters(
     cells: Cells, inside: Flags, hit: Flags, unsure: Flags
-) -> list[tuple[float, int, int, int, int]]:
-    """(rate, hits, decided, undetermined, clusters): clusters that look alike, under what their log kept.
+) -> tuple[tuple[ClusterShape, ...], float]:
+    """Clusters that look alike, and the weight of the heaviest record.
 
-    A prompt's repeats share a cluster whichever run they stand in: a new seed is no new prompt.
+    A prompt's repeats share a cluster whichever run they stand in: a new seed is no new prompt. Where the log
+    kept a changing share of the requests, a record stands for one over its share, in units of the mean, so
+    that the total is the number of records.
     """
     import numpy as np
 
@@ -100,38 +106,58 @@ def _clusters(
     kind[unsure], kind[inside], kind[hit] = _UNSURE, _DECIDED, _HIT
     rows, profile = cells.rows(kind > 0)
     n, of, cluster = cells.n[rows], kind[profile], cells.cluster[rows]
-    words, codes = cells.words["sampling_rate"], cells.codes["sampling_rate"]
-    # mostly nothing was sampled, and then all rows are of one share
-    shares = [(0, slice(None))]
-    if len(words) > 1:
-        rate = codes[profile]
-        shares = [(code, rate == code) for code in np.unique(rate).tolist()]
-    found: dict[tuple[float, int, int, int], int] = {}
-    for code, chosen in shares:
-        share = _rate(words[code]) if words else 1.0
-        for shape, number in _shapes(cluster[chosen], n[chosen], of[chosen]):
-            key = (share, *shape)
-            found[key] = found.get(key, 0) + number
-    return sorted((*key, number) for key, number in found.items() if number)
+    stands_for = np.array([1 / _rate(word) for word in cells.words["sampling_rate"]] or [1.0])
+    each = stands_for[cells.codes["sampling_rate"][profile]] if len(stands_for) > 1 else stands_for
+    if len(np.unique(each)) < 2:  # mostly nothing was sampled, and all numbers are whole
+        return tuple(ClusterShape(*shape, number) for shape, number in _shapes(cluster, n, of)), 1.0
+    requests = float((n * each).sum())
+    if requests <= 0:  # copies that were taken away again
+        return (), 1.0
+    weight = each * (n.sum() / requests)
+    return tuple(_weighted_shapes(cluster, n, of, weight)), float(weight.max())
 
 
 def _shapes(
     cluster: Numbers, n: Numbers, of: Numbers
 ) -> Iterator[tuple[tuple[int, int, int], int]]:
-    """(hits, decided, undetermined) of a cluster, and how many look so."""
+    """(hits, decided, undetermined) of a cluster, and how many look so, in order."""
     import numpy as np
 
+    found: dict[tuple[int, int, int], int] = {}
     alone = cluster == ALONE
     if alone.any():
-        for which, shape in ((_HIT, (1, 1, 0)), (_DECIDED, (0, 1, 0)), (_UNSURE, (0, 0, 1))):
-            yield shape, int(n[alone & (of == which)].sum())
+        for which, shape in _ALONE.items():
+            found[shape] = int(n[alone & (of == which)].sum())
         cluster, n, of = cluster[~alone], n[~alone], of[~alone]
     _, place = np.unique(cluster, return_inverse=True)
     place = place.reshape(-1)
     parts = [_added_up(place, n * which) for which in (of == _HIT, of != _UNSURE, of == _UNSURE)]
     for (h, d, u), number in zip(*_alike(np.stack(parts, axis=1)), strict=True):
         if d + u > 0:
-            yield (h, d, u), number
+            found[h, d, u] = found.get((h, d, u), 0) + number
+    yield from sorted((shape, number) for shape, number in found.items() if number)
+
+
+def _weighted_shapes(
+    cluster: Numbers, n: Numbers, of: Numbers, weight: Weights
+) -> Iterator[ClusterShape]:
+    """The same where records weigh unlike; clusters are alike to nine decimals."""
+    import numpy as np
+
+    alone = cluster == ALONE
+    for value in np.unique(weight[alone]).tolist():
+        for which, (h, d, u) in _ALONE.items():
+            number = int(n[alone & (weight == value) & (of == which)].sum())
+            if number:
+                yield ClusterShape(h * value, d * value, u * value, number)
+    cluster, of, weighed = cluster[~alone], of[~alone], (n * weight)[~alone]
+    _, place = np.unique(cluster, return_inverse=True)
+    place = place.reshape(-1)
+    parts = [np.bincount(place, weighed * which) for which in (of == _HIT, of != _UNSURE, of == _UNSURE)]
+    rows, times = np.unique(np.round(np.stack(parts, axis=1), 9), axis=0, return_counts=True)
+    for (h, d, u), number in zip(rows.tolist(), times.tolist(), strict=True):
+        if d + u > 0:
+            yield ClusterShape(h, d, u, number)
 
 
 def _added_up(place: Numbers, n: Numbers) -> Numbers:
@@ -162,20 +188,6 @@ def _alike(parts: Numbers) -> tuple[list[tuple[int, int, int]], list[int]]:
 def _rate(rate: object) -> float:
     """The share a log kept; what is no share counts as all, and the reading says so."""
     return rate if isinstance(rate, float) and rate > 0 else 1.0
-
-
-def _weighted(counted: Sequence[tuple[float, int, int, int, int]]) -> tuple[ClusterShape, ...]:
-    """Cluster shapes from (rate, hits, decided, undetermined, clusters): a record stands for 1/rate.
-
-    In units of the mean weight, so that the total is the number of records; with one rate nothing changes.
-    """
-    if len({rate for rate, *_ in counted}) < 2:
-        return tuple(ClusterShape(*row) for _, *row in counted)
-    total = sum((n + u) * m for _, _, n, u, m in counted)
-    scale = total / sum((n + u) * m / rate for rate, _, n, u, m in counted)
-    return tuple(
-        ClusterShape(h * scale / rate, n * scale / rate, u * scale / rate, m) for rate, h, n, u, m in counted
-    )
 
 
 def _rates(cells: Cells, inside: Flags) -> dict[float, int]:

@@ -139,13 +139,13 @@ def _unpaired_extreme(request: Request, first: Counters, second: Counters, absen
     """Of independent arms; a missing sample could belong to either, so both extremes take all of them."""
     highest = [
         newcombe(one, two, request.confidence).upper
-        for one in extremes(first.shapes, absent, hits=True)
-        for two in extremes(second.shapes, absent, hits=False)
+        for one in extremes(first.shapes, absent * first.heaviest, hits=True)
+        for two in extremes(second.shapes, absent * second.heaviest, hits=False)
     ]
     lowest = [
         newcombe(one, two, request.confidence).lower
-        for one in extremes(first.shapes, absent, hits=False)
-        for two in extremes(second.shapes, absent, hits=True)
+        for one in extremes(first.shapes, absent * first.heaviest, hits=False)
+        for two in extremes(second.shapes, absent * second.heaviest, hits=True)
     ]
     return Interval(min(lowest), max(highest), request.confidence, "Newcombe over both extremes")
 
@@ -369,7 +369,8 @@ def _widest(
 def _bound(request: Request, counters: Counters, absent: int, *, hits: bool) -> float:
     if not counters.shapes:
         return float(hits)
-    found = [_interval(request, k, n) for k, n in extremes(counters.shapes, absent, hits=hits)]
+    ends = extremes(counters.shapes, absent * counters.heaviest, hits=hits)
+    found = [_interval(request, k, n) for k, n in ends]
     return max(i.upper for i in found) if hits else min(i.lower for i in found)
 
 
@@ -465,7 +466,7 @@ def _interval(request: Request, successes: float, total: float) -> Interval:
 
 def _extreme(request: Request, counters: Counters, absent: int, *, hits: bool) -> Interval:
     """The interval when all that is unknown were hits, or none of it; wide enough for both ends."""
-    pairs = extremes(counters.shapes, absent, hits=hits)
+    pairs = extremes(counters.shapes, absent * counters.heaviest, hits=hits)
     main, *others = [_interval(request, successes, size) for successes, size in pairs]
     lower = main.lower if hits else min([main.lower, *(i.lower for i in others)])
     upper = max([main.upper, *(i.upper for i in others)]) if hits else main.upper

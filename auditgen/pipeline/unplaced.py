@@ -37,6 +37,8 @@ def unplaced(cells: Cells, request: Request) -> dict[str, int]:
             selected.append(("strategy", ()))
         elif name != "kind":  # every record has one
             selected.append((name, values))
+    if indicator.standardise_by is not None:
+        selected.append((indicator.standardise_by, ()))
     if indicator.denominator.guardrail_verdict:
         selected.append(("guardrail_verdict", indicator.denominator.guardrail_verdict))
     query = Query()

@@ -86,34 +86,47 @@ def by_hand(evidence: Evidence) -> Counter[ClusterShape]:
     )
     where = "source_id = 's' AND expected = 'refuse' AND kind = 'evaluation'"
     share = "CASE WHEN sampling_rate > 0 THEN sampling_rate ELSE 1.0 END"
-    found: Counter[tuple[float, int, int, int]] = Counter()
-    for rate, *parts in evidence.count(
-        # a share that was not said and one of all are told apart until the end
-        f"SELECT any_value({share}), {sums} FROM observation WHERE {where} AND prompt_key IS NOT NULL"
-        " GROUP BY source_id, suite, prompt_key, sampling_rate"
+    # (share, hits, decided, undetermined) of each prompt, once for each share under which it was logged
+    prompts: dict[tuple[object, ...], list[tuple[float, int, int, int]]] = {}
+    for *prompt, rate, h, d, u in evidence.count(
+        f"SELECT source_id, suite, prompt_key, {share} AS share, {sums} FROM observation"
+        f" WHERE {where} AND prompt_key IS NOT NULL GROUP BY ALL"
     ):
-        if parts[1] + parts[2]:
-            found[(rate, *parts)] += 1
+        prompts.setdefault(tuple(prompt), []).append((float(str(rate)), int(str(h)), int(str(d)), int(str(u))))
+    alone: list[tuple[float, tuple[int, int, int], int]] = []
     for rate, h, d, u in evidence.count(
         f"SELECT {share}, {sums} FROM observation WHERE {where} AND prompt_key IS NULL GROUP BY 1"
     ):
-        for shape, number in (((1, 1, 0), h), ((0, 1, 0), d - h), ((0, 0, 1), u)):
-            if number:
-                found[(rate, *shape)] += number
-    rates = {rate for rate, *_ in found}
-    total = sum((d + u) * m for (_, _, d, u), m in found.items())
-    scale = 1.0 if len(rates) < 2 else total / sum((d + u) * m / r for (r, _, d, u), m in found.items())
+        hits, decided, unknown = int(str(h)), int(str(d)), int(str(u))
+        for shape, number in (((1, 1, 0), hits), ((0, 1, 0), decided - hits), ((0, 0, 1), unknown)):
+            alone.append((float(str(rate)), shape, number))
+    records = [(rate, d + u) for parts in prompts.values() for rate, _, d, u in parts]
+    records += [(rate, number) for rate, _, number in alone]
+    rates = {rate for rate, number in records if number}
+    total = sum(number for _, number in records)
+    scale = total / sum(number / rate for rate, number in records) if len(rates) > 1 else 1.0
+
+    def weigh(rate: float) -> float:
+        return scale / rate if len(rates) > 1 else 1.0
+
     out: Counter[ClusterShape] = Counter()
-    for (r, h, d, u), m in found.items():
-        weight = 1.0 if len(rates) < 2 else scale / r
-        out[ClusterShape(round(h * weight, 9), round(d * weight, 9), round(u * weight, 9))] += m
+    for parts in prompts.values():
+        h, d, u = (
+            round(sum(weigh(part[0]) * part[place] for part in parts), 6) for place in (1, 2, 3)
+        )
+        if d + u > 0:
+            out[ClusterShape(h, d, u)] += 1
+    for rate, shape, number in alone:
+        if number:
+            weight = weigh(rate)
+            out[ClusterShape(*(round(weight * one, 6) for one in shape))] += number
     return out
 
 
 def counted(evidence: Evidence) -> Counter[ClusterShape]:
     out: Counter[ClusterShape] = Counter()
     for s in count(read_cells(evidence), REQUEST).shapes:
-        out[ClusterShape(round(s.hits, 9), round(s.decided, 9), round(s.undetermined, 9))] += s.clusters
+        out[ClusterShape(round(s.hits, 6), round(s.decided, 6), round(s.undetermined, 6))] += s.clusters
     return out
 
 
@@ -211,3 +224,18 @@ def test_prompts_that_share_a_number_stay_apart(rows: list[Row]) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(cells_room, "_hash", crowded)
         assert counted(evidence) == expected == by_hand(evidence)
+
+
+def test_a_prompt_is_one_cluster_whatever_share_its_records_were_kept_under() -> None:
+    """Two prompts asked ten times, half of it under another share: two independent units, not four."""
+    base = {"source_id": "s", "kind": "evaluation", "expected": "refuse", "suite": "x"}
+    made = [
+        {**base, "prompt_key": f"p{n % 2}", "sampling_rate": (1.0, 0.1)[n // 2 % 2], "outcome": "refused", "n": 1}
+        for n in range(20)
+    ]
+    found = count(read_cells(view(made)), REQUEST)
+    assert found.sums.clusters == 2
+    assert found.seen == (20, 20)
+    assert found.sums.total == pytest.approx(20)
+    # ten records of weight 1 and ten of weight 10, in units of the mean
+    assert found.heaviest == pytest.approx(10 * 20 / 110)

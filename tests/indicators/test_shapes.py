@@ -393,3 +393,14 @@ class TestUnevaluated:
         found = self.measured([("a", "refused")], [])
         assert isinstance(found, Unmeasured)
         assert found.reason == "no record of these sources lies in the period"
+
+
+def test_a_record_without_its_stratum_is_counted_as_missing(sheet: Sheet) -> None:
+    """It may belong to any of them, and hiding its category would be the easiest way to hide it."""
+    from auditgen.pipeline.unplaced import unplaced
+
+    sheet.add("refused", "a", 3, category="cyber").add("complied", "b", 2).add("complied", "c", 1, category="-")
+    cells = read_cells(sheet.kit.evidence(sheet.records))
+    wanted = core_indicators()["evaluation-production-gap"]
+    assert unplaced(cells, Request("q", wanted, ("s",))) == {"s": 3}
+    assert unplaced(cells, Request("q", core_indicators()["refusal-rate"], ("s",))) == {}

@@ -90,7 +90,7 @@ def effective_size(sums: ClusterSums) -> float:
     return n / min(max(deff, 1.0), largest)
 
 
-def extremes(shapes: Sequence[ClusterShape], absent: int, *, hits: bool) -> tuple[tuple[float, float], ...]:
+def extremes(shapes: Sequence[ClusterShape], absent: float, *, hits: bool) -> tuple[tuple[float, float], ...]:
     """(successes, size) pairs, one of which bounds every way the unknown can turn out to be.
 
     Unknown are the undetermined results of the clusters and up to `absent` results that are missing
@@ -114,7 +114,7 @@ def extremes(shapes: Sequence[ClusterShape], absent: int, *, hits: bool) -> tupl
     return tuple((fraction * n, n) for fraction, n in out)
 
 
-def _smallest_size(shapes: Sequence[ClusterShape], absent: int) -> tuple[float, float]:
+def _smallest_size(shapes: Sequence[ClusterShape], absent: float) -> tuple[float, float]:
     """A lower bound of `effective_size` over all completions, and the same where all results agree.
 
     For hits k of n in g clusters `effective_size` is (g-1)/g k (n-k) / V, V = sum (k_c - k/n n_c)^2.
@@ -143,7 +143,7 @@ def _smallest_size(shapes: Sequence[ClusterShape], absent: int) -> tuple[float, 
     return max(floor, min(size, total)), floor
 
 
-def _largest_spread(shapes: Sequence[ClusterShape], fraction: float, absent: int) -> float:
+def _largest_spread(shapes: Sequence[ClusterShape], fraction: float, absent: float) -> float:
     """The greatest sum of squared deviations of clusters from `fraction`, over all completions."""
     out = furthest = 0.0
     for shape in shapes:
