@@ -97,7 +97,8 @@ def _explained(indicator: Indicator) -> Iterator[str]:
     if indicator.codes:
         yield f"  evidence codes: {', '.join(indicator.codes)}"
     if indicator.slices:
-        yield f"  broken down by {', '.join(indicator.slices)}"
+        together = ", and by all of them together" if indicator.crossed else ""
+        yield f"  broken down by {', '.join(indicator.slices)}{together}"
     for title, texts in (
         ("what to know beside every number", indicator.caveats),
         ("how it can mislead", indicator.misleads),

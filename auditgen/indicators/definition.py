@@ -135,6 +135,8 @@ class Indicator(BaseModel):
     """What the numerator counts, for sentences: `12 of 400 withheld`."""
     slices: tuple[Slice, ...] = ()
     """Broken down by each of these."""
+    crossed: bool = False
+    """And by all of them together, as far as the records fill them in."""
     caveats: Annotated[tuple[Text, ...], Field(min_length=1)]
     """Printed beside every number."""
     misleads: Annotated[tuple[Text, ...], Field(min_length=1)]
@@ -266,8 +268,9 @@ class Indicator(BaseModel):
     @property
     def digest(self) -> str:
         """Identity of everything that decides the number; titles and caveats are not part of it."""
-        told = {"schema_", "title", "question", "codes", "noun", "slices", "caveats", "misleads", "needs"}
-        return digest_of(self.model_dump(mode="json", exclude=told | {"references"}))
+        told = {"schema_", "title", "question", "codes", "noun", "slices", "crossed"}
+        told |= {"caveats", "misleads", "needs", "references"}
+        return digest_of(self.model_dump(mode="json", exclude=told))
 
 
 def available_indicators() -> dict[str, Path]:

@@ -16,11 +16,13 @@ from auditgen.indicators.selection import selected
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from auditgen.indicators.cells import Cells
+    from auditgen.indicators.cells import Cells, Flags
     from auditgen.indicators.model import Request
 
 MAX_VALUES = 1000
 """Of a field with more values no breakdown is made: it is an id, not a category."""
+JOINED = " \N{MULTIPLICATION SIGN} "
+"""Between the fields, and the values, of a breakdown by several."""
 FALSE_DISCOVERIES = 0.05
 """Share of false ones among the values that are named as breaches."""
 
@@ -30,38 +32,67 @@ class Row:
     """One value of a field."""
 
     value: str
-    """Empty where the field is not filled in."""
+    """Of several fields, joined."""
     quantity: Quantity
 
 
 @dataclass(frozen=True, slots=True)
 class Breakdown:
-    """All values of one field that hold a decided record, worst first."""
+    """All values of one field, or of several together, that hold a decided record, worst first."""
 
     by: str
     rows: tuple[Row, ...]
 
 
 def break_down(cells: Cells, request: Request) -> tuple[Breakdown, ...]:
-    """A rate by each field that its indicator names; fields that the request selects on are left out."""
+    """A rate by each field that its indicator names, and by all of them together where it says so.
+
+    Fields that the request selects on, and fields with one value only, are left out.
+    """
     indicator = request.indicator
     if indicator.shape != "rate":
         return ()
     inside = about(cells, request) & cells.where(selected(indicator.denominator))
-    out = []
-    for field in indicator.slices:
-        values = [value for value in cells.tally(field, inside) if value]
-        if field in request.where or not 1 < len(values) <= MAX_VALUES:
-            continue
-        asked = [
-            replace(request, id=value, where={**request.where, field: (value,)}) for value in values
-        ]
-        found = measure(cells, asked)
-        rows = [Row(name, quantity) for name, quantity in found.items() if isinstance(quantity, Quantity)]
-        sign = -1 if indicator.better == "lower" else 1
-        rows.sort(key=lambda row: (sign * row.quantity.estimate, -row.quantity.denominator, row.value))
-        out.append(Breakdown(field, tuple(rows)))
+    fields = [
+        field
+        for field in indicator.slices
+        if field not in request.where
+        and 1 < len([value for value in cells.tally(field, inside) if value]) <= MAX_VALUES
+    ]
+    found = [_by(cells, request, inside, (field,)) for field in fields]
+    out = [breakdown for breakdown in found if breakdown is not None]
+    if indicator.crossed and len(fields) > 1:
+        crossed = _by(cells, request, inside, tuple(fields))
+        # no finer than one of the fields alone, it would say the same twice
+        if crossed is not None and len(crossed.rows) > max(len(b.rows) for b in out):
+            out.append(crossed)
     return tuple(out)
+
+
+def _by(cells: Cells, request: Request, inside: Flags, names: tuple[str, ...]) -> Breakdown | None:
+    """The rate for each combination of values that occurs; None where there are too many."""
+    import numpy as np
+
+    codes = np.stack([cells.codes[name][inside & (cells.records > 0)] for name in names], axis=1)
+    values = [
+        tuple(cells.words[name][code] for name, code in zip(names, row, strict=True))
+        for row in np.unique(codes, axis=0).tolist()
+    ]
+    asked = [
+        replace(request, id=JOINED.join(chosen), where={**request.where, **_only(names, chosen)})
+        for chosen in (tuple(map(str, value)) for value in values if all(value))
+    ]
+    if not 1 < len(asked) <= MAX_VALUES:
+        return None
+    measured = measure(cells, asked)
+    rows = [Row(name, quantity) for name, quantity in measured.items() if isinstance(quantity, Quantity)]
+    sign = -1 if request.indicator.better == "lower" else 1
+    rows.sort(key=lambda row: (sign * row.quantity.estimate, -row.quantity.denominator, row.value))
+    return Breakdown(JOINED.join(names), tuple(rows))
+
+
+def _only(names: Sequence[str], values: Sequence[str]) -> dict[str, tuple[str, ...]]:
+    return {name: (value,) for name, value in zip(names, values, strict=True)}
 
 
 def breaches(breakdown: Breakdown, operator: str, limit: float) -> tuple[Row, ...]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from auditgen.diagnostics import shown_name
 from auditgen.indicators import Quantity
 from auditgen.indicators import Unmeasured as NoQuantity
-from auditgen.indicators.slicing import breaches
+from auditgen.indicators.slicing import JOINED, breaches
 from auditgen.report import figures, model, monitored, prose, words
 from auditgen.report.trend import trend_of
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from auditgen.indicators.slicing import Breakdown
     from auditgen.project.model import Audit, Criterion
 
-MAX_SLICES = 24
+MAX_SLICES, MAX_CROSSED = 24, 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,11 @@ def measure_view(
     request = measured.request
     indicator = request.indicator
     breakdowns = tuple(
-        words.breakdown(found, MAX_SLICES, frozenset() if criterion is None else _wrong(found, criterion))
+        words.breakdown(
+            found,
+            MAX_CROSSED if JOINED in found.by else MAX_SLICES,
+            frozenset() if criterion is None else _wrong(found, criterion),
+        )
         for found in details.breakdowns.get(name, ())
     )
     margin = None if criterion is None else criterion.within

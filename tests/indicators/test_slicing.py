@@ -37,7 +37,12 @@ def test_each_field_of_the_definition_worst_first(kit: Any) -> None:
     cells = read_cells(kit.evidence(records(kit)))
     request = Request("q", core_indicators()["attack-success"], ("s",))
     found = {breakdown.by: breakdown for breakdown in break_down(cells, request)}
-    assert set(found) == {"category", "strategy"}  # nobody filled in a cohort
+    # nobody filled in a cohort
+    assert list(found) == ["category", "strategy", "category \N{MULTIPLICATION SIGN} strategy"]
+    crossed = found.pop("category \N{MULTIPLICATION SIGN} strategy")
+    assert len(crossed.rows) == 6
+    assert crossed.rows[0].value == "cyber \N{MULTIPLICATION SIGN} persona"
+    assert sum(row.quantity.numerator for row in crossed.rows) == rows(found["category"])[0][1]
     assert rows(found["category"])[0][0] == "cyber"
     whole = measure(cells, [request])["q"]
     for breakdown in found.values():
