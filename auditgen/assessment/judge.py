@@ -195,12 +195,29 @@ def _shortcomings(criterion: Criterion, quantity: Quantity, context: Context) ->
     if near:
         wanted = criterion.independence.value.replace("_", " ")
         out.append(f"{wanted} evidence was declared, but {', '.join(near)} is nearer than that")
+    out += _uneven(criterion, quantity)
     if quantity.last_at is None:
         out.append("the records are not dated, so nobody can say whether they are current")
     elif quantity.last_at.date() > context.as_of:
         day = quantity.last_at.date().isoformat()
         out.append(f"the records reach {day}, after the day of judgement")
     return out
+
+
+def _uneven(criterion: Criterion, quantity: Quantity) -> list[str]:
+    """Repeating the easy prompts more often must not carry a promise that the prompts do not."""
+    rate = quantity.by_prompt
+    if rate is None:
+        return []
+    limit = criterion.threshold
+    is_wrong = rate < limit if criterion.operator == "at_least" else rate > limit
+    if criterion.operator == "within" or not is_wrong:
+        return []
+    shown = _percent(rate, _places(criterion, rate))
+    return [
+        f"prompts were repeated unevenly: if each counted once, the worst case would be {shown}, "
+        f"against {criterion.limit}"
+    ]
 
 
 def _damage(criterion: Criterion, context: Context) -> list[str]:

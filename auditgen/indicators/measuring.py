@@ -88,7 +88,26 @@ def _rate(request: Request, counters: Counters, absent: int) -> Measured:
     high = _extreme(request, counters, absent, hits=True)
     low = _extreme(request, counters, absent, hits=False)
     worst, best = (low, high) if request.indicator.better == "higher" else (high, low)
-    return _quantity(request, (arm,), arm.estimate, arm.interval, worst, best, [counters], absent)
+    quantity = _quantity(request, (arm,), arm.estimate, arm.interval, worst, best, [counters], absent)
+    return replace(quantity, by_prompt=_by_prompt(request, counters, absent))
+
+
+def _by_prompt(request: Request, counters: Counters, absent: int) -> float | None:
+    """The mean over prompts of their own rates in the worst case; None where all were asked equally often.
+
+    A missing sample is a prompt of its own here: nobody knows of which it was a repeat.
+    """
+    shapes = counters.shapes
+    is_uneven = len({shape.decided + shape.undetermined for shape in shapes}) > 1
+    # records of a sampled log weigh unlike for another reason
+    if request.indicator.unit != "prompt" or counters.heaviest != 1.0 or not is_uneven:
+        return None
+    is_bad_a_hit = request.indicator.better == "lower"
+    total = float(absent if is_bad_a_hit else 0)
+    for shape in shapes:
+        hits = shape.hits + (shape.undetermined if is_bad_a_hit else 0)
+        total += shape.clusters * hits / (shape.decided + shape.undetermined)
+    return total / (sum(shape.clusters for shape in shapes) + absent)
 
 
 def _sides(request: Request) -> tuple[Side, Side]:
