@@ -114,7 +114,7 @@ def _p_value(row: Row, operator: str, limit: float) -> float:
     """How likely so many hits, or more, are at the limit itself; for `at_least`, so few or fewer."""
     [arm] = row.quantity.arms
     n = max(1, int(arm.effective_size))
-    hits = arm.estimate * n
+    hits = round(arm.estimate * n, 9)  # 28 of 41 times 41 is a little more than 28
     if operator == "at_most":
         return 1.0 if hits <= 0 else binomial_cdf(n - int(hits), n, 1 - limit)
     return binomial_cdf(-int(-hits // 1), n, limit)
