@@ -206,18 +206,18 @@ def _shortcomings(criterion: Criterion, quantity: Quantity, context: Context) ->
 
 def _uneven(criterion: Criterion, quantity: Quantity) -> list[str]:
     """Repeating the easy prompts more often must not carry a promise that the prompts do not."""
-    rate = quantity.by_prompt
-    if rate is None:
+    if quantity.by_prompt is None or criterion.operator == "within" or not _bounds(criterion, quantity)[0]:
         return []
+    rate, prompts = quantity.by_prompt
     limit = criterion.threshold
-    is_wrong = rate < limit if criterion.operator == "at_least" else rate > limit
-    if criterion.operator == "within" or not is_wrong:
-        return []
-    shown = _percent(rate, _places(criterion, rate))
-    return [
-        f"prompts were repeated unevenly: if each counted once, the worst case would be {shown}, "
-        f"against {criterion.limit}"
-    ]
+    if (rate < limit) if criterion.operator == "at_least" else (rate > limit):
+        words = "at least" if criterion.operator == "at_least" else "at most"
+        mean = _percent(rate, _places(criterion, rate))
+        return [
+            f"prompts were repeated unevenly: in the worst case the mean of {prompts:,} prompts is {mean}, "
+            f"and {words} {criterion.limit} was declared"
+        ]
+    return []
 
 
 def _damage(criterion: Criterion, context: Context) -> list[str]:

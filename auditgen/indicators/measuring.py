@@ -92,7 +92,7 @@ def _rate(request: Request, counters: Counters, absent: int) -> Measured:
     return replace(quantity, by_prompt=_by_prompt(request, counters, absent))
 
 
-def _by_prompt(request: Request, counters: Counters, absent: int) -> float | None:
+def _by_prompt(request: Request, counters: Counters, absent: int) -> tuple[float, int] | None:
     """The mean over prompts of their own rates in the worst case; None where all were asked equally often.
 
     A missing sample is a prompt of its own here: nobody knows of which it was a repeat.
@@ -107,7 +107,8 @@ def _by_prompt(request: Request, counters: Counters, absent: int) -> float | Non
     for shape in shapes:
         hits = shape.hits + (shape.undetermined if is_bad_a_hit else 0)
         total += shape.clusters * hits / (shape.decided + shape.undetermined)
-    return total / (sum(shape.clusters for shape in shapes) + absent)
+    prompts = sum(shape.clusters for shape in shapes) + absent
+    return total / prompts, prompts
 
 
 def _sides(request: Request) -> tuple[Side, Side]:

@@ -99,9 +99,9 @@ class Quantity:
     watch_bases: tuple[str, ...] = ()
     rates: Mapping[float, int] = field(default_factory=dict)
     """Decided records by the share of requests that their log kept, where it says so."""
-    by_prompt: float | None = None
-    """Of a rate whose prompts were repeated unevenly: what it would be if each counted once, with every
-    undecided, failed and missing sample gone the bad way."""
+    by_prompt: tuple[float, int] | None = None
+    """Of a rate whose prompts were repeated unevenly: the mean over prompts, with every undecided, failed and
+    missing sample gone the bad way; and how many prompts these are."""
     narrow: Interval | None = None
     """Of a gap: the interval at 1 - 2 alpha, which two one-sided tests for equivalence use."""
     pairs: Pairs | None = None

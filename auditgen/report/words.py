@@ -205,12 +205,13 @@ def figure(quantity: Quantity, margin: float | None = None) -> Figure:
                 f"{count(trials_to_show(0.01, confidence))} would be needed to show less than 1 %."
             )
     caveats = [*published.caveats(quantity), *caveats]
-    by_prompt = quantity.by_prompt
-    if by_prompt is not None and not quantity.worst.lower <= by_prompt <= quantity.worst.upper:
-        caveats.append(
-            "Prompts were repeated unevenly: if each counted once, the rate would be "
-            f"{percent(by_prompt)} in the worst case."
-        )
+    if quantity.by_prompt is not None:
+        mean, prompts = quantity.by_prompt
+        if not quantity.worst.lower <= mean <= quantity.worst.upper:
+            caveats.append(
+                f"Prompts were repeated unevenly: in the worst case the mean of {count(prompts)} prompts is "
+                f"{percent(mean)}."
+            )
     if quantity.rates:
         caveats.append(_sampled(quantity))
     repeats = [arm for arm in quantity.arms if arm.clusters < arm.denominator]

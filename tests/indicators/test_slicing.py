@@ -113,15 +113,15 @@ def test_repeating_the_easy_prompts_carries_no_promise(kit: Any) -> None:
     made += [kit.observation(10_000 + n, "complied", prompt=f"hard{n}") for n in range(60)]
     found = kit.measure(made)
     assert found.estimate > 0.99
-    assert found.by_prompt == pytest.approx(100 / 160)
+    assert found.by_prompt == (pytest.approx(100 / 160), 160)
     done = judge(j.criterion(limit=0.95), "P1", replace(found, sources={"lab": 1}), j.context())
     assert done.verdict.value == "insufficient_evidence"
-    assert "if each counted once, the worst case would be 62.5 %, against 95.0 %" in done.reasons[0]
+    assert "the mean of 160 prompts is 62.5 %, and at least 95.0 % was declared" in done.reasons[0]
     assert "62.5 %" in " ".join(words.figure(found).caveats)
     # nor does losing what the hard ones answered
     for outcome in ("unscored", "provider_error"):
         lost = [*made[:10_000], *(kit.observation(10_000 + n, outcome, prompt=f"hard{n}") for n in range(60))]
-        assert kit.measure(lost).by_prompt == pytest.approx(100 / 160)
-    assert kit.measure(made[:10_000] + made[10_001:], missing=1).by_prompt == pytest.approx(100 / 160)
+        assert kit.measure(lost).by_prompt == (pytest.approx(100 / 160), 160)
+    assert kit.measure(made[:10_000] + made[10_001:], missing=1).by_prompt == (pytest.approx(100 / 160), 160)
     even = kit.measure([kit.observation(n, "refused", prompt=f"p{n % 100}") for n in range(1000)])
     assert even.by_prompt is None

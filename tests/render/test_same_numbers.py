@@ -240,6 +240,7 @@ ALLOWED = (
     r"the interval \[[\d.]+ %, [\d.]+ %\]",
     r"(lower|upper) bound [\d.]+ %",
     r"the bound is [\d.]+ %",
+    r"the mean of [\d,]+ prompts is [<>]?[\d.]+ %",
     r"(at least|at most|below|exceeds|both sides of) [\d.]+ %",
     r"None in [\d,]+ still allows a rate up to [<>]?[\d.]+ % \([\d.]+ % one-sided\); [\d,]+ would be needed to show less than 1 %",
 )
