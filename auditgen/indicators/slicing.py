@@ -64,7 +64,7 @@ def break_down(cells: Cells, request: Request) -> tuple[Breakdown, ...]:
     if indicator.crossed and len(fields) > 1:
         crossed = _by(cells, request, inside, tuple(fields))
         # no finer than one of the fields alone, it would say the same twice
-        if crossed is not None and len(crossed.rows) > max(len(b.rows) for b in out):
+        if crossed is not None and len(crossed.rows) > max((len(b.rows) for b in out), default=0):
             out.append(crossed)
     return tuple(out)
 
@@ -78,14 +78,20 @@ def _by(cells: Cells, request: Request, inside: Flags, names: tuple[str, ...]) -
         tuple(cells.words[name][code] for name, code in zip(names, row, strict=True))
         for row in np.unique(codes, axis=0).tolist()
     ]
-    asked = [
-        replace(request, id=JOINED.join(chosen), where={**request.where, **_only(names, chosen)})
-        for chosen in (tuple(map(str, value)) for value in values if all(value))
-    ]
-    if not 1 < len(asked) <= MAX_VALUES:
+    filled = [tuple(map(str, value)) for value in values if all(value)]
+    if not 1 < len(filled) <= MAX_VALUES:
         return None
-    measured = measure(cells, asked)
-    rows = [Row(name, quantity) for name, quantity in measured.items() if isinstance(quantity, Quantity)]
+    # by number: a value that holds the sign between values must not stand for another one
+    asked = {
+        str(number): replace(request, id=str(number), where={**request.where, **_only(names, chosen)})
+        for number, chosen in enumerate(filled)
+    }
+    measured = measure(cells, list(asked.values()))
+    rows = [
+        Row(JOINED.join(filled[int(number)]), quantity)
+        for number, quantity in measured.items()
+        if isinstance(quantity, Quantity)
+    ]
     sign = -1 if request.indicator.better == "lower" else 1
     rows.sort(key=lambda row: (sign * row.quantity.estimate, -row.quantity.denominator, row.value))
     return Breakdown(JOINED.join(names), tuple(rows))

@@ -125,3 +125,16 @@ def test_repeating_the_easy_prompts_carries_no_promise(kit: Any) -> None:
     assert kit.measure(made[:10_000] + made[10_001:], missing=1).by_prompt == (pytest.approx(100 / 160), 160)
     even = kit.measure([kit.observation(n, "refused", prompt=f"p{n % 100}") for n in range(1000)])
     assert even.by_prompt is None
+
+
+def test_a_value_with_the_sign_between_values_hides_no_other(kit: Any) -> None:
+    sign = " \N{MULTIPLICATION SIGN} "
+    pairs = [(f"a{sign}b", "c"), ("a", f"b{sign}c"), ("a", "c"), ("d", "c")]
+    made = [
+        kit.observation(n, "complied" if n < 20 else "refused", category=pairs[n // 20][0], strategy=pairs[n // 20][1])
+        for n in range(80)
+    ]
+    cells = read_cells(kit.evidence(made))
+    crossed = break_down(cells, Request("q", core_indicators()["attack-success"], ("s",)))[-1]
+    assert sum(row.quantity.denominator for row in crossed.rows) == 80
+    assert sum(row.quantity.numerator for row in crossed.rows) == 20
