@@ -1,7 +1,6 @@
 """The judgement: verdicts on criteria and controls, conclusions on principles, findings."""
 
 from auditgen.assessment.assess import assess
-from auditgen.assessment.controls import attestation_fault
 from auditgen.assessment.model import (
     Assessment,
     Conclusion,
@@ -16,6 +15,7 @@ from auditgen.assessment.model import (
     Severity,
     Verdict,
 )
+from auditgen.assessment.needs import attestation_fault
 
 __all__ = [
     "Assessment",

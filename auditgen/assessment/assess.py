@@ -67,6 +67,7 @@ def assess(
                 unplaced=register.unplaced.get(criterion.id, 0),
                 breakdowns=register.breakdowns.get(criterion.id, ()),
                 coverage={kept.source_id: (kept.covered, kept.total_hours) for kept in register.ledgers},
+                relabelled=[r for r in register.relabelled if r.block.criterion == criterion.id],
             )
             results.append(judge(criterion, principle.id, measured[criterion.id], context))
         concluded = conclude(principle, results, doubts)
@@ -79,7 +80,7 @@ def assess(
     return Assessment(
         as_of=as_of,
         principles=tuple(principles),
-        controls=judge_controls(audit, checklists, principles, register.documents, as_of),
+        controls=judge_controls(audit, checklists, principles, register, as_of),
         findings=doubts,
         expected=expected,
         also_measured={item.id: measured[item.id] for item in audit.also_measured},
@@ -134,9 +135,7 @@ def _because(results: Sequence[CriterionResult]) -> str:
     return "; ".join(f"{r.criterion.id}: {r.reasons[0]}" for r in results)
 
 
-def _received(
-    item: ExpectedItem, audit: Audit, register: Register, as_of: date
-) -> ExpectedResult:
+def _received(item: ExpectedItem, audit: Audit, register: Register, as_of: date) -> ExpectedResult:
     """Whether an expected item is among the readings: suite, version, provider and size must fit."""
     providers = {s.id: s.provider.name for s in audit.sources}
     aliases = {s.id: {a.recorded: a.is_ for a in s.aliases} for s in audit.sources}
@@ -147,9 +146,7 @@ def _received(
         candidates = [r for r in candidates if providers.get(r.source_id) == item.provider]
     if item.model is not None:
         candidates = [
-            r
-            for r in candidates
-            if item.model in {aliases[r.source_id].get(m, m) for m in r.models}
+            r for r in candidates if item.model in {aliases[r.source_id].get(m, m) for m in r.models}
         ]
     found = sum(_counted(r, register) for r in candidates if not r.is_vacuous)
     overdue = item.due is not None and item.due < as_of

@@ -58,6 +58,8 @@ CODES: dict[str, tuple[Severity, str, str]] = {
     "queried-not-held": (L, "Rows counted elsewhere, not held", "Can the same state of the table be read again, and under which snapshot?"),
     "queried-snapshot": (N, "Rows counted elsewhere, at a snapshot", "Is the snapshot kept as long as this report may be doubted?"),
     "records-contradict": (H, "Records that contradict each other", "Which of the rows with the same id tells what happened?"),
+    "relabelling-incomplete": (L, "Answers that people could not settle", "Who decides the answers on which the coders differ?"),
+    "relabelling-unusable": (H, "Labels by people that cannot be used", "Can the workbooks be handed in as they were filled in?"),
     "redacted-by-tool": (L, "Prompts withheld by the tool", "Can the original prompts be handed in separately?"),
     "repeated-run": (M, "Several runs of one task", "Were all runs of this task handed in, and why was it repeated?"),
     "run-invalidated": (H, "Samples marked invalid", "Who invalidated them, when, and why?"),
@@ -141,6 +143,7 @@ def findings(
         *_silence(register, users),
         *_ledger_doubts(register, users),
         *_documents(register),
+        *_relabelled(audit, register),
         *(_finding("plugin-broken", message) for message in register.broken_plugins),
     ]
     order = list(Severity)
@@ -172,9 +175,7 @@ def _finding(
     count: int = 1,
 ) -> Finding:
     severity, title, ask = CODES[code]
-    return Finding(
-        "", code, severity, title, detail, ask, source_id, tuple(files), tuple(principles), count
-    )
+    return Finding("", code, severity, title, detail, ask, source_id, tuple(files), tuple(principles), count)
 
 
 def _principles_by_source(audit: Audit) -> dict[str, tuple[str, ...]]:
@@ -186,9 +187,7 @@ def _principles_by_source(audit: Audit) -> dict[str, tuple[str, ...]]:
     return {source: tuple(sorted(ids)) for source, ids in users.items()}
 
 
-def _anomalies(
-    register: Register, users: Mapping[str, tuple[str, ...]]
-) -> Iterator[Finding]:
+def _anomalies(register: Register, users: Mapping[str, tuple[str, ...]]) -> Iterator[Finding]:
     """Equal anomalies of one source are one finding that names its files."""
     grouped: dict[tuple[str, str, str], list[tuple[Reading, int]]] = defaultdict(list)
     for reading in register.readings:
@@ -229,9 +228,7 @@ def _missing(
             continue
         item = result.item
         touched = set(users.get(item.source or "", ()))
-        touched |= {
-            p.id for p in audit.principles for c in p.criteria if c.id in item.criteria
-        }
+        touched |= {p.id for p in audit.principles for c in p.criteria if c.id in item.criteria}
         yield _finding(
             "expected-missing",
             f"{item.title}: {result.detail}",
@@ -316,9 +313,7 @@ def _outside(register: Register, users: Mapping[str, tuple[str, ...]]) -> Iterat
         if reading.kind != "monitoring" or not reading.counts.observations:
             continue
         inside = register.in_period.get(reading.sha256, 0)
-        set_aside = sum(
-            a.count for a in reading.anomalies if a.code in {"undated-rows", "duplicate-rows"}
-        )
+        set_aside = sum(a.count for a in reading.anomalies if a.code in {"undated-rows", "duplicate-rows"})
         outside = reading.counts.observations - inside - set_aside
         touched = users.get(reading.source_id, ())
         if not inside:
@@ -339,9 +334,7 @@ def _outside(register: Register, users: Mapping[str, tuple[str, ...]]) -> Iterat
         )
 
 
-def _versions(
-    audit: Audit, register: Register, users: Mapping[str, tuple[str, ...]]
-) -> Iterator[Finding]:
+def _versions(audit: Audit, register: Register, users: Mapping[str, tuple[str, ...]]) -> Iterator[Finding]:
     total = sum(register.production_models.values())
     everyone = sorted({p for source in users.values() for p in source})
     for model, number in sorted(register.production_models.items()):
@@ -377,7 +370,9 @@ def _ledger_doubts(register: Register, users: Mapping[str, tuple[str, ...]]) -> 
         of: dict[str, Any] = {"source_id": kept.source_id, "principles": users.get(kept.source_id, ())}
         for check in kept.counters:
             if check.left_out:
-                detail = f"{check.title}: {check.left_out:,} of its rows could not be read and were not compared"
+                detail = (
+                    f"{check.title}: {check.left_out:,} of its rows could not be read and were not compared"
+                )
                 yield _finding("counter-disagrees", detail, count=check.left_out, **of)
             if not check.windows:
                 detail = f"{check.title}: no window of it lies in the period, so nothing was compared"
@@ -400,9 +395,7 @@ def _ledger_doubts(register: Register, users: Mapping[str, tuple[str, ...]]) -> 
             count = sum(b.guardrail_only + b.transport_only for b in lone)
             yield _finding("blocks-disagree", f"blocked requests at {shown}{more}", count=count, **of)
         if kept.zone_at_edge:
-            detail = (
-                f"{kept.zone_at_edge:,} rows without a zone lie within {EDGE_HOURS} hours of the period's ends"
-            )
+            detail = f"{kept.zone_at_edge:,} rows without a zone lie within {EDGE_HOURS} hours of the period's ends"
             yield _finding("zone-at-edge", detail, count=kept.zone_at_edge, **of)
 
 
@@ -414,3 +407,21 @@ def _documents(register: Register) -> Iterator[Finding]:
         elif block.attestation is not None and block.attestation.sha256 != document.sha256:
             detail = f"{block.title}: the attestation is for another version of the file"
             yield _finding("document-changed", detail, files=[block.file])
+
+
+def _relabelled(audit: Audit, register: Register) -> Iterator[Finding]:
+    """Labels by people that are not there, not sound, or leave items open."""
+    for record in register.relabelled:
+        block = record.block
+        touched = [p.id for p in audit.principles if any(c.id == block.criterion for c in p.criteria)]
+        named = [file.name for file in record.files]
+        for fault in record.faults:
+            detail = f"{block.id} for {block.criterion}: {fault}"
+            yield _finding("relabelling-unusable", detail, files=named, principles=touched)
+        if record.result is not None and record.result.without_reference:
+            left = record.result.without_reference
+            detail = (
+                f"{block.id} for {block.criterion}: {left:,} of {record.result.drawn:,} answers have no label "
+                "that both coders or an adjudicator stand for; they count the bad way in the worst case"
+            )
+            yield _finding("relabelling-incomplete", detail, files=named, principles=touched, count=left)

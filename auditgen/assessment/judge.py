@@ -14,6 +14,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, assert_never
 
 from auditgen.assessment.model import CriterionResult, Verdict
+from auditgen.assessment.relabelled import RelabelRecord, unconfirmed
 from auditgen.canonical import digest_of
 from auditgen.indicators import Quantity, Unmeasured
 from auditgen.indicators.inference.differences import newcombe
@@ -58,11 +59,11 @@ class Context:
     """The same rate by the values of a field."""
     coverage: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     """By source of monitoring: hours with a record, and all hours of the period."""
+    relabelled: Sequence[RelabelRecord] = ()
+    """What people say of the labels that it rests on."""
 
 
-def judge(
-    criterion: Criterion, principle_id: str, measured: Measured, context: Context
-) -> CriterionResult:
+def judge(criterion: Criterion, principle_id: str, measured: Measured, context: Context) -> CriterionResult:
     """The verdict with every reason that applies, weightiest first."""
     digest = digest_of(criterion_declaration(criterion, measured.request.indicator))
     is_proven = _is_proven(digest, measured, context.previous)
@@ -123,6 +124,9 @@ def _decide(
     if stale:
         return Verdict.STALE, stale, None
     if holds:
+        doubted = unconfirmed(criterion, context.relabelled)
+        if doubted:
+            return Verdict.INSUFFICIENT, doubted, None
         return Verdict.MET, [_success(criterion, quantity)], None
     return Verdict.INSUFFICIENT, [_undecided(criterion, quantity)], _more(criterion, quantity)
 
@@ -222,9 +226,7 @@ def _uneven(criterion: Criterion, quantity: Quantity) -> list[str]:
 
 def _damage(criterion: Criterion, context: Context) -> list[str]:
     """A file that was handed in and could not be read in full: nobody knows what the rest says."""
-    return [
-        f"{source}: {text}" for source in criterion.sources for text in context.damaged.get(source, ())
-    ]
+    return [f"{source}: {text}" for source in criterion.sources for text in context.damaged.get(source, ())]
 
 
 def _staleness(criterion: Criterion, quantity: Quantity, context: Context) -> list[str]:

@@ -64,9 +64,7 @@ def climb(block: LadderBlock, measured: Mapping[str, Measured]) -> Ladder:
         _control(block, measured),
         _variations(block, gap, measured),
     )
-    return Ladder(
-        tuple(Rung(title, *step) for title, step in zip(RUNGS, steps, strict=True))
-    )
+    return Ladder(tuple(Rung(title, *step) for title, step in zip(RUNGS, steps, strict=True)))
 
 
 def _seen(measured: Measured) -> Measured:
@@ -129,9 +127,7 @@ def _control(block: LadderBlock, measured: Mapping[str, Measured]) -> tuple[bool
     return False, f"{block.control} does not show that what is left lies within {margin}"
 
 
-def _variations(
-    block: LadderBlock, gap: Measured, measured: Mapping[str, Measured]
-) -> tuple[bool, str]:
+def _variations(block: LadderBlock, gap: Measured, measured: Mapping[str, Measured]) -> tuple[bool, str]:
     if len(block.variations) < LEAST_VARIATIONS:
         return False, f"it needs {LEAST_VARIATIONS} or more gaps with other prompts (`variations`)"
     wanted = _sign(gap)

@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Any
 
 from auditgen.assessment.ladder import Ladder
+from auditgen.assessment.relabelled import RelabelRecord
 from auditgen.checklists import Control
 from auditgen.evidence.model import Reading
 from auditgen.indicators import Measured
@@ -112,6 +113,8 @@ class Register:
     """By criterion: records that do not say whether it is about them."""
     breakdowns: Mapping[str, tuple[Breakdown, ...]] = field(default_factory=dict)
     """By criterion or also-measured id."""
+    relabelled: tuple[RelabelRecord, ...] = ()
+    """Labels by people, as audit.yaml declares them."""
     previous: PreviousReport | None = None
     broken_plugins: tuple[str, ...] = ()
 
@@ -216,8 +219,6 @@ class Assessment:
     @property
     def is_vacuous(self) -> bool:
         """Whether nothing at all was measured and no document was found: empty paper."""
-        measured = any(
-            not hasattr(c.measured, "reason") for p in self.principles for c in p.criteria
-        )
+        measured = any(not hasattr(c.measured, "reason") for p in self.principles for c in p.criteria)
         also = any(not hasattr(m, "reason") for m in self.also_measured.values())
         return not measured and not also and not any(d.sha256 for d in self.register.documents)

@@ -1,23 +1,28 @@
 """Checklists of regulatory controls, written in YAML: the model, the loader and its diagnostics."""
 
 from auditgen.checklists.applicability import Applicability, Profile, applicability
+from auditgen.checklists.catalogue import EVIDENCE_CODES, EvidenceKind
 from auditgen.checklists.load import available_checklists, load_checklist, load_checklists
 from auditgen.checklists.model import (
-    EVIDENCE_CODES,
+    TEXT_BASIS,
     Checklist,
     Control,
-    EvidenceKind,
     EvidenceNeed,
+    Predicate,
+    Sampling,
 )
 
 __all__ = [
     "EVIDENCE_CODES",
+    "TEXT_BASIS",
     "Applicability",
     "Checklist",
     "Control",
     "EvidenceKind",
     "EvidenceNeed",
+    "Predicate",
     "Profile",
+    "Sampling",
     "applicability",
     "available_checklists",
     "load_checklist",

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from auditgen.checklists.model import (
     IDS_ONLY_MAX_CHARS,
     PARAPHRASE_MAX_CHARS,
+    PLACEHOLDER,
     Checklist,
     Expression,
 )
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from auditgen.yamlspan import KeyPath
 
 SUFFIX = ".yaml"
+SHOWN = 12
+"""How many known names a hint lists."""
 
 
 def available_checklists() -> dict[str, Path]:
@@ -89,6 +92,7 @@ def _cross_checks(checklist: Checklist, document: YamlDocument) -> Iterator[Diag
     groups = {group.id for group in checklist.groups}
     yield from _parent_faults(checklist, document)
     roles = set(checklist.vocabulary.roles)
+    ids = {control.id for control in checklist.controls}
     for index, control in enumerate(checklist.controls):
         at: KeyPath = ("controls", index)
         if control.group not in groups:
@@ -96,6 +100,9 @@ def _cross_checks(checklist: Checklist, document: YamlDocument) -> Iterator[Diag
         for number, role in enumerate(control.duty_bearer):
             if role not in roles:
                 yield _unknown(document, "role", role, roles, (*at, "duty_bearer", number))
+        if control.parent is not None and control.parent not in ids:
+            yield _unknown(document, "control", control.parent, ids, (*at, "parent"))
+        yield from _parameter_faults(control, document, at)
         yield from _expression_faults(control.applies, checklist, document, (*at, "applies"))
         for number, effective in enumerate(control.effective):
             if effective.when is not None:
@@ -142,10 +149,23 @@ def _parent_faults(checklist: Checklist, document: YamlDocument) -> Iterator[Dia
             yield document.fault("parent-circle", f"`{group.id}` lies under itself", at)
 
 
-def _unknown(
-    document: YamlDocument, what: str, name: str, known: set[str], path: KeyPath
-) -> Diagnostic:
-    helps = did_you_mean(name, known) or (f"known: {', '.join(sorted(known))}",)
+def _parameter_faults(control: Control, document: YamlDocument, at: KeyPath) -> Iterator[Diagnostic]:
+    known = {parameter.id for parameter in control.parameters}
+    if len(known) < len(control.parameters):
+        message = "two parameters share one `id`"
+        yield document.fault("duplicate-id", message, (*at, "parameters"))
+    for name in dict.fromkeys(PLACEHOLDER.findall(control.requirement)):
+        if name not in known:
+            yield _unknown(document, "parameter", name, known, (*at, "requirement"))
+    for number, parameter in enumerate(control.parameters):
+        if parameter.choices and parameter.value is not None and parameter.value not in parameter.choices:
+            where: KeyPath = (*at, "parameters", number, "value")
+            yield _unknown(document, "choice", parameter.value, set(parameter.choices), where)
+
+
+def _unknown(document: YamlDocument, what: str, name: str, known: set[str], path: KeyPath) -> Diagnostic:
+    some = ", ".join(sorted(known)[:SHOWN]) + (", ..." if len(known) > SHOWN else "")
+    helps = did_you_mean(name, known) or (f"known: {some}",)
     return document.fault(f"unknown-{what}", f"unknown {what} `{name}`", path, helps=helps)
 
 
@@ -198,8 +218,12 @@ def _texts(checklist: Checklist) -> Iterator[tuple[KeyPath, str]]:
         at: KeyPath = ("controls", index)
         yield (*at, "title"), control.title
         yield (*at, "requirement"), control.requirement
-        if control.notes is not None:
-            yield (*at, "notes"), control.notes
+        for name in ("notes", "frequency"):
+            text = getattr(control, name)
+            if text is not None:
+                yield (*at, name), text
+        for number, parameter in enumerate(control.parameters):
+            yield (*at, "parameters", number, "label"), parameter.label
         for number, effective in enumerate(control.effective):
             if effective.note is not None:
                 yield (*at, "effective", number, "note"), effective.note

@@ -2,24 +2,18 @@
 
 A control never carries a threshold: thresholds are declared by the organisation in `audit.yaml`,
 because none of these laws sets one. A control says which *kind* of evidence would speak to it, by a
-code of the evidence catalogue below.
+code of the evidence catalogue.
 """
 
 from __future__ import annotations
 
+import re
 from datetime import date
-from enum import StrEnum
 from typing import Annotated, Literal, Self
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    ConfigDict,
-    Field,
-    StringConstraints,
-    model_validator,
-)
-from pydantic_core import PydanticCustomError
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+
+from auditgen.checklists.catalogue import EVIDENCE_CODES, EvidenceCode, EvidenceKind
 
 FROZEN = ConfigDict(
     frozen=True, extra="forbid", strict=True, allow_inf_nan=False, use_attribute_docstrings=True
@@ -27,108 +21,22 @@ FROZEN = ConfigDict(
 
 Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]*$", max_length=80)]
 Text = Annotated[str, StringConstraints(min_length=1, max_length=2000)]
+LongText = Annotated[str, StringConstraints(min_length=1, max_length=20_000)]
+"""Catalogues that may be carried over word for word have statements of several pages."""
+TextBasis = Literal["read", "secondary", "memory"]
+"""How the text behind a control was known to its author: read in a copy, from others' accounts of it,
+or from memory. Printed beside every control; only `read` can be relied on without looking."""
+TEXT_BASIS: dict[TextBasis, str] = {
+    "read": "written from a copy of the text",
+    "secondary": "written from others' accounts; the text itself was not read",
+    "memory": "written from memory; check it against the text before use",
+}
 PARAPHRASE_MAX_CHARS = 400
 """Longest text field of a file whose licence allows paraphrase only: a cheap guard against pasting."""
+PLACEHOLDER = re.compile(r"\{\{ *([A-Za-z0-9][A-Za-z0-9_.-]*) *\}\}")
+"""A parameter's place in a requirement: `{{ id }}`."""
 IDS_ONLY_MAX_CHARS = 80
 """The same where only ids and own short titles are allowed."""
-
-
-class EvidenceKind(StrEnum):
-    """How a kind of evidence comes to be, which decides how it is judged."""
-
-    INDICATOR = "indicator"
-    """Measured by us from records, judged against a declared threshold."""
-    DOCUMENT = "document"
-    """Written by the organisation; alone it needs review, met needs a dated attestation."""
-    ATTESTATION = "attestation"
-    """A statement signed by a named person."""
-    INTERVIEW = "interview"
-    """What people said or showed; recorded as an attestation."""
-
-
-EVIDENCE_CODES: dict[str, tuple[EvidenceKind, str]] = {
-    "EV-ASR": (EvidenceKind.INDICATOR, "Attack success rate"),
-    "EV-REF": (EvidenceKind.INDICATOR, "Refusal of what the policy disallows"),
-    "EV-ORR": (EvidenceKind.INDICATOR, "Over-refusal of ordinary requests"),
-    "EV-FCR": (EvidenceKind.INDICATOR, "Forced completion under pressure"),
-    "EV-MUG": (EvidenceKind.INDICATOR, "Monitored-versus-unmonitored compliance gap"),
-    "EV-AFR": (EvidenceKind.INDICATOR, "Alignment-faking reasoning"),
-    "EV-EVA": (EvidenceKind.INDICATOR, "Evaluation awareness"),
-    "EV-SBG": (EvidenceKind.INDICATOR, "Sandbagging gap"),
-    "EV-DEC": (EvidenceKind.INDICATOR, "Deception or manipulation"),
-    "EV-ACC": (EvidenceKind.INDICATOR, "Accuracy on the declared use"),
-    "EV-ROB": (EvidenceKind.INDICATOR, "Degradation under perturbation"),
-    "EV-BIA": (EvidenceKind.INDICATOR, "Group error gaps and impact ratios"),
-    "EV-HAL": (EvidenceKind.INDICATOR, "Confabulated claims"),
-    "EV-CAL": (EvidenceKind.INDICATOR, "Calibration error"),
-    "EV-TOX": (EvidenceKind.INDICATOR, "Harmful content by category"),
-    "EV-PII": (EvidenceKind.INDICATOR, "Leaked or memorised personal data"),
-    "EV-CBR": (EvidenceKind.INDICATOR, "Dangerous-capability results"),
-    "EV-AGT": (EvidenceKind.INDICATOR, "Agent hijack and tool misuse"),
-    "EV-IPR": (EvidenceKind.INDICATOR, "Regurgitated protected content"),
-    "EV-WMK": (EvidenceKind.INDICATOR, "Marking and label detection"),
-    "EV-EXT": (EvidenceKind.INDICATOR, "Effect of safeguards, with against without"),
-    "EV-JDG": (EvidenceKind.INDICATOR, "Grader agreement and error"),
-    "EV-DIS": (EvidenceKind.INDICATOR, "Disclosure of being an AI"),
-    "MO-DEV": (EvidenceKind.INDICATOR, "Deviations from a principle in production"),
-    "MO-DRF": (EvidenceKind.INDICATOR, "Drift against the release baseline"),
-    "MO-REF": (EvidenceKind.INDICATOR, "Refusals in production"),
-    "MO-INC": (EvidenceKind.INDICATOR, "Incidents and reporting delays"),
-    "MO-OVR": (EvidenceKind.INDICATOR, "Human override and stop"),
-    "MO-ALR": (EvidenceKind.INDICATOR, "Delay of automatic responses"),
-    "MO-COV": (EvidenceKind.INDICATOR, "Log coverage and gaps"),
-    "MO-FBK": (EvidenceKind.INDICATOR, "Complaints and their handling"),
-    "MO-ABU": (EvidenceKind.INDICATOR, "Misuse detections and enforcement"),
-    "MO-AVL": (EvidenceKind.INDICATOR, "Consumption and rate limits"),
-    "DO-POL": (EvidenceKind.DOCUMENT, "Policy"),
-    "DO-RMF": (EvidenceKind.DOCUMENT, "Risk management file or register"),
-    "DO-TD": (EvidenceKind.DOCUMENT, "Technical documentation"),
-    "DO-MC": (EvidenceKind.DOCUMENT, "Model or system card"),
-    "DO-IFU": (EvidenceKind.DOCUMENT, "Instructions for use"),
-    "DO-DATA": (EvidenceKind.DOCUMENT, "Data sheets and data governance"),
-    "DO-TEVV": (EvidenceKind.DOCUMENT, "Test plan and test report"),
-    "DO-SEC": (EvidenceKind.DOCUMENT, "Security assessment"),
-    "DO-PMM": (EvidenceKind.DOCUMENT, "Post-market monitoring plan"),
-    "DO-IRP": (EvidenceKind.DOCUMENT, "Incident response plan and records"),
-    "DO-QMS": (EvidenceKind.DOCUMENT, "Quality or AI management system manual"),
-    "DO-LOG": (EvidenceKind.DOCUMENT, "Log and retention configuration"),
-    "DO-ORG": (EvidenceKind.DOCUMENT, "Roles and organisation"),
-    "DO-TRN": (EvidenceKind.DOCUMENT, "Training and competence records"),
-    "DO-SUP": (EvidenceKind.DOCUMENT, "Supplier contracts and due diligence"),
-    "DO-DPIA": (EvidenceKind.DOCUMENT, "Data-protection impact assessment"),
-    "DO-FRIA": (EvidenceKind.DOCUMENT, "Fundamental-rights or AI impact assessment"),
-    "DO-NOT": (EvidenceKind.DOCUMENT, "Notices shown to people"),
-    "DO-REG": (EvidenceKind.DOCUMENT, "Filing or registration receipt"),
-    "DO-DOC": (EvidenceKind.DOCUMENT, "Conformity assessment and declaration"),
-    "DO-FWK": (EvidenceKind.DOCUMENT, "Safety and security framework"),
-    "DO-MRP": (EvidenceKind.DOCUMENT, "Safety and security model report"),
-    "DO-TRR": (EvidenceKind.DOCUMENT, "Published transparency report"),
-    "DO-CPY": (EvidenceKind.DOCUMENT, "Copyright policy"),
-    "DO-CLM": (EvidenceKind.DOCUMENT, "Claims register with substantiation"),
-    "DO-CHG": (EvidenceKind.DOCUMENT, "Change records"),
-    "DO-DEC": (EvidenceKind.DOCUMENT, "Go/no-go or classification decision"),
-    "DO-INV": (EvidenceKind.DOCUMENT, "AI system inventory"),
-    "DO-AUD": (EvidenceKind.DOCUMENT, "Internal audit report"),
-    "DO-MRV": (EvidenceKind.DOCUMENT, "Management review minutes"),
-    "DO-WBP": (EvidenceKind.DOCUMENT, "Whistleblower policy and statistics"),
-    "AT-MGT": (EvidenceKind.ATTESTATION, "Signed management assertion"),
-    "AT-IND": (EvidenceKind.ATTESTATION, "Independent third-party statement"),
-    "AT-SGN": (EvidenceKind.ATTESTATION, "Signature of the person responsible for a test report"),
-    "IN-OVS": (EvidenceKind.INTERVIEW, "Interview or observation of human overseers"),
-    "IN-STF": (EvidenceKind.INTERVIEW, "Interview of staff"),
-}
-"""The evidence catalogue: every code a control may ask for."""
-
-
-def _known_code(code: str) -> str:
-    if code not in EVIDENCE_CODES:
-        raise PydanticCustomError(
-            "unknown_code", "unknown evidence code `{code}`", {"code": code, "known": EVIDENCE_CODES}
-        )
-    return code
-
-
-EvidenceCode = Annotated[str, AfterValidator(_known_code)]
 
 
 class Licence(BaseModel):
@@ -147,6 +55,8 @@ class Review(BaseModel):
     legal_review: Text
     """`none`, or who reviewed it and when."""
     last_checked: date
+    text_basis: TextBasis
+    """For every control that does not say otherwise."""
     sources: tuple[Text, ...]
 
 
@@ -165,8 +75,10 @@ class Framework(BaseModel):
     binding: Literal["law", "code", "standard", "guidance", "voluntary", "internal"]
     licence: Licence
     review: Review
-    scope: Text
+    scope: LongText
     """What of the framework this file covers, and what it leaves out."""
+    superseded_by: Text | None = None
+    """The text that replaces it, where one does; the file stays for reports on the past."""
 
 
 class Vocabulary(BaseModel):
@@ -228,8 +140,59 @@ class Effective(BaseModel):
 
     model_config = FROZEN
     from_: Annotated[date, Field(alias="from")]
+    """The operative date: from then on somebody can fail to do it. It decides."""
+    literal: date | None = None
+    """The date written in the text, where it is another one; for reading."""
     when: Expression | None = None
     note: Text | None = None
+
+
+class Predicate(BaseModel):
+    """What the interval of a measurement must show, whatever else the organisation declared.
+
+    For rules of one's own: no law here sets such a number.
+    """
+
+    model_config = FROZEN
+    at_least: Annotated[float, Field(ge=0, le=1)] | None = None
+    """The lower end of the interval must reach it."""
+    at_most: Annotated[float, Field(ge=0, le=1)] | None = None
+    """The upper end must not exceed it."""
+    within: Annotated[float, Field(gt=0, lt=1)] | None = None
+    """For gaps: the whole interval lies within plus and minus this margin."""
+    confidence: Annotated[float, Field(ge=0.8, le=0.999)] = 0.95
+    """At least this much; an interval with less cannot show it."""
+
+    @model_validator(mode="after")
+    def _one_bound(self) -> Self:
+        if sum(getattr(self, n) is not None for n in ("at_least", "at_most", "within")) != 1:
+            message = "a predicate has exactly one of `at_least`, `at_most`, `within`"
+            raise ValueError(message)
+        return self
+
+
+class Sampling(BaseModel):
+    """How much must have been looked at before a measurement speaks to a control."""
+
+    model_config = FROZEN
+    min_n: Annotated[int, Field(ge=1)] | None = None
+    """Decided records, in the smaller arm of a gap."""
+    min_clusters: Annotated[int, Field(ge=2)] | None = None
+    """Distinct prompts, where prompts were repeated."""
+    strata: Slug | None = None
+    """A field of the breakdowns, such as `category`."""
+    min_per_stratum: Annotated[int, Field(ge=1)] | None = None
+    """Decided records for every value of `strata` that was seen."""
+
+    @model_validator(mode="after")
+    def _says_something(self) -> Self:
+        if (self.strata is None) != (self.min_per_stratum is None):
+            message = "`strata` and `min_per_stratum` are written together"
+            raise ValueError(message)
+        if not self.model_fields_set:
+            message = "`sampling` says nothing; leave it out"
+            raise ValueError(message)
+        return self
 
 
 class EvidenceNeed(BaseModel):
@@ -244,6 +207,40 @@ class EvidenceNeed(BaseModel):
     """Older evidence is stale. Our default, not the law's."""
     must_show: tuple[Text, ...] = ()
     """What a reviewer should look for in it."""
+    predicate: Predicate | None = None
+    """Only where a code of `any_of` is measured."""
+    sampling: Sampling | None = None
+    """Only where a code of `any_of` is measured."""
+    bind_to: tuple[Literal["model_version"], ...] = ()
+    """What must not have changed since: evidence on another model version is stale."""
+
+    @model_validator(mode="after")
+    def _measured(self) -> Self:
+        kinds = {EVIDENCE_CODES[code][0] for code in self.any_of}
+        asks = [n for n in ("predicate", "sampling", "bind_to") if n in self.model_fields_set]
+        if asks and EvidenceKind.METRIC not in kinds:
+            message = f"`{asks[0]}` asks for a measurement, and no code of `any_of` is one"
+            raise ValueError(message)
+        return self
+
+
+ControlKind = Literal[
+    "obligation",
+    "prohibition",
+    "permission",
+    "option",
+    "principle",
+    "risk",
+    "control",
+    "action",
+    "commitment",
+    "measure",
+    "mitigation",
+    "criterion",
+    "documentation",
+    "element",
+]
+"""What sort of sentence it is: only the first two can be broken by law."""
 
 
 class Mapping(BaseModel):
@@ -257,6 +254,17 @@ class Mapping(BaseModel):
     strength: Annotated[int, Field(ge=1, le=10)] | None = None
 
 
+class Parameter(BaseModel):
+    """A blank the framework leaves to the organisation, as catalogues for tailoring have them."""
+
+    model_config = FROZEN
+    id: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=80)]
+    label: Text
+    choices: tuple[Text, ...] = ()
+    value: Text | None = None
+    """Filled in by a tailoring; until then the requirement shows the label in brackets."""
+
+
 class Control(BaseModel):
     """One requirement, in our own words, with the evidence that would speak to it."""
 
@@ -265,19 +273,30 @@ class Control(BaseModel):
     """As the framework counts it, e.g. `9(2)(a)` or `MEASURE 2.7`."""
     group: Slug
     title: Text
-    requirement: Text
+    requirement: LongText
     cite: Text
-    kind: Literal["obligation", "prohibition", "permission", "option", "principle", "risk"]
+    kind: ControlKind
+    parent: Text | None = None
+    """The control it refines, as an enhancement does."""
     duty_bearer: tuple[Slug, ...] = ()
     applies: Expression
     effective: tuple[Effective, ...] = ()
     severity: Literal["low", "medium", "high", "critical"]
-    evidence: Annotated[tuple[EvidenceNeed, ...], Field(min_length=1)]
-    independence: Literal["none", "internal_separate", "external"] = "none"
+    evidence: tuple[EvidenceNeed, ...]
+    """May be empty in a catalogue that names none; such a control is never met."""
+    independence: Literal["none", "internal_separate", "external", "external_accredited"] = "none"
     """What the framework, as we read it, expects of who made the evidence."""
     frequency: Text | None = None
+    """In words."""
+    every_days: Annotated[int, Field(gt=0, le=3660)] | None = None
+    """The same as a number: older evidence of any kind is stale."""
+    methods: tuple[Literal["examine", "interview", "test"], ...] = ()
+    """How an assessor would look at it (NIST SP 800-53A); for reading."""
+    text_basis: TextBasis | None = None
+    """Where it differs from the file's `review.text_basis`."""
+    parameters: tuple[Parameter, ...] = ()
     maps: tuple[Mapping, ...] = ()
-    notes: Text | None = None
+    notes: LongText | None = None
 
     @model_validator(mode="after")
     def _unique_needs(self) -> Self:
@@ -286,6 +305,12 @@ class Control(BaseModel):
             message = "two evidence needs share one `id`"
             raise ValueError(message)
         return self
+
+    @property
+    def statement(self) -> str:
+        """The requirement with its parameters filled in; a blank stays visible, by its label."""
+        shown = {p.id: f"[{p.label}]" if p.value is None else p.value for p in self.parameters}
+        return PLACEHOLDER.sub(lambda found: shown.get(found[1], found[0]), self.requirement)
 
 
 class Checklist(BaseModel):
@@ -298,3 +323,7 @@ class Checklist(BaseModel):
     questions: tuple[Question, ...] = ()
     groups: Annotated[tuple[Group, ...], Field(min_length=1)]
     controls: Annotated[tuple[Control, ...], Field(min_length=1)]
+
+    def basis_of(self, control: Control) -> TextBasis:
+        """How the text behind a control of this file was known."""
+        return control.text_basis or self.framework.review.text_basis

@@ -12,7 +12,7 @@ from auditgen.cli.indicators import command as indicators
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from auditgen.checklists import Checklist, Control
+    from auditgen.checklists import Checklist, Control, EvidenceNeed
 
 WIDTH = 96
 SHOWN = 8
@@ -174,6 +174,8 @@ def _wrap(text: str, indent: str, first: str | None = None) -> Iterator[str]:
 
 
 def _overview(checklist: Checklist) -> Iterator[str]:
+    from auditgen.checklists import TEXT_BASIS
+
     framework = checklist.framework
     yield f"{framework.id}: {framework.title}"
     yield f"  {framework.citation}"
@@ -182,6 +184,9 @@ def _overview(checklist: Checklist) -> Iterator[str]:
         f"  {framework.binding}; last checked {framework.review.last_checked.isoformat()}; "
         f"legal review: {framework.review.legal_review}"
     )
+    yield f"  {TEXT_BASIS[framework.review.text_basis]}, unless a control says otherwise"
+    if framework.superseded_by is not None:
+        yield from _wrap(f"superseded by {framework.superseded_by}", "    ", "  ")
     yield ""
     yield from _wrap(framework.scope, "  ")
     for group in checklist.groups:
@@ -193,6 +198,7 @@ def _overview(checklist: Checklist) -> Iterator[str]:
 
 
 def _control(checklist: Checklist, control: Control) -> Iterator[str]:
+    from auditgen.checklists import TEXT_BASIS
     from auditgen.checklists.applicability import words
 
     framework = checklist.framework
@@ -200,9 +206,10 @@ def _control(checklist: Checklist, control: Control) -> Iterator[str]:
     yield f"{control.id}  {control.title}"
     yield f"  {framework.title}: {control.cite} ({group.title})"
     yield f"  {control.kind}, severity {control.severity}, legal review: {framework.review.legal_review}"
+    yield f"  {TEXT_BASIS[checklist.basis_of(control)]}"
     yield ""
     yield "requirement, in our words"
-    yield from _wrap(control.requirement, "  ")
+    yield from _wrap(control.statement, "  ")
     yield ""
     yield "who"
     yield f"  {', '.join(control.duty_bearer) or 'not said'}"
@@ -211,7 +218,8 @@ def _control(checklist: Checklist, control: Control) -> Iterator[str]:
     yield "since when"
     for effective in control.effective:
         when = "" if effective.when is None else f" if {words(effective.when)}"
-        yield from _wrap(f"{effective.from_.isoformat()}{when}", "    ", "  ")
+        literal = "" if effective.literal is None else f" (the text says {effective.literal.isoformat()})"
+        yield from _wrap(f"{effective.from_.isoformat()}{when}{literal}", "    ", "  ")
         if effective.note is not None:
             yield from _wrap(effective.note, "    ")
     if not control.effective:
@@ -223,6 +231,10 @@ def _control(checklist: Checklist, control: Control) -> Iterator[str]:
         yield f"  expected of who made the evidence: {control.independence.replace('_', ' ')}"
     if control.frequency is not None:
         yield from _wrap(f"how often: {control.frequency}", "    ", "  ")
+    if control.every_days is not None:
+        yield f"  older than {control.every_days} days is stale"
+    if control.methods:
+        yield f"  looked at by: {', '.join(control.methods)}"
     if control.maps:
         yield ""
         yield "maps to"
@@ -242,5 +254,17 @@ def _evidence(control: Control) -> Iterator[str]:
         codes = " or ".join(f"{code} {EVIDENCE_CODES[code][1]}" for code in need.any_of)
         age = "" if need.max_age_days is None else f", at most {need.max_age_days} days old"
         yield from _wrap(f"{need.id}: {codes}{age}", "    ", "  ")
+        yield from _asks(need)
         for item in need.must_show:
             yield from _wrap(item, "      ", "    - ")
+
+
+def _asks(need: EvidenceNeed) -> Iterator[str]:
+    """What the checklist asks of a measurement beyond the organisation's own threshold."""
+    for name in ("predicate", "sampling"):
+        block = getattr(need, name)
+        if block is not None:
+            words = ", ".join(f"{key} {value}" for key, value in block.model_dump(exclude_none=True).items())
+            yield f"    {name}: {words}"
+    if need.bind_to:
+        yield f"    bound to: {', '.join(need.bind_to)}"

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 class Beside:
     """A file without records of its own that decides what records say."""
 
-    kind: Literal["labels", "suites", "indicators", "journal", "counter"]
+    kind: Literal["labels", "suites", "indicators", "journal", "counter", "relabelled"]
     name: str
     """As the report names it."""
     path: Path

@@ -22,6 +22,7 @@ from auditgen.indicators.ledger import Ledger, check_counter, ledgers
 from auditgen.indicators.slicing import break_down
 from auditgen.pipeline.published import told_twice
 from auditgen.pipeline.queried import engine_words
+from auditgen.pipeline.relabelled import relabelled_records
 from auditgen.pipeline.unplaced import unplaced
 from auditgen.report import Details, Document, TableRef, compose
 
@@ -116,6 +117,7 @@ def build(
         in_period=records_by_file(cells, "monitoring"),
         unplaced={name: sum(found.values()) for name, found in open_records.items()},
         breakdowns=breakdowns,
+        relabelled=relabelled_records(project, inputs.relabelled, evidence, requests, measured),
         previous=previous,
         broken_plugins=inputs.broken_plugins,
     )

@@ -33,6 +33,7 @@ from auditgen.pipeline.beside import (
 )
 from auditgen.pipeline.counters import CounterFault, CounterReading, read_counter
 from auditgen.pipeline.queried import count_elsewhere
+from auditgen.pipeline.relabelled import RelabelInput, read_relabelled, relabelled_files
 from auditgen.sources.counting import count_logged
 from auditgen.sources.interface import ReadFile
 from auditgen.sources.labels import load_labels
@@ -71,6 +72,8 @@ class Inputs:
     """How sources were counted on another engine."""
     counters: tuple[CounterReading, ...]
     """What others counted."""
+    relabelled: tuple[RelabelInput, ...]
+    """Workbooks that people filled in."""
     incidents: Mapping[str, tuple[Incident, ...]]
     """By source."""
     documents: tuple[DocumentRecord, ...]
@@ -198,6 +201,8 @@ def read_inputs(
         raise _refusal(diagnostics)
     read, logged = _count(project, read, paths, store, progress)
     documents = tuple(_documents(project))
+    relabelled = read_relabelled(project, paths)
+    beside += [*counter_files(project, counters), *relabelled_files(project, relabelled)]
     for document in documents:
         if document.sha256 is not None:
             paths[document.block.file] = project.resolve(document.block.file)
@@ -209,11 +214,12 @@ def read_inputs(
         logged=(*logged, *elsewhere.logged),
         queried=elsewhere.queried,
         counters=counters,
+        relabelled=relabelled,
         incidents=incidents(read),
         documents=documents,
         empty_sources=tuple(s.id for s in project.audit.sources if s.id not in with_files),
         paths=paths,
-        beside=tuple(sorted([*beside, *counter_files(project, counters)], key=lambda b: (b.kind, b.name))),
+        beside=tuple(sorted(beside, key=lambda b: (b.kind, b.name))),
         mapping_digests={s.id: mapping_digest(s, labels[s.id], beside) for s in project.audit.sources},
         broken_plugins=tuple(f"{p.name} ({p.distribution}): {p.failure}" for p in registry.broken),
         third_party=tuple(

@@ -90,7 +90,7 @@ def make_report(
     project = load_project(order.audit, needs_signer=not order.unsigned)
     signer = None if order.unsigned else _signer(project, order.now)
     _refuse_unwritable(order)
-    inputs = read_inputs(project, _store(project, order), progress, as_of=order.as_of)
+    inputs = read_inputs(project, store_of(project, order.store), progress, as_of=order.as_of)
     if order.strict:
         _refuse_faulty(inputs)
     previous = load_previous(project, order.now)
@@ -194,10 +194,10 @@ def _nearest(out: Path) -> Path:
     return Path()
 
 
-def _store(project: Project, order: Order) -> EvidenceStore:
-    """Beside audit.yaml, or in a private place when that cannot be written."""
-    if order.store is not None:
-        return EvidenceStore(order.store)
+def store_of(project: Project, given: Path | None) -> EvidenceStore:
+    """The one that was named; else beside audit.yaml, or in a private place when that cannot be written."""
+    if given is not None:
+        return EvidenceStore(given)
     beside = project.root / ".auditgen" / "store"
     try:
         beside.mkdir(parents=True, exist_ok=True)
@@ -411,6 +411,7 @@ def _predicate(
         "mappings": dict(sorted(inputs.mapping_digests.items())),
         "suites": _beside(inputs, "suites", {b.name: _own_member(n, b) for n, b in enumerate(own, 1)}),
         "labels": _beside(inputs, "labels", {k: f"inputs/{v}" for k, v in held.items()}),
+        "relabelled": _beside(inputs, "relabelled", {k: f"inputs/{v}" for k, v in held.items()}),
         "checklists": [
             {
                 "id": c.framework.id,

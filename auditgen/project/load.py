@@ -18,6 +18,7 @@ from auditgen.evidence.pseudonym import KEY_VARIABLE, MIN_KEY_BYTES, read_key
 from auditgen.indicators import FILTER_FIELDS, Indicator, core_indicators
 from auditgen.indicators.definition import check_indicator
 from auditgen.project.model import Audit
+from auditgen.project.relabelled import relabelled_faults
 from auditgen.sources.suites import SuiteLibrary
 from auditgen.yamlspan import YamlDocument, read_yaml, validation_diagnostics
 
@@ -274,6 +275,7 @@ def _cross_checks(
             known = {p.id for p in audit.principles}
             yield _unknown(document, "principle", item.beside, known, (*where, "beside"))
     yield from _ladder_faults(audit, document, indicators)
+    yield from relabelled_faults(audit, document, indicators)
     for number, expected in enumerate(audit.expected):
         where = ("expected", number)
         if expected.source is not None and expected.source not in sources:

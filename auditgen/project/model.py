@@ -11,7 +11,8 @@ from pydantic import BaseModel, Field, StringConstraints, model_validator
 
 from auditgen.evidence.mapping import RecordMap
 from auditgen.project.monitoring import CounterBlock, EngineBlock
-from auditgen.project.terms import FROZEN, Day, Fraction, Id, Independence, Provider, Text
+from auditgen.project.relabelled import RelabelledBlock
+from auditgen.project.terms import FROZEN, Day, Fraction, Id, Independence, Person, Provider, Text
 
 DEFAULT_MIN_N = 30
 DEFAULT_MAX_AGE_DAYS = 180
@@ -62,14 +63,6 @@ class PeriodBlock(BaseModel):
             message = f"the period has {days} days; at most {MAX_PERIOD_DAYS} are reported on"
             raise ValueError(message)
         return self
-
-
-class Person(BaseModel):
-    """A named person in a role."""
-
-    model_config = FROZEN
-    name: Text
-    role: Text
 
 
 class Practitioner(BaseModel):
@@ -136,7 +129,7 @@ class Criterion(BaseModel):
     min_n: Annotated[int, Field(ge=1)] = DEFAULT_MIN_N
     """Fewer decided records (in the smaller arm of a gap) are insufficient."""
     max_age_days: Annotated[int, Field(ge=1, le=3660)] = DEFAULT_MAX_AGE_DAYS
-    independence: Independence = Independence.INTERNAL
+    independence: Independence = Independence.SELF
     """Evidence from nearer than this is insufficient."""
     models: tuple[Text, ...] | None = None
     """Versions it is bound to; every version of `system.models` when absent."""
@@ -410,6 +403,8 @@ class Audit(BaseModel):
     """Own definitions of indicators, relative to audit.yaml."""
     suites: tuple[Text, ...] = ()
     """Own suite files, relative to audit.yaml; they come before the shipped ones, in this order."""
+    relabelled: tuple[RelabelledBlock, ...] = ()
+    """Labels by people, which show how often a judge errs."""
     documents: tuple[DocumentBlock, ...] = ()
     expected: tuple[ExpectedItem, ...] = ()
     previous: PreviousBlock | None = None

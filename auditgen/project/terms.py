@@ -20,17 +20,27 @@ Fraction = Annotated[float, Field(ge=0, le=1)]
 class Independence(StrEnum):
     """How far the maker of evidence stands from the developers of the system."""
 
-    INTERNAL = "internal"
+    SELF = "self"
     """The developers themselves, or people who answer to them."""
     INTERNAL_SEPARATE = "internal_separate"
     """Inside the organisation, outside the development line."""
     EXTERNAL = "external"
     """Another organisation."""
+    EXTERNAL_ACCREDITED = "external_accredited"
+    """Another organisation that an accreditation body found competent for this kind of test."""
 
     @property
     def rank(self) -> int:
-        """Order: external stands farthest."""
+        """Order: an accredited outsider stands farthest."""
         return list(type(self)).index(self)
+
+
+class Person(BaseModel):
+    """A named person in a role."""
+
+    model_config = FROZEN
+    name: Text
+    role: Text
 
 
 class Provider(BaseModel):

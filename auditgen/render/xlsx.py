@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import io
-import re
-import zipfile
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any, BinaryIO
+
+from auditgen.drawing.cells import FORMULA_STARTS, cell_text, settle
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -16,14 +16,10 @@ if TYPE_CHECKING:
     from auditgen.report.figures import Measure, Status
 
 FILE_NAME = "report.xlsx"
-MAX_CELL_CHARS = 32_000
-"""Counted in UTF-16 units, as Excel does; it stops at 32,767."""
 MAX_LINES = 12
 FONT = "Calibri"
 CUT = " [cut; see report.json]"
-EPOCH = (1980, 1, 1, 0, 0, 0)
 TONES = {"bad": "A11D2B", "good": "0F6B4F", "comment": "1D5C8F", "gap": "8A5A00", "none": "46505E"}
-_ILLEGAL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 
 Row = tuple[object, ...]
 
@@ -62,7 +58,7 @@ def render(
     properties.created = properties.modified = moment
     raw = io.BytesIO()
     workbook.save(raw)
-    _settle(raw, out, moment.replace(tzinfo=UTC).strftime("%Y-%m-%dT%H:%M:%SZ"))
+    settle(raw, out, moment.replace(tzinfo=UTC).strftime("%Y-%m-%dT%H:%M:%SZ"))
 
 
 def _sheets(document: Document, tables: Mapping[str, Sequence[Row]]) -> Iterator[Sheet]:
@@ -90,6 +86,8 @@ def _sheets(document: Document, tables: Mapping[str, Sequence[Row]]) -> Iterator
     yield Sheet("Breakdowns", _SLICES, tuple(_slices(document)))
     if any(m.trend and len(m.trend.points) > 1 for m in _all_measures(document)):
         yield Sheet("Trend", _TREND, tuple(_trend(document)))
+    if document.relabelled:
+        yield Sheet("Labels by people", _CODED, tuple(_coded(document)), _CODED_NOTE)
     if any(p.ladder for p in document.principles):
         yield Sheet(
             "Claims ladder",
@@ -235,6 +233,16 @@ _TREND = (
     ("Lower", 10, "0.00##%"), ("Upper", 10, "0.00##%"), ("In words", 60, ""),
     ("Comparable with the last?", 50, ""), ("Suites", 40, ""), ("Model versions", 40, ""),
 )  # fmt: skip
+_CODED = (
+    ("Id", 10, ""), ("Measure", 18, ""), ("State", 12, ""), ("What", 36, ""), ("Number in words", 60, ""),
+    ("Numerator", 11, "#,##0"), ("Denominator", 12, "#,##0"), ("Estimate", 11, "0.0000"),
+    ("Lower", 10, "0.0000"), ("Upper", 10, "0.0000"), ("What it means", 70, ""), ("Code", 16, ""),
+    ("Seed", 10, "0"), ("Drawn", 9, "#,##0"), ("Drawn from", 11, "#,##0"), ("By", 40, ""), ("SHA-256", 66, ""),
+)  # fmt: skip
+_CODED_NOTE = (
+    "How often the judge behind a number errs, by people's labels of a random sample. Rates and kappas as "
+    "fractions. One row for each number, then one for each workbook."
+)
 _FILES = (
     ("Source", 18, ""), ("File", 60, ""), ("State", 20, ""), ("Format", 20, ""), ("Tool", 20, ""),
     ("Planned", 10, "#,##0"), ("In the file", 11, "#,##0"), ("Executed", 10, "#,##0"),
@@ -245,7 +253,7 @@ _FILES = (
 )  # fmt: skip
 _CONTROLS = (
     ("Framework", 14, ""), ("Control", 16, ""), ("Cite", 26, ""), ("Title", 40, ""),
-    ("What it asks, in our words", 70, ""), ("Verdict", 22, ""), ("Why", 90, ""), ("Answered by", 14, ""),
+    ("What it asks, in our words", 70, ""), ("How the text was known", 26, ""), ("Verdict", 22, ""), ("Why", 90, ""), ("Answered by", 14, ""),
     ("Evidence wanted", 60, ""), ("Evidence found", 34, ""),
 )  # fmt: skip
 _EXHIBITS = (
@@ -319,6 +327,23 @@ def _slices(document: Document) -> Iterator[Row]:
                 )  # fmt: skip
 
 
+def _coded(document: Document) -> Iterator[Row]:
+    for r in document.relabelled:
+        head, sample = (r.id, r.measure_id, Toned(r.status)), (r.seed, r.drawn, r.population)
+        about = f"{r.text} {r.sample}".rstrip()
+        yield (*head, "Sample", about, None, None, None, None, None, " ".join(r.notes), "", *sample, "", "")
+        for line in r.lines:
+            yield (
+                *head, line.name, line.text, line.numerator, line.denominator, line.estimate, line.lower,
+                line.upper, line.meaning, line.code, *sample, "", "",
+            )  # fmt: skip
+        for f in r.files:
+            yield (
+                *head, "Workbook", f.name, None, None, None, None, None, "", "", *sample, f.by,
+                f.sha256 or "not read",
+            )  # fmt: skip
+
+
 def _trend(document: Document) -> Iterator[Row]:
     for m in _all_measures(document):
         for point in () if m.trend is None else m.trend.points:
@@ -346,7 +371,8 @@ def _controls(document: Document) -> Iterator[Row]:
     for framework in document.frameworks:
         for c in framework.controls:
             yield (
-                framework.id, c.id, c.cite, c.title, c.requirement, Toned(c.status), c.reason,
+                framework.id, c.id, c.cite, c.title, c.requirement, c.basis, Toned(c.status),
+                c.reason,
                 ", ".join(c.principles), "\n".join(n.wanted for n in c.needs),
                 ", ".join(dict.fromkeys(ref for n in c.needs for ref in n.found)),
             )  # fmt: skip
@@ -451,33 +477,12 @@ def _height(row: Row, columns: tuple[tuple[str, int, str], ...]) -> float:
 def _cell(cell_type: Any, page: Any, value: object, number_format: str) -> Any:
     """A typed cell. Text is marked as text, so that no beginning can make it a formula."""
     if isinstance(value, bool) or not isinstance(value, int | float):
-        text = _ILLEGAL.sub("\N{REPLACEMENT CHARACTER}", str(value))
-        if len(text.encode("utf-16-le")) > 2 * MAX_CELL_CHARS:
-            short = text.encode("utf-16-le")[: 2 * MAX_CELL_CHARS]
-            text = short.decode("utf-16-le", "ignore") + CUT
+        text = cell_text(str(value), CUT)
         cell = cell_type(page, text)
         cell.data_type = "s"
-        cell.quotePrefix = text[:1] in "=+-@\t\r"
+        cell.quotePrefix = text.startswith(FORMULA_STARTS)
         return cell
     cell = cell_type(page, value)
     if number_format:
         cell.number_format = number_format
     return cell
-
-
-def _settle(raw: io.BytesIO, out: BinaryIO, moment: str) -> None:
-    """Rewrite the archive with fixed times and order: openpyxl writes the clock into both."""
-    with zipfile.ZipFile(raw) as source, zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as target:
-        names = source.namelist()
-        names.sort(key=lambda name: (name != "[Content_Types].xml", name))
-        for name in names:
-            data = source.read(name)
-            if name == "docProps/core.xml":
-                data = re.sub(
-                    rb"(<dcterms:(?:created|modified)[^>]*>)[^<]*", rb"\g<1>" + moment.encode(), data
-                )
-            info = zipfile.ZipInfo(name, EPOCH)
-            info.compress_type = zipfile.ZIP_DEFLATED
-            info.create_system = 3
-            info.external_attr = 0o600 << 16
-            target.writestr(info, data)

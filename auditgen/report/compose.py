@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 from auditgen import __version__
 from auditgen.assessment import Conclusion, Verdict
-from auditgen.checklists import EVIDENCE_CODES
+from auditgen.checklists import EVIDENCE_CODES, TEXT_BASIS
 from auditgen.project.model import Mode
 from auditgen.project.terms import Independence
 from auditgen.report import figures, model, prose, words
@@ -15,6 +15,7 @@ from auditgen.report.coverage import coverage_views
 from auditgen.report.ladder import ladder_view
 from auditgen.report.measures import Details, indicator_view, measure_view, version_shares
 from auditgen.report.registers import document_views, source_views
+from auditgen.report.relabelling import relabel_views
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -76,6 +77,7 @@ def compose(project: Project, assessment: Assessment, details: Details) -> model
             for item in audit.also_measured
             if item.id not in beside
         ),
+        relabelled=relabel_views(assessment),
         indicators=tuple(
             indicator_view(used[name], own=name in project.own_indicators) for name in sorted(used)
         ),
@@ -224,9 +226,10 @@ def _criterion(result: CriterionResult, assessment: Assessment, details: Details
         min_n=criterion.min_n,
         max_age_days=criterion.max_age_days,
         independence={
-            Independence.INTERNAL: "from anybody",
+            Independence.SELF: "from anybody",
             Independence.INTERNAL_SEPARATE: "from outside the development line",
             Independence.EXTERNAL: "from another organisation",
+            Independence.EXTERNAL_ACCREDITED: "from another, accredited organisation",
         }[criterion.independence],
         status=words.VERDICTS[result.verdict],
         reasons=result.reasons,
@@ -343,7 +346,8 @@ def _frameworks(project: Project, assessment: Assessment) -> tuple[model.Framewo
                 cite=c.control.cite,
                 group=c.control.group,
                 title=c.control.title,
-                requirement=c.control.requirement,
+                requirement=c.control.statement,
+                basis=TEXT_BASIS[checklist.basis_of(c.control)],
                 status=words.VERDICTS[c.verdict],
                 reason=c.reason,
                 principles=c.principles,

@@ -12,6 +12,7 @@ from pydantic import BaseModel, Field
 
 from auditgen.report.figures import FROZEN, Measure, Status
 from auditgen.report.monitored import CoverageView, VersionShare
+from auditgen.report.relabelled import RelabelView
 
 
 class Exhibit(BaseModel):
@@ -248,6 +249,8 @@ class ControlView(BaseModel):
     group: str
     title: str
     requirement: str
+    basis: str
+    """How the text behind it was known to the checklist's author, in words."""
     status: Status
     reason: str
     principles: tuple[str, ...]
@@ -380,6 +383,8 @@ class Document(BaseModel):
     versions: tuple[VersionShare, ...]
     versions_note: str
     also_measured: tuple[Measure, ...]
+    relabelled: tuple[RelabelView, ...]
+    """Labels by people, each beside the measure that it is about."""
     indicators: tuple[IndicatorView, ...]
     method: tuple[str, ...]
     limitations: tuple[str, ...]

@@ -27,9 +27,7 @@ def concluded(*verdicts: Verdict, findings: tuple[Finding, ...] = ()) -> Conclus
 
 
 def finding(severity: Severity, *principles: str) -> Finding:
-    return Finding(
-        "F01", "repeated-run", severity, "Title", "detail", "ask?", principles=principles
-    )
+    return Finding("F01", "repeated-run", severity, "Title", "detail", "ask?", principles=principles)
 
 
 @pytest.mark.parametrize(
@@ -49,9 +47,7 @@ def test_first_match(verdicts: tuple[Verdict, ...], wanted: Conclusion) -> None:
 
 
 @given(st.lists(st.sampled_from(ON_CRITERIA), min_size=1, max_size=6), st.data())
-def test_one_criterion_that_gets_worse_never_helps(
-    verdicts: list[Verdict], data: st.DataObject
-) -> None:
+def test_one_criterion_that_gets_worse_never_helps(verdicts: list[Verdict], data: st.DataObject) -> None:
     """Average never outranks: whatever the others say, one open or broken criterion decides."""
     before = concluded(*verdicts)
     at = data.draw(st.integers(0, len(verdicts) - 1))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -15,8 +16,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from auditgen.assessment import Conclusion, DocumentRecord, PrincipleResult, Verdict
-from auditgen.assessment.controls import attestation_fault, judge_controls
+from auditgen.assessment.controls import judge_controls
+from auditgen.assessment.needs import attestation_fault
 from auditgen.checklists import load_checklist
+from auditgen.indicators.slicing import Breakdown, Row
 from auditgen.project.model import Audit, DocumentBlock
 
 if TYPE_CHECKING:
@@ -35,7 +38,12 @@ FRAMEWORK: dict[str, Any] = {
     "checklist_version": "1",
     "binding": "internal",
     "licence": {"text": "own", "policy": "paraphrase_only", "attribution": "Acme"},
-    "review": {"legal_review": "none", "last_checked": "2026-01-01", "sources": ["the rules"]},
+    "review": {
+        "legal_review": "none",
+        "last_checked": "2026-01-01",
+        "text_basis": "read",
+        "sources": ["the rules"],
+    },
     "scope": "all",
 }
 
@@ -84,9 +92,7 @@ def an_audit(**profile: Any) -> Audit:
     return Audit.model_validate_json(orjson.dumps(audit_value(profile=profile)))
 
 
-def answering(
-    *results: CriterionResult, answers: tuple[str, ...] = ("house:1",)
-) -> PrincipleResult:
+def answering(*results: CriterionResult, answers: tuple[str, ...] = ("house:1",)) -> PrincipleResult:
     promise = j.principle(answers=answers)
     return PrincipleResult(promise, Conclusion.SUPPORTED, "", results, ())
 
@@ -120,8 +126,10 @@ def judged(
     *principles: PrincipleResult,
     documents: tuple[DocumentRecord, ...] = (),
     audit: Audit | None = None,
+    **register: Any,
 ) -> ControlResult:
-    (result,) = judge_controls(audit or an_audit(), [made], principles, documents, j.AS_OF)
+    known = j.register(documents=documents, **register)
+    (result,) = judge_controls(audit or an_audit(), [made], principles, known, j.AS_OF)
     return result
 
 
@@ -132,9 +140,7 @@ ATTESTED = document(expires=None)
 def test_nothing_is_not_met(checklist: Any) -> None:
     result = judged(checklist(control("1", REFUSALS)))
     assert result.verdict is Verdict.INSUFFICIENT
-    assert (
-        "nothing was handed in for: Refusal of what the policy disallows (EV-REF)" in result.reason
-    )
+    assert "nothing was handed in for: Refusal of what the policy disallows (EV-REF)" in result.reason
 
 
 def test_met_by_a_criterion_that_claims_it(checklist: Any) -> None:
@@ -160,10 +166,7 @@ def test_not_by_another_indicator(checklist: Any) -> None:
 
 @pytest.mark.parametrize("verdict", [Verdict.INSUFFICIENT, Verdict.STALE, Verdict.NOT_MET])
 def test_only_a_met_criterion_makes_it_met(checklist: Any, verdict: Verdict) -> None:
-    assert (
-        judged(checklist(control("1", REFUSALS)), answering(j.judged_as(verdict))).verdict
-        is verdict
-    )
+    assert judged(checklist(control("1", REFUSALS)), answering(j.judged_as(verdict))).verdict is verdict
 
 
 def test_contradicting_evidence_is_not_outweighed(checklist: Any) -> None:
@@ -221,9 +224,7 @@ class TestDocuments:
             ),
         ],
     )
-    def test_alone(
-        self, checklist: Any, found: DocumentRecord, wanted: Verdict, words: str
-    ) -> None:
+    def test_alone(self, checklist: Any, found: DocumentRecord, wanted: Verdict, words: str) -> None:
         result = judged(checklist(control("1", PLAN)), documents=(found,))
         assert result.verdict is wanted
         assert words in result.reason
@@ -252,11 +253,7 @@ class TestDocuments:
         sha256: str | None,
     ) -> None:
         found = document(sha256=sha256, dated=dated, date=attested, expires=expires)
-        fits = (
-            sha256 == DIGEST
-            and dated <= attested <= j.AS_OF
-            and (expires is None or expires >= j.AS_OF)
-        )
+        fits = sha256 == DIGEST and dated <= attested <= j.AS_OF and (expires is None or expires >= j.AS_OF)
         result = judged(checklist(control("1", PLAN)), documents=(found,))
         assert (result.verdict is Verdict.MET) is fits
         if sha256 is not None and dated <= j.AS_OF:
@@ -279,6 +276,97 @@ class TestDistanceAndAge:
     def test_older_evidence_is_stale(self, checklist: Any) -> None:
         fresh = checklist(control("1", {**REFUSALS, "max_age_days": 10}))
         assert judged(fresh, answering(MET)).verdict is Verdict.STALE
+
+
+class TestWhatTheChecklistAsks:
+    """Rules of a checklist beyond the organisation's own threshold: the interval, the size, the version."""
+
+    def given(self, made: Checklist, measured: Any, **register: Any) -> ControlResult:
+        done = replace(MET, measured=measured)
+        return judged(made, answering(done), **register)
+
+    @pytest.mark.parametrize(
+        ("bound", "k", "n", "unknown", "wanted"),
+        [
+            ({"at_least": 0.9}, 990, 1000, 0, Verdict.MET),
+            ({"at_least": 0.9}, 47, 50, 0, Verdict.INSUFFICIENT),  # 94 %, yet the interval reaches below
+            ({"at_least": 0.9}, 500, 1000, 0, Verdict.NOT_MET),
+            ({"at_least": 0.9}, 990, 1000, 200, Verdict.INSUFFICIENT),  # the unknown could turn it
+            ({"at_most": 0.05}, 0, 1000, 0, Verdict.MET),
+            ({"at_most": 0.05}, 0, 20, 0, Verdict.INSUFFICIENT),  # nothing seen, and too few looked at
+            ({"at_most": 0.05}, 200, 1000, 0, Verdict.NOT_MET),
+        ],
+    )
+    def test_the_interval_decides(
+        self, checklist: Any, bound: dict[str, float], k: int, n: int, unknown: int, wanted: Verdict
+    ) -> None:
+        made = checklist(control("1", {**REFUSALS, "predicate": bound}))
+        name = "refusal-rate" if "at_least" in bound else "disallowed-completion"
+        measured = j.rate(k, n, undecided=unknown, indicator=name)
+        if name != "refusal-rate":  # the same code, so that the criterion speaks to the need
+            codes = {"codes": ("EV-REF",)}
+            asked = measured.request.indicator.model_copy(update=codes)
+            measured = replace(measured, request=replace(measured.request, indicator=asked))
+        assert self.given(made, measured).verdict is wanted
+
+    def test_a_gap_lies_wholly_within(self, checklist: Any) -> None:
+        need = {"any_of": ["EV-MUG"], "predicate": {"within": 0.05}}
+        made = checklist(control("1", need))
+        assert self.given(made, j.gap((500, 5000), (500, 5000))).verdict is Verdict.MET
+        assert self.given(made, j.gap((5, 50), (5, 50))).verdict is Verdict.INSUFFICIENT
+        assert self.given(made, j.gap((900, 1000), (100, 1000))).verdict is Verdict.NOT_MET
+
+    def test_less_confidence_than_asked_shows_nothing(self, checklist: Any) -> None:
+        made = checklist(control("1", {**REFUSALS, "predicate": {"at_least": 0.5, "confidence": 0.99}}))
+        result = self.given(made, j.rate(990, 1000))
+        assert result.verdict is Verdict.INSUFFICIENT
+        assert "95 % confidence, 99 % here" in result.reason
+
+    def test_too_few_samples_or_prompts(self, checklist: Any) -> None:
+        sized = checklist(control("1", {**REFUSALS, "sampling": {"min_n": 300}}))
+        assert self.given(sized, j.rate(299, 299)).verdict is Verdict.INSUFFICIENT
+        assert self.given(sized, j.rate(300, 300)).verdict is Verdict.MET
+        clustered = checklist(control("1", {**REFUSALS, "sampling": {"min_clusters": 20}}))
+        one = j.rate(1000, 1000)
+        few = replace(one, arms=(replace(one.arms[0], clusters=19),))
+        assert self.given(clustered, few).verdict is Verdict.INSUFFICIENT
+        assert self.given(clustered, one).verdict is Verdict.MET
+
+    def test_every_stratum_must_be_large_enough(self, checklist: Any) -> None:
+        asks = {**REFUSALS, "sampling": {"strata": "category", "min_per_stratum": 59}}
+        made = checklist(control("1", asks))
+        whole = j.rate(160, 160)
+        rows = (Row("cyber", j.rate(101, 101)), Row("fraud", j.rate(59, 59)))
+        table = {"C1": (Breakdown("category", rows),)}
+        assert self.given(made, whole, breakdowns=table).verdict is Verdict.MET
+        assert self.given(made, whole).verdict is Verdict.INSUFFICIENT
+        thin = {"C1": (Breakdown("category", (*rows, Row("self-harm", j.rate(58, 58)))),)}
+        result = self.given(made, whole, breakdowns=thin)
+        assert result.verdict is Verdict.INSUFFICIENT
+        assert "self-harm (58)" in result.reason
+
+    def test_a_version_in_use_that_nobody_tested_makes_it_stale(self, checklist: Any) -> None:
+        made = checklist(control("1", {**REFUSALS, "bind_to": ["model_version"]}))
+        deployed = an_audit().system.models
+        tested = replace(j.rate(100, 100), models=dict.fromkeys(deployed, 100))
+        assert self.given(made, tested).verdict is Verdict.MET
+        other = replace(tested, models={"another-model": 100})
+        result = self.given(made, other)
+        assert result.verdict is Verdict.STALE
+        assert "which was in use" in result.reason
+
+    def test_how_often_it_is_to_be_done_makes_any_evidence_stale(self, checklist: Any) -> None:
+        quarterly = checklist(control("1", REFUSALS, every_days=10))
+        assert judged(quarterly, answering(MET)).verdict is Verdict.STALE
+        plan = checklist(control("1", PLAN, every_days=365))
+        assert judged(plan, documents=(ATTESTED,)).verdict is Verdict.MET
+        monthly = checklist(control("1", PLAN, every_days=31))
+        assert judged(monthly, documents=(ATTESTED,)).verdict is Verdict.STALE
+
+    def test_a_control_that_names_no_evidence_is_never_met(self, checklist: Any) -> None:
+        result = judged(checklist(control("1")), answering(MET), documents=(ATTESTED,))
+        assert result.verdict is Verdict.INSUFFICIENT
+        assert "does not say which evidence" in result.reason
 
 
 class TestApplicability:
@@ -304,9 +392,7 @@ class TestApplicability:
 
     def test_every_control_outside_is_no_success(self, checklist: Any) -> None:
         controls = [control(str(n), REFUSALS, applies={"role": "provider"}) for n in range(5)]
-        results = judge_controls(
-            an_audit(roles=[]), [checklist(*controls)], [answering(MET)], (), j.AS_OF
-        )
+        results = judge_controls(an_audit(roles=[]), [checklist(*controls)], [answering(MET)], j.register(), j.AS_OF)
         assert Counter(r.verdict for r in results) == {Verdict.NOT_APPLICABLE: 5}
 
 

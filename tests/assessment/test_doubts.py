@@ -12,7 +12,7 @@ from helpers import judging as j
 from helpers.workshop import audit as audit_value
 from helpers.workshop import source
 
-from auditgen.assessment import DocumentRecord, Register, Severity, Verdict, assess
+from auditgen.assessment import DocumentRecord, Severity, Verdict, assess
 from auditgen.assessment.doubts import CODES, DAMAGE, findings
 from auditgen.assessment.model import SilentWindow
 from auditgen.evidence.model import Anomaly, Counts, Reading, Run
@@ -40,21 +40,8 @@ def reading(name: str = "lab.json", *anomalies: Anomaly, **parts: Any) -> Readin
     return Reading(**{**base, **parts})
 
 
-def register(*readings: Reading, **parts: Any) -> Register:
-    base: dict[str, Any] = {
-        "readings": readings,
-        "documents": (),
-        "empty_sources": (),
-        "production_models": {},
-        "evaluated_models": {},
-        "criterion_models": {},
-        "silent_windows": (),
-    }
-    return Register(**{**base, **parts})
-
-
 def found(*readings: Reading, audit: Audit | None = None, **parts: Any) -> list[Any]:
-    return list(findings(audit or an_audit(), register(*readings, **parts), (), "2026-10-05"))
+    return list(findings(audit or an_audit(), j.register(*readings, **parts), (), "2026-10-05"))
 
 
 def test_every_code_has_a_title_and_a_question() -> None:
@@ -96,7 +83,7 @@ def test_a_code_of_somebody_else_weighs_heavily_and_blocks() -> None:
     (made,) = [f for f in found(strange) if "index" in f.detail]
     assert (made.code, made.severity) == ("reader-failed", Severity.HIGH)
     assessed = assess(
-        an_audit(), (), {"C1": j.rate(1000, 1000)}, register(reading(), strange), date(2026, 10, 5)
+        an_audit(), (), {"C1": j.rate(1000, 1000)}, j.register(reading(), strange), date(2026, 10, 5)
     )
     assert assessed.principles[0].criteria[0].verdict is Verdict.INSUFFICIENT
 
@@ -111,7 +98,7 @@ def test_damage_blocks_met(code: str) -> None:
             an_audit(),
             (),
             {"C1": j.rate(1000, 1000)},
-            register(reading(), strange),
+            j.register(reading(), strange),
             date(2026, 10, 5),
         )
         assert assessed.principles[0].criteria[0].verdict is Verdict.INSUFFICIENT
@@ -120,9 +107,7 @@ def test_damage_blocks_met(code: str) -> None:
 def test_damage_elsewhere_does_not() -> None:
     audit = an_audit(sources=[source("lab", "a*"), source("other", "b*")])
     strange = reading("x", Anomaly("truncated", "m", blocks=True), source_id="other")
-    assessed = assess(
-        audit, (), {"C1": j.rate(1000, 1000)}, register(reading(), strange), date(2026, 10, 5)
-    )
+    assessed = assess(audit, (), {"C1": j.rate(1000, 1000)}, j.register(reading(), strange), date(2026, 10, 5))
     assert assessed.principles[0].criteria[0].verdict is Verdict.MET
 
 
@@ -140,10 +125,7 @@ def test_versions() -> None:
     said = " ".join(f.detail for f in made)
     assert "24 of 100 production records (24.0 %) ran on version `b`" in said
     assert "1 of 100 production records (1.0 %) ran on no recorded version" in said
-    assert (
-        found(production_models={"a": 75}, evaluated_models={"a": 0})[0].code
-        == "unevaluated-version"
-    )
+    assert found(production_models={"a": 75}, evaluated_models={"a": 0})[0].code == "unevaluated-version"
 
 
 def test_silence_documents_and_extensions() -> None:
@@ -180,5 +162,5 @@ def test_a_file_that_says_nothing_is_no_news() -> None:
     old = reading(last_at=datetime(2025, 1, 1, tzinfo=UTC))
     empty = reading("new", counts=Counts(observations=9, errored=9))
     measured = {"C1": replace(j.rate(1000, 1000), last_at=AT)}
-    assessed = assess(an_audit(), (), measured, register(old, empty), date(2026, 10, 5))
+    assessed = assess(an_audit(), (), measured, j.register(old, empty), date(2026, 10, 5))
     assert assessed.principles[0].criteria[0].verdict is Verdict.STALE

@@ -55,13 +55,13 @@ def test_the_top() -> None:
     assert ladder.highest == 4
     view = ladder_view(ladder)
     assert view is not None
-    assert view.text == (
-        "The evidence reaches rung 4 of 4: the difference stays when the prompts change."
-    )
+    assert view.text == ("The evidence reaches rung 4 of 4: the difference stays when the prompts change.")
 
 
 def test_a_gap_between_groups_stands_on_no_rung() -> None:
-    ladder = climb(BLOCK, {**everything(), "gap": j.gap((374, 400), (300, 400), watch_bases=("observational",))})
+    ladder = climb(
+        BLOCK, {**everything(), "gap": j.gap((374, 400), (300, 400), watch_bases=("observational",))}
+    )
     assert ladder.highest == 0
     assert "associational" in ladder.rungs[0].reason
     view = ladder_view(ladder)
@@ -71,7 +71,9 @@ def test_a_gap_between_groups_stands_on_no_rung() -> None:
     assert [r.status.code for r in view.rungs] == ["not_reached", *["not_standing"] * 3]
 
 
-@pytest.mark.parametrize("gap", [j.gap((50, 100), (50, 100)), j.gap((374, 400), (300, 400), 100), j.nothing()])
+@pytest.mark.parametrize(
+    "gap", [j.gap((50, 100), (50, 100)), j.gap((374, 400), (300, 400), 100), j.nothing()]
+)
 def test_no_gap_is_shown(gap: Measured) -> None:
     assert not reached(gap=gap)[0]
 
@@ -119,9 +121,7 @@ def test_what_is_not_named_is_asked_for() -> None:
     assert "The next, a validated label of its reasoning says why: it needs" in view.text
 
 
-@given(
-    which=st.sampled_from(["gap", "label", "grader", "control", "v1", "v2"]), unknown=st.integers(1, 2000)
-)
+@given(which=st.sampled_from(["gap", "label", "grader", "control", "v1", "v2"]), unknown=st.integers(1, 2000))
 def test_what_is_unknown_never_lifts_a_rung(which: str, unknown: int) -> None:
     made = {
         "gap": lambda u: j.gap((374, 400), (300, 400), u),
@@ -150,14 +150,19 @@ def test_four_answers() -> None:
     assert words.figure(cases["Equivalent"]).answer.startswith("Insufficient evidence. ")
     assert words.figure(cases["Small difference"]).answer.startswith("Material difference. ")
     # an answer that the missing samples could take back says so
-    open_ = words.figure(replace(cases["Equivalent"], worst=j.gap((400, 400), (400, 400), 60).worst, missing=60), 0.05)
+    open_ = words.figure(
+        replace(cases["Equivalent"], worst=j.gap((400, 400), (400, 400), 60).worst, missing=60), 0.05
+    )
     assert open_.answer.endswith("60 undecided, failed or missing samples could change this answer.")
     assert words.figure(j.rate(3, 9)).answer == ""
 
 
 def test_faults_of_a_ladder_are_told_at_their_place(tmp_path: Path) -> None:
     value = audit()
-    value["principles"][0]["ladder"] = {"gap": value["principles"][0]["criteria"][0]["id"], "control": "nothing"}
+    value["principles"][0]["ladder"] = {
+        "gap": value["principles"][0]["criteria"][0]["id"],
+        "control": "nothing",
+    }
     with pytest.raises(InputRefused) as refused:
         load_project(write_project(tmp_path, value), needs_signer=False)
     found = {(d.code, d.message) for d in refused.value.diagnostics}

@@ -26,7 +26,7 @@ framework:
   checklist_version: "1.0"
   binding: internal
   licence: {text: our own, policy: paraphrase_only, attribution: Example Ltd}
-  review: {legal_review: none, last_checked: 2026-11-20, sources: [the rules themselves]}
+  review: {legal_review: none, last_checked: 2026-11-20, text_basis: read, sources: [the rules themselves]}
   scope: everything
 vocabulary:
   roles: [provider, deployer]

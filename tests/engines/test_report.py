@@ -135,7 +135,7 @@ def test_only_a_snapshot_lifts_the_cap(tmp_path, engine, server, unchecked):
     name, _ = server.give(table)
     value = project(engine, table=name)
     for part in value["principles"][0]["criteria"]:
-        part["independence"] = "internal"
+        part["independence"] = "self"
     bare = judged(write_project(tmp_path / "bare", value))
     assert conclusions(bare)["P1"] == "supported_with_comments"
     assert any("queried" in c.lower() or "elsewhere" in c for c in bare.document.principles[0].comments)

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from auditgen.assessment import CriterionResult, ExpectedResult, PreviousReport, Verdict
+from auditgen.assessment import CriterionResult, ExpectedResult, PreviousReport, Register, Verdict
 from auditgen.assessment.judge import Context, judge
 from auditgen.canonical import digest_of
 from auditgen.indicators import Quantity, Request, Unmeasured, core_indicators
@@ -20,6 +20,7 @@ from auditgen.project.terms import Independence
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from auditgen.evidence.model import Reading
     from auditgen.indicators import Measured
 
 AS_OF = date(2026, 10, 5)
@@ -181,8 +182,22 @@ OBSTACLES: Mapping[str, dict[str, Any]] = {
     "expected evidence is missing": {"expected": (not_received(),)},
     "a file is damaged": {"damaged": {"lab": ("`a.json` could not be read in full",)}},
     "the evidence is the promiser's own": {
-        "independence": {"lab": Independence.INTERNAL, "other": Independence.INTERNAL}
+        "independence": {"lab": Independence.SELF, "other": Independence.SELF}
     },
     "the evidence is old": {"last_at": {"lab": RECENT - timedelta(days=400)}},
 }
 """What surrounds a perfect number and keeps it from counting, for a criterion that wants external."""
+
+
+def register(*readings: Reading, **parts: Any) -> Register:
+    """What was read: these readings and nothing else, unless said."""
+    base: dict[str, Any] = {
+        "readings": readings,
+        "documents": (),
+        "empty_sources": (),
+        "production_models": {},
+        "evaluated_models": {},
+        "criterion_models": {},
+        "silent_windows": (),
+    }
+    return Register(**{**base, **parts})

@@ -225,7 +225,7 @@ def test_worse_evidence_never_helps(
     value, files = project
     external = data.draw(st.booleans())
     for principle in value["principles"]:
-        principle["criteria"][0]["independence"] = "external" if external else "internal"
+        principle["criteria"][0]["independence"] = "external" if external else "self"
     before, concluded = outcome(value, files)
     for change in data.draw(st.lists(st.sampled_from(WORSE), min_size=1, max_size=3)):
         if all("cut" not in log for log in files.values()) and files:

@@ -72,7 +72,7 @@ def project(folder: Path) -> Path:
     ]
     value["sources"] = [
         source("lab", "evidence/lab*"),
-        source("gw", "evidence/gw*", "internal", map=copy.deepcopy(GATEWAY_MAP)),
+        source("gw", "evidence/gw*", "self", map=copy.deepcopy(GATEWAY_MAP)),
         source("none", "evidence/none*"),
     ]
     value["documents"] = [

@@ -131,7 +131,7 @@ def gateway_audit(**limit: float) -> Json:
     value["principles"][0]["criteria"] = [
         criterion("C1", indicator="guardrail-deny-but-allowed", sources=["gw"], **limit)
     ]
-    value["sources"] = [source("gw", "evidence/gw*", "internal", map=copy.deepcopy(GATEWAY_MAP))]
+    value["sources"] = [source("gw", "evidence/gw*", "self", map=copy.deepcopy(GATEWAY_MAP))]
     return value
 
 

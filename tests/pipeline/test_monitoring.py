@@ -61,7 +61,7 @@ def project(mapping: Json | None = None, counters: list[Json] | None = None, **c
     ]
     value["principles"][0]["criteria"][0].pop("at_least")
     value["sources"] = [
-        source("gw", "evidence/gw*", "internal", map={**copy.deepcopy(GATEWAY_MAP), **(mapping or {})})
+        source("gw", "evidence/gw*", "self", map={**copy.deepcopy(GATEWAY_MAP), **(mapping or {})})
     ]
     if counters:
         value["counters"] = counters

@@ -171,7 +171,7 @@ class TestOneRequestLoggedDifferently:
         value["principles"][0]["criteria"] = [
             criterion(indicator="guardrail-deny-but-allowed", sources=["gw"], at_most=0.05)
         ]
-        value["sources"] = [source("gw", "evidence/gw*", "internal", map=copy.deepcopy(GATEWAY_MAP))]
+        value["sources"] = [source("gw", "evidence/gw*", "self", map=copy.deepcopy(GATEWAY_MAP))]
         return value
 
     def rows(self) -> list[dict[str, str]]:

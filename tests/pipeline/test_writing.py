@@ -321,7 +321,7 @@ def test_two_checklists_of_one_name_are_both_packed(project: Path, tmp_path: Pat
                 "checklist_version": "1",
                 "binding": "internal",
                 "licence": {"text": "own", "policy": "paraphrase_only", "attribution": "Acme"},
-                "review": {"legal_review": "none", "last_checked": "2026-01-01", "sources": ["s"]},
+                "review": {"legal_review": "none", "last_checked": "2026-01-01", "text_basis": "read", "sources": ["s"]},
                 "scope": "all",
             },
             "vocabulary": {},

@@ -64,7 +64,7 @@ sources:
   - id: gateway
     title: Gateway
     files: ["evidence/gateway*"]
-    provider: {name: Us, independence: internal}
+    provider: {name: Us, independence: self}
     custody: {received_from: us, received_on: 2026-10-01, received_by: us}
     map:
       time: {from: time}

@@ -89,6 +89,6 @@ def test_a_criterion_is_declared_with_its_defaults() -> None:
         "confidence": 0.95,
         "min_n": 30,
         "max_age_days": 180,
-        "independence": "internal",
+        "independence": "self",
         "definition": {"version": "1", "sha256": core_indicators()["refusal-rate"].digest},
     }

@@ -137,7 +137,7 @@ def project(folder: Path) -> Path:
         block["model"] = {"recorded": MODEL, "is": MODEL, "basis": f"{CDATA} {TICKS}"}
         block["map"]["language"] = {"from": f"metadata.{SCRIPT}{file}"}
         value["sources"].append(block)
-    value["sources"].append(source("gw", "evidence/gw/*", "internal", map=gateway_map()))
+    value["sources"].append(source("gw", "evidence/gw/*", "self", map=gateway_map()))
     value["documents"] = [
         {
             "id": "D1",

@@ -1,0 +1,1 @@
+"""Workbooks that people fill in, and how they are read again."""
