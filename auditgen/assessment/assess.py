@@ -67,6 +67,8 @@ def assess(
                 unplaced=register.unplaced.get(criterion.id, 0),
                 breakdowns=register.breakdowns.get(criterion.id, ()),
                 coverage={kept.source_id: (kept.covered, kept.total_hours) for kept in register.ledgers},
+                drift=register.drifts.get(criterion.id),
+                together=register.together,
                 relabelled=[r for r in register.relabelled if r.block.criterion == criterion.id],
             )
             results.append(judge(criterion, principle.id, measured[criterion.id], context))

@@ -21,6 +21,7 @@ from auditgen.indicators.inference.differences import newcombe
 from auditgen.indicators.inference.paired import tango
 from auditgen.indicators.inference.proportions import clopper_pearson, wilson
 from auditgen.indicators.slicing import breaches, listed
+from auditgen.indicators.together import NO_FAMILY, Together
 from auditgen.project import criterion_declaration
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
     from auditgen.assessment.model import ExpectedResult, PreviousReport
     from auditgen.indicators import Measured
+    from auditgen.indicators.drift import Drift
     from auditgen.indicators.slicing import Breakdown
     from auditgen.project.model import Criterion
     from auditgen.project.terms import Independence
@@ -59,6 +61,10 @@ class Context:
     """The same rate by the values of a field."""
     coverage: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     """By source of monitoring: hours with a record, and all hours of the period."""
+    drift: Drift | None = None
+    """The same rate day by day, in production."""
+    together: Together = NO_FAMILY
+    """Which criteria hold when all of the report's are taken as one family."""
     relabelled: Sequence[RelabelRecord] = ()
     """What people say of the labels that it rests on."""
 
@@ -87,6 +93,8 @@ def judge(criterion: Criterion, principle_id: str, measured: Measured, context: 
         case Quantity():
             verdict, reasons, more = _decide(criterion, measured, context, missing)
             comments = _comments(criterion, measured, context)
+            if verdict is Verdict.MET:
+                comments += _alone(criterion, measured, context.together)
         case _:
             assert_never(measured)
     if not is_proven:
@@ -317,13 +325,57 @@ def _comments(criterion: Criterion, quantity: Quantity, context: Context) -> lis
         out.append(f"{heuristic} of {total} outcomes rest on a text heuristic, not on a judge")
     if quantity.request.indicator.is_gap and "observational" in quantity.watch_bases:
         out.append("the watch condition was observed, not manipulated: an associational gap only")
-    return [*out, *_breaches(criterion, context), *_other_models(context), *_unplaced(context)]
+    return [
+        *out,
+        *_breaches(criterion, context),
+        *_drifted(criterion, context),
+        *_other_models(context),
+        *_unplaced(context),
+    ]
+
+
+def _alone(criterion: Criterion, quantity: Quantity, together: Together) -> list[str]:
+    """Of many criteria some hold by chance: whether this one does when they are taken as one family."""
+    if together.size < 2 or criterion.id in together.held or quantity.interval is None:
+        return []
+    return [
+        f"met by itself, but not when the {together.size} criteria of this report are held at once "
+        f"(Holm's procedure, family of {together.size})"
+    ]
+
+
+def _drifted(criterion: Criterion, context: Context) -> list[str]:
+    """Days on which the rate moved to the bad side: a mean over the period must not hide them."""
+    drift = context.drift
+    if drift is None or criterion.operator == "within":
+        return []
+    bad = "below" if criterion.operator == "at_least" else "above"
+    days = [day for day in drift.signals if day.signal == bad]
+    later = len(drift.days) - drift.base
+    out = []
+    if days:
+        named = ", ".join(f"{d.day.isoformat()} {d.hits:,}/{d.decided:,}" for d in days[:MAX_NAMED])
+        more = f" and {len(days) - MAX_NAMED} more" if len(days) > MAX_NAMED else ""
+        out.append(f"{len(days)} of {later} later days lie {bad} what chance explains: {named}{more}")
+    if drift.moved == bad and drift.moved_on is not None:
+        out.append(f"its moving average went {bad} its limits on {drift.moved_on.isoformat()}")
+    return out
+
+
+def holds(criterion: Criterion, quantity: Quantity) -> bool:
+    """Whether the number satisfies the threshold, with everything undecided counted the bad way."""
+    return _bounds(criterion, quantity)[0]
 
 
 def _breaches(criterion: Criterion, context: Context) -> list[str]:
     """Values of a field that break the threshold by themselves: an average must not hide them."""
     out = []
     for breakdown in context.breakdowns:
+        if breakdown.uncounted:
+            out.append(
+                f"`{breakdown.by}` has {breakdown.uncounted:,} values, too many to be told apart: "
+                "a breach in one of them would not show"
+            )
         wrong = breaches(breakdown, criterion.operator, criterion.threshold)
         if wrong:
             out.append(

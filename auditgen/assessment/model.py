@@ -13,8 +13,10 @@ from auditgen.assessment.relabelled import RelabelRecord
 from auditgen.checklists import Control
 from auditgen.evidence.model import Reading
 from auditgen.indicators import Measured
+from auditgen.indicators.drift import Drift
 from auditgen.indicators.ledger import Ledger
 from auditgen.indicators.slicing import Breakdown
+from auditgen.indicators.together import NO_FAMILY, Together
 from auditgen.project.model import Criterion, DocumentBlock, ExpectedItem, Principle
 
 
@@ -113,6 +115,10 @@ class Register:
     """By criterion: records that do not say whether it is about them."""
     breakdowns: Mapping[str, tuple[Breakdown, ...]] = field(default_factory=dict)
     """By criterion or also-measured id."""
+    drifts: Mapping[str, Drift] = field(default_factory=dict)
+    """The same, day by day, of rates in production."""
+    together: Together = NO_FAMILY
+    """The criteria as one family."""
     relabelled: tuple[RelabelRecord, ...] = ()
     """Labels by people, as audit.yaml declares them."""
     previous: PreviousReport | None = None

@@ -126,7 +126,7 @@ def _too_small(sampling: Sampling, measured: Quantity, breakdowns: Sequence[Brea
     if sampling.strata is None or sampling.min_per_stratum is None:
         return ""
     table = next((b for b in breakdowns if b.by == sampling.strata), None)
-    if table is None:
+    if table is None or table.uncounted:
         return f"there is no breakdown by `{sampling.strata}`, which this control asks for"
     thin = [
         f"{row.value} ({row.quantity.denominator})"

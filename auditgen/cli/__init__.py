@@ -24,7 +24,7 @@ COMMANDS = {
     "report": "make the signed report for your own audit.yaml",
     "inspect": "say what an export is and what it holds",
     "verify": "check a sealed file or pack, without the project",
-    "worksheet": "workbooks in which people label answers, to find out how often a judge errs",
+    "worksheet": "let people label answers, to see how often a judge errs",
     "keys": "make development keys",
     "standards": "list the checklists, or check one you wrote",
 }

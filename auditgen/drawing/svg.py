@@ -14,7 +14,7 @@ from markupsafe import Markup, escape
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from auditgen.report.figures import Slice
+    from auditgen.report.figures import Drift, Slice
     from auditgen.report.model import CriterionView
     from auditgen.report.monitored import CoverageView
 
@@ -213,6 +213,56 @@ def heat_strip(view: CoverageView, width: float = 640) -> Markup:
     silent = "; ".join(view.silent) or "no silence of six hours or more"
     label = f"{view.text}. {silent}."
     return _svg(width, bottom + 12, label, "".join(parts), "heat")
+
+
+def p_chart(view: Drift, width: float = 640, height: float = 96) -> Markup:
+    """A rate by day: a dot per day, the band that chance explains, crosses beyond it."""
+    left, top, low = 44.0, 6.0, height - 18
+    days = view.days
+    largest = max(max(day.hits / day.decided, day.upper) for day in days) or 1.0
+    least = min(min(day.hits / day.decided, day.lower) for day in days)
+    least = 0.0 if least < largest / 2 else math.floor(least * 20) / 20
+    step = (width - left - 6) / len(days)
+
+    def y(value: float) -> float:
+        return low - max(0.0, value - least) / (largest - least or 1.0) * (low - top)
+
+    band = "".join(
+        f'<rect class="band" x="{_n(left + i * step)}" y="{_n(y(day.upper))}" width="{_n(step)}" '
+        f'height="{_n(max(0.5, y(day.lower) - y(day.upper)))}" fill="{BAND}"/>'
+        for i, day in enumerate(days)
+    )
+    base = sum(1 for day in days if day.is_base)
+    centre, turn = _n(y(view.centre)), _n(left + base * step)
+    lines = (
+        f'<path class="soft" stroke="{SOFT}" stroke-width=".8" d="M{_n(left)} {centre}H{_n(width - 6)}"/>'
+        f'<path class="rule" stroke="{SOFT}" stroke-width=".8" stroke-dasharray="3 2" '
+        f'd="M{turn} {_n(top)}V{_n(low)}"/>'
+    )
+    points = []
+    for i, day in enumerate(days):
+        x, at = left + (i + 0.5) * step, y(day.hits / day.decided)
+        if day.signal:
+            points.append(
+                f'<path class="t-bad" stroke="{TONES["bad"]}" stroke-width="2" fill="none" '
+                f'd="M{_n(x - 3)} {_n(at - 3)}L{_n(x + 3)} {_n(at + 3)}M{_n(x + 3)} {_n(at - 3)}'
+                f'L{_n(x - 3)} {_n(at + 3)}"/>'
+            )
+        else:
+            points.append(f'<circle class="ink" cx="{_n(x)}" cy="{_n(at)}" r="1.8" fill="{INK}"/>')
+    text = f'font-size="9" fill="{SOFT}" class="axis"'
+    words = (
+        f'<text {text} x="{_n(left - 4)}" y="{_n(top + 6)}" text-anchor="end">{largest * 100:.1f} %</text>'
+        f'<text {text} x="{_n(left - 4)}" y="{_n(low + 3)}" text-anchor="end">{least * 100:g} %</text>'
+        f'<text {text} x="{_n(left)}" y="{_n(height - 4)}">{days[0].day}</text>'
+        f'<text {text} x="{turn}" y="{_n(height - 4)}" text-anchor="middle">centre set</text>'
+        f'<text {text} x="{_n(width - 6)}" y="{_n(height - 4)}" text-anchor="end">{days[-1].day}</text>'
+    )
+    label = (
+        f"Rate by day, {len(days)} days: {view.signals} of the {len(days) - base} later days lie outside the "
+        "band that chance explains"
+    )
+    return _svg(width, height, label, band + lines + "".join(points) + words, "p-chart")
 
 
 def tally_bar(tally: Sequence[tuple[str, int]], tones: dict[str, str], width: float = 640) -> Markup:

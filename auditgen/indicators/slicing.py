@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from auditgen.indicators.model import Request
 
 MAX_VALUES = 1000
-"""Of a field with more values no breakdown is made: it is an id, not a category."""
+"""Of a field with more values no breakdown is made, and that is told: it looks like an id, not a category."""
 JOINED = " \N{MULTIPLICATION SIGN} "
 """Between the fields, and the values, of a breakdown by several."""
 FALSE_DISCOVERIES = 0.05
@@ -42,35 +42,42 @@ class Breakdown:
 
     by: str
     rows: tuple[Row, ...]
+    uncounted: int = 0
+    """How many values there are, where they are too many to be told apart; there are no rows then."""
 
 
 def break_down(cells: Cells, request: Request) -> tuple[Breakdown, ...]:
     """A rate by each field that its indicator names, and by all of them together where it says so.
 
-    Fields that the request selects on, and fields with one value only, are left out.
+    Fields that the request selects on, and fields with one value only, are left out. One with more than
+    `MAX_VALUES` has no rows, and says how many values it has.
     """
     indicator = request.indicator
     if indicator.shape != "rate":
         return ()
     inside = about(cells, request) & cells.where(selected(indicator.denominator))
-    fields = [
-        field
+    values = {
+        field: len([value for value in cells.tally(field, inside) if value])
         for field in indicator.slices
         if field not in request.where
-        and 1 < len([value for value in cells.tally(field, inside) if value]) <= MAX_VALUES
-    ]
+    }
+    fields = [field for field, number in values.items() if 1 < number <= MAX_VALUES]
     found = [_by(cells, request, inside, (field,)) for field in fields]
     out = [breakdown for breakdown in found if breakdown is not None]
+    # told, not passed over: an average may hide what no breakdown shows
+    out += [Breakdown(field, (), number) for field, number in values.items() if number > MAX_VALUES]
     if indicator.crossed and len(fields) > 1:
         crossed = _by(cells, request, inside, tuple(fields))
         # no finer than one of the fields alone, it would say the same twice
-        if crossed is not None and len(crossed.rows) > max((len(b.rows) for b in out), default=0):
+        if crossed is not None and (
+            crossed.uncounted or len(crossed.rows) > max((len(b.rows) for b in out), default=0)
+        ):
             out.append(crossed)
     return tuple(out)
 
 
 def _by(cells: Cells, request: Request, inside: Flags, names: tuple[str, ...]) -> Breakdown | None:
-    """The rate for each combination of values that occurs; None where there are too many."""
+    """The rate for each combination of values that occurs; None where there is only one."""
     import numpy as np
 
     codes = np.stack([cells.codes[name][inside & (cells.records > 0)] for name in names], axis=1)
@@ -79,8 +86,10 @@ def _by(cells: Cells, request: Request, inside: Flags, names: tuple[str, ...]) -
         for row in np.unique(codes, axis=0).tolist()
     ]
     filled = [tuple(map(str, value)) for value in values if all(value)]
-    if not 1 < len(filled) <= MAX_VALUES:
+    if len(filled) < 2:
         return None
+    if len(filled) > MAX_VALUES:
+        return Breakdown(JOINED.join(names), (), len(filled))
     # by number: a value that holds the sign between values must not stand for another one
     asked = {
         str(number): replace(request, id=str(number), where={**request.where, **_only(names, chosen)})

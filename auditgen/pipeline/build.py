@@ -8,6 +8,7 @@ from datetime import UTC, datetime, time, timedelta
 from typing import TYPE_CHECKING
 
 from auditgen.assessment import Assessment, Register, assess
+from auditgen.assessment.judge import holds
 from auditgen.assessment.model import SilentWindow
 from auditgen.canonical import canonical_json
 from auditgen.diagnostics import shown_name
@@ -17,9 +18,11 @@ from auditgen.evidence.model import Anomaly
 from auditgen.indicators import Quantity, Request, measure
 from auditgen.indicators.cells import Cells, read_cells
 from auditgen.indicators.counters import evaluated_models, model_shares, records_by_file, sliced
+from auditgen.indicators.drift import drift_of
 from auditgen.indicators.exhibits import AdverseRecord, adverse_records
 from auditgen.indicators.ledger import Ledger, check_counter, ledgers
 from auditgen.indicators.slicing import break_down
+from auditgen.indicators.together import held_together
 from auditgen.pipeline.published import told_twice
 from auditgen.pipeline.queried import engine_words
 from auditgen.pipeline.relabelled import relabelled_records
@@ -27,12 +30,13 @@ from auditgen.pipeline.unplaced import unplaced
 from auditgen.report import Details, Document, TableRef, compose
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from datetime import date
 
     from auditgen.assessment import PreviousReport
     from auditgen.evidence.model import Incident, Reading
     from auditgen.evidence.repeats import Repeats
+    from auditgen.indicators import Measured
     from auditgen.pipeline.counters import CounterReading
     from auditgen.pipeline.read import Inputs
     from auditgen.project import Project
@@ -93,10 +97,20 @@ def build(
     kept = _checked(ledgers(evidence, inputs.readings), inputs.counters, period)
     missing = _added(inputs.missing, _unlogged(kept))
     incidents = {source: _in_period(listed, period) for source, listed in inputs.incidents.items()}
-    measured = {
-        name: measure(cells, [request], _added(missing, open_records[name]), incidents)[name]
-        for name, request in requests.items()
-    }
+
+    def measure_all(asked: Iterable[Request]) -> dict[str, Measured]:
+        return {
+            r.id: measure(cells, [r], _added(missing, open_records[r.id]), incidents)[r.id] for r in asked
+        }
+
+    measured = measure_all(requests.values())
+    criteria = {c.id: c for p in project.audit.principles for c in p.criteria}
+    together = held_together(
+        [requests[name] for name in criteria],
+        measured,
+        measure_all,
+        lambda name, quantity: holds(criteria[name], quantity),
+    )
     breakdowns = {
         name: break_down(cells, request)
         for name, request in requests.items()
@@ -117,6 +131,12 @@ def build(
         in_period=records_by_file(cells, "monitoring"),
         unplaced={name: sum(found.values()) for name, found in open_records.items()},
         breakdowns=breakdowns,
+        drifts={
+            name: drift
+            for name, request in requests.items()
+            if (drift := drift_of(cells, request, measured[name])) is not None
+        },
+        together=together,
         relabelled=relabelled_records(project, inputs.relabelled, evidence, requests, measured),
         previous=previous,
         broken_plugins=inputs.broken_plugins,

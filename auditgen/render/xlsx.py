@@ -237,7 +237,8 @@ _CODED = (
     ("Id", 10, ""), ("Measure", 18, ""), ("State", 12, ""), ("What", 36, ""), ("Number in words", 60, ""),
     ("Numerator", 11, "#,##0"), ("Denominator", 12, "#,##0"), ("Estimate", 11, "0.0000"),
     ("Lower", 10, "0.0000"), ("Upper", 10, "0.0000"), ("What it means", 70, ""), ("Code", 16, ""),
-    ("Seed", 10, "0"), ("Drawn", 9, "#,##0"), ("Drawn from", 11, "#,##0"), ("By", 40, ""), ("SHA-256", 66, ""),
+    ("Seed", 10, "0"), ("Drawn", 9, "#,##0"), ("Drawn from", 11, "#,##0"), ("By", 40, ""),
+    ("SHA-256", 66, ""),
 )  # fmt: skip
 _CODED_NOTE = (
     "How often the judge behind a number errs, by people's labels of a random sample. Rates and kappas as "
@@ -253,7 +254,8 @@ _FILES = (
 )  # fmt: skip
 _CONTROLS = (
     ("Framework", 14, ""), ("Control", 16, ""), ("Cite", 26, ""), ("Title", 40, ""),
-    ("What it asks, in our words", 70, ""), ("How the text was known", 26, ""), ("Verdict", 22, ""), ("Why", 90, ""), ("Answered by", 14, ""),
+    ("What it asks, in our words", 70, ""), ("How the text was known", 26, ""), ("Verdict", 22, ""),
+    ("Why", 90, ""), ("Answered by", 14, ""),
     ("Evidence wanted", 60, ""), ("Evidence found", 34, ""),
 )  # fmt: skip
 _EXHIBITS = (
@@ -319,6 +321,8 @@ def _measures(document: Document) -> Iterator[Row]:
 def _slices(document: Document) -> Iterator[Row]:
     for m in _all_measures(document):
         for b in m.breakdowns:
+            if not b.slices:
+                yield (m.id, b.by, b.note, *(None,) * 6, "")
             for s in b.slices:
                 breach = "breach" if s.is_breach else ""
                 yield (

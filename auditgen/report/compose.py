@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 from auditgen import __version__
 from auditgen.assessment import Conclusion, Verdict
 from auditgen.checklists import EVIDENCE_CODES, TEXT_BASIS
+from auditgen.indicators import Quantity
 from auditgen.project.model import Mode
 from auditgen.project.terms import Independence
 from auditgen.report import figures, model, prose, words
@@ -81,12 +82,26 @@ def compose(project: Project, assessment: Assessment, details: Details) -> model
         indicators=tuple(
             indicator_view(used[name], own=name in project.own_indicators) for name in sorted(used)
         ),
-        method=(*prose.METHOD, *details.engines),
+        method=(*prose.METHOD, *_family(assessment), *details.engines),
         limitations=prose.limitations(audit),
         glossary=prose.GLOSSARY,
         tables=tuple(details.tables),
         signature=_signature(project, details),
     )
+
+
+def _family(assessment: Assessment) -> tuple[str, ...]:
+    """The criteria as one family, in words; nothing where there is only one."""
+    together = assessment.register.together
+    met = [
+        c.criterion.id
+        for p in assessment.principles
+        for c in p.criteria
+        if c.verdict is Verdict.MET and not (isinstance(c.measured, Quantity) and c.measured.interval is None)
+    ]
+    held = sum(1 for name in met if name in together.held)
+    sentence = prose.family_sentence(together.size, len(met), held)
+    return (sentence,) if sentence else ()
 
 
 def _meta(project: Project, assessment: Assessment, details: Details) -> model.Meta:

@@ -138,6 +138,32 @@ class Trend(BaseModel):
     """What became of it since the period before; empty when there is none."""
 
 
+class DriftDay(BaseModel):
+    """One day of a rate in production."""
+
+    model_config = FROZEN
+    day: str
+    hits: int
+    decided: int
+    lower: float
+    """Between these fractions chance alone would have kept it."""
+    upper: float
+    is_base: bool
+    """Whether it is one of those that set the centre."""
+    signal: Literal["", "above", "below"]
+
+
+class Drift(BaseModel):
+    """A rate over the days of the period, against its first days."""
+
+    model_config = FROZEN
+    text: str
+    note: str
+    centre: float
+    signals: int
+    days: tuple[DriftDay, ...]
+
+
 class Measure(BaseModel):
     """An indicator's result, with or without a criterion."""
 
@@ -151,6 +177,8 @@ class Measure(BaseModel):
     figure: Figure | None
     unmeasured: Unmeasured | None
     breakdowns: tuple[Breakdown, ...] = ()
+    drift: Drift | None = None
+    """Of a rate in production whose log holds enough days."""
     trend: Trend | None = None
     """None where nothing was measured."""
     note: str = ""

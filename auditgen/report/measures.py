@@ -10,6 +10,7 @@ from auditgen.indicators import Quantity
 from auditgen.indicators import Unmeasured as NoQuantity
 from auditgen.indicators.slicing import JOINED, breaches
 from auditgen.report import figures, model, monitored, prose, words
+from auditgen.report.drift import drift_view
 from auditgen.report.trend import trend_of
 
 if TYPE_CHECKING:
@@ -81,6 +82,7 @@ def measure_view(
         figure=figure,
         unmeasured=missing,
         breakdowns=breakdowns,
+        drift=drift_view(assessment.register.drifts.get(name)),
         trend=_trend(name, measured, figure, assessment, details),
         note=note,
     )

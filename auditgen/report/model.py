@@ -383,11 +383,11 @@ class Document(BaseModel):
     versions: tuple[VersionShare, ...]
     versions_note: str
     also_measured: tuple[Measure, ...]
-    relabelled: tuple[RelabelView, ...]
-    """Labels by people, each beside the measure that it is about."""
     indicators: tuple[IndicatorView, ...]
     method: tuple[str, ...]
     limitations: tuple[str, ...]
     glossary: tuple[tuple[str, str], ...]
     tables: tuple[TableRef, ...]
     signature: SignatureBlock
+    relabelled: tuple[RelabelView, ...] = ()
+    """Labels by people, each beside the measure that it is about."""

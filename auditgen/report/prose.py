@@ -28,7 +28,7 @@ METHOD = (
     "Repeats of one prompt are not independent: results are clustered by prompt, and the interval is "
     "computed from the effective sample size.",
     "Intervals are 95 % unless stated: Wilson for rates, Clopper-Pearson where a bound must be "
-    "conservative, Newcombe for gaps. No interval was adjusted for the number of criteria.",
+    "conservative, Newcombe for gaps. No interval is adjusted for the number of criteria.",
     "A conclusion follows by fixed rules, first match: any criterion not met gives contradicted; any "
     "insufficient, stale or unreviewed gives not concluded; all met with a comment or finding gives "
     "supported with comments; all met gives supported.",
@@ -36,6 +36,19 @@ METHOD = (
     "for it only where the organisation declared that the principle answers the control; a document "
     "counts only with a dated attestation of exactly that version.",
 )
+
+
+
+def family_sentence(size: int, met: int, held: int) -> str:
+    """How many criteria were judged, and how many of those met hold when all are taken as one claim."""
+    if size < 2:
+        return ""
+    return (
+        f"This report judges {size} criteria by intervals. Of that many claims some may hold by chance; Holm's "
+        f"procedure bounds the chance that any of them does. Of the {met} met by an interval, {held} "
+        f"hold{'s' if held == 1 else ''} for the family of {size} as a whole; the others say so in a comment."
+    )
+
 
 PROVES = (
     "Only if the check below succeeds: the files were signed with the key of the certificate named "

@@ -22,8 +22,8 @@ class CodedLine(BaseModel):
 
     model_config = FROZEN
     code: str
-    """Stable: coders-agree, coders-kappa, sensitivity, specificity, judge-kappa, raw, corrected, powered, people,
-    worst."""
+    """Stable: coders-agree, coders-kappa, sensitivity, specificity, judge-kappa, raw, corrected, powered,
+    people, worst."""
     name: str
     text: str
     meaning: str

@@ -8,6 +8,7 @@ from auditgen.diagnostics import printable
 from auditgen.indicators import Quantity
 from auditgen.indicators.inference.agreement import KappaUndefined
 from auditgen.indicators.inference.proportions import clopper_pearson, wilson
+from auditgen.indicators.labelling import CANNOT_TELL
 from auditgen.indicators.relabelling import Refused
 from auditgen.report import words
 from auditgen.report.figures import Status
@@ -26,12 +27,12 @@ if TYPE_CHECKING:
 USED = Status(code="used", word="used", tone="comment")
 NOT_USED = Status(code="not_used", word="not used", tone="bad")
 NOTES = (
-    "The sample was drawn at random from the answers that the judge decided, so what is found in it holds for "
-    "these, within the error that is printed. It says nothing of answers that are not in the evidence.",
-    "The order in which the answers were drawn follows from the seed. A seed that was chosen after looking could "
-    "choose the sample: ask who set it, and when.",
-    "That two people agree does not show that they are right; where both make the same mistake, nothing here "
-    "shows it.",
+    "The sample was drawn at random from the answers that the judge decided, so what is found in it holds "
+    "for these, within the error that is printed. It says nothing of answers that are not in the evidence.",
+    "Which answers were drawn follows from the seed. A seed that was chosen after looking could choose the "
+    "sample: ask who set it, and when.",
+    "That two people agree does not show that they are right; where both make the same mistake, nothing "
+    "here shows it.",
 )
 
 
@@ -84,7 +85,8 @@ def _sample(record: RelabelRecord, result: Relabelling) -> str:
     settled = result.drawn - result.without_reference
     text = (
         f"{words.count(result.drawn)} of {words.count(record.population)} answers, drawn at random with seed "
-        f"{record.seed}; labels: {yes}, {no}, cannot tell. {words.count(settled)} have a reference label"
+        f"{record.seed}; labels: {_quoted(yes)}, {_quoted(no)}, {_quoted(CANNOT_TELL)}. "
+        f"{words.count(settled)} have a reference label"
     )
     if result.adjudicated:
         text += f", {words.count(result.adjudicated)} of them from the adjudicator"
@@ -97,8 +99,8 @@ def _notes(result: Relabelling) -> Iterator[str]:
     stage = result.stage
     if stage.sure[1]:
         yield (
-            f"{words.plural(stage.sure[1], 'decided record')} rest on something else than a judge and are taken "
-            "as they are."
+            "Taken as they are, because they rest on something else than a judge: "
+            f"{words.plural(stage.sure[1], 'decided record')}."
         )
     if stage.unknown:
         yield (
@@ -106,7 +108,7 @@ def _notes(result: Relabelling) -> Iterator[str]:
             "failed or missing) and count the bad way in the worst case."
         )
     if stage.spread > 1:
-        yield "Repeats of one prompt say less than as many prompts: the intervals of the rates are widened for it."
+        yield "Repeats of one prompt say less than as many prompts; the intervals of the rates allow for it."
 
 
 def _lines(record: RelabelRecord, result: Relabelling, quantity: Quantity) -> Iterator[CodedLine]:
@@ -120,8 +122,9 @@ def _lines(record: RelabelRecord, result: Relabelling, quantity: Quantity) -> It
         between.pairs,
         "answers",
         level,
-        f"Of the answers that both labelled {yes} or {no}; {words.count(between.invalid_either)} of "
-        f"{words.count(result.drawn)} were left out, because one of them could not tell or left the cell empty.",
+        f"Of the answers that both labelled {_quoted(yes)} or {_quoted(no)}. Left out: "
+        f"{words.count(between.invalid_either)} of {words.count(result.drawn)}, which a coder could not tell "
+        "or left empty.",
         exact=False,
     )
     yield _kappa_line(
@@ -134,7 +137,7 @@ def _lines(record: RelabelRecord, result: Relabelling, quantity: Quantity) -> It
         judge.positives,
         "answers",
         level,
-        f"Of the answers that are {yes} by the reference label, so many the judge counted as that.",
+        f"Of the answers with the reference label {_quoted(yes)}, the judge took so many for the same.",
     )
     yield _share(
         "specificity",
@@ -143,7 +146,7 @@ def _lines(record: RelabelRecord, result: Relabelling, quantity: Quantity) -> It
         judge.negatives,
         "answers",
         level,
-        f"Of the answers that are not ({no}), so many the judge did not count as that.",
+        f"Of the answers with the reference label {_quoted(no)}, the judge took so many for the same.",
     )
     yield _kappa_line(
         "judge-kappa", "Cohen's kappa between judge and people", result.with_judge, result.judge_kappa, level
@@ -183,9 +186,9 @@ def _lines(record: RelabelRecord, result: Relabelling, quantity: Quantity) -> It
             "worst",
             "What counts for the verdict",
             result.worst,
-            "The less favourable of the first two, or of people's labels alone where the sample cannot show "
-            "sensitivity and specificity both. Answers without a reference label are taken whichever way is worse, "
-            "and records that nobody could check the bad way.",
+            "The less favourable of the two corrected rates; people's labels alone stand in for the first "
+            "where the sample cannot show both sensitivity and specificity. Answers without a reference "
+            "label are taken whichever way is worse, and records that nobody could check the bad way.",
         ),
     ):
         yield _rate(code, name, found, meaning, result)
@@ -209,6 +212,10 @@ def _share(
         lower=interval.lower,
         upper=interval.upper,
     )
+
+
+def _quoted(word: str) -> str:
+    return f"\N{LEFT DOUBLE QUOTATION MARK}{word}\N{RIGHT DOUBLE QUOTATION MARK}"
 
 
 def _interval(estimate: float, interval: Interval) -> str:

@@ -365,6 +365,9 @@ def _left_out(quantity: Quantity) -> str:
 
 def breakdown(found: Sliced, shown: int, wrong: Collection[str] = ()) -> Breakdown:
     """The worst values of a field, each with the interval of its own records."""
+    if found.uncounted:
+        note = f"{count(found.uncounted)} values, too many to be told apart: a breach in one would not show"
+        return Breakdown(by=found.by, slices=(), values=found.uncounted, note=note)
     rows = tuple(_slice(row, is_breach=row.value in wrong) for row in found.rows[:shown])
     hidden = len(found.rows) - len(rows)
     note = f"{plural(len(found.rows), 'value')}, worst first"

@@ -66,7 +66,7 @@ def _measure(data: bytes) -> None:
                 raise _Unusable(Fault("labels-unreadable", "the archive is damaged"))
             for member in members:
                 with archive.open(member) as stream:
-                    if _ENTITY.search(stream.read(1 << 14)):
+                    if _ENTITY.search(stream.read(1 << 14).replace(b"\0", b"")):  # of UTF-16 as well
                         message = "a part of it declares a document type of its own"
                         raise _Unusable(Fault("labels-unreadable", message))
     except _Unusable:

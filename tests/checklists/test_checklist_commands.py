@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from auditgen.checklists import available_checklists, load_checklist
 from auditgen.cli import run
 
 if TYPE_CHECKING:
@@ -19,10 +20,11 @@ def test_list_names_every_checklist(capsys: pytest.CaptureFixture[str]) -> None:
     out, err = capsys.readouterr()
     rows = [line.split() for line in out.splitlines()]
     assert rows[0][0] == "id"
-    assert [(row[0], row[-4], row[-3], row[-2], row[-1]) for row in rows[1:]] == [
-        ("eu-ai-act", "2026.11.0", "53", "law", "none"),
-        ("nist-ai-rmf", "2026.11.0", "72", "voluntary", "none"),
-    ]
+    assert [row[0] for row in rows[1:]] == sorted(available_checklists())
+    listed = {row[0]: tuple(row[-4:]) for row in rows[1:]}
+    assert listed["eu-ai-act"] == ("2026.11.0", "220", "law", "none")
+    assert listed["eu-gpai-code"] == ("2026.11.0", "66", "code", "none")
+    assert listed["nist-ai-rmf"] == ("2026.11.0", "72", "voluntary", "none")
     assert err == ""
 
 
@@ -55,8 +57,6 @@ def test_show_says_who_must_have_made_the_evidence(capsys: pytest.CaptureFixture
 
 
 def test_every_control_that_ships_can_be_shown(capsys: pytest.CaptureFixture[str]) -> None:
-    from auditgen.checklists import available_checklists, load_checklist
-
     for name, path in available_checklists().items():
         for control in load_checklist(path).controls:
             assert run(["standards", "show", name, control.id]) == 0
@@ -86,13 +86,13 @@ def test_show_a_file_of_ones_own(
     ("arguments", "says", "hint"),
     [
         (["eu-ai-akt"], "no checklist `eu-ai-akt` ships", "did you mean `eu-ai-act`?"),
-        (["zzz"], "no checklist `zzz` ships", "known: eu-ai-act, nist-ai-rmf"),
+        (["zzz"], "no checklist `zzz` ships", "known: ai-claims, cn-labelling, common-controls, eu-ai-act"),
         (
             ["nist-ai-rmf", "MEASURE 2.77"],
             "no control `MEASURE 2.77`",
             "did you mean `MEASURE 2.7`?",
         ),
-        (["eu-ai-act", "xyz"], "no control `xyz` in `eu-ai-act`", "known: 9(1), 9(2)(a)"),
+        (["eu-ai-act", "xyz"], "no control `xyz` in `eu-ai-act`", "known: 4(1), 4a(1)"),
     ],
 )
 def test_show_something_that_is_not_there(

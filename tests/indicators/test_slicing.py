@@ -60,7 +60,7 @@ def test_a_field_that_is_selected_on_or_is_an_id_is_not_broken_down(
     request = Request("q", core_indicators()["attack-success"], ("s",), {"category": ("cyber", "bio")})
     assert [b.by for b in break_down(cells, request)] == ["strategy"]
     monkeypatch.setattr("auditgen.indicators.slicing.MAX_VALUES", 1)
-    assert break_down(cells, request) == ()
+    assert break_down(cells, request) == (Breakdown("strategy", (), 2),)
     assert break_down(cells, Request("g", core_indicators()["compliance-gap"], ("s",))) == ()
 
 
@@ -84,6 +84,21 @@ def test_an_average_hides_no_breach() -> None:
     assert [s.is_breach for s in view.slices] == [True, False, False]
     assert view.values == 11
     assert view.note.startswith("11 values, worst first; the 8 best are not shown")
+
+
+def test_too_many_values_to_be_told_apart_are_told(kit: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A thousand made-up categories must not hide a breach inside an average."""
+    monkeypatch.setattr("auditgen.indicators.slicing.MAX_VALUES", 4)
+    cells = read_cells(kit.evidence(records(kit)))
+    request = Request("q", core_indicators()["attack-success"], ("s",))
+    found = break_down(cells, request)
+    assert [(b.by, b.uncounted) for b in found][-1] == ("category \N{MULTIPLICATION SIGN} strategy", 6)
+    done = judge(j.criterion("attack-success", 0.9), "P1", j.rate(0, 900), j.context(breakdowns=found))
+    told = "has 6 values, too many to be told apart: a breach in one of them would not show"
+    assert any(told in comment for comment in done.comments)
+    view = words.breakdown(found[-1], 3)
+    assert view.slices == ()
+    assert view.note == "6 values, too many to be told apart: a breach in one would not show"
 
 
 def test_one_of_many_is_not_a_breach_by_chance() -> None:

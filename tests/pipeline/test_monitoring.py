@@ -156,6 +156,32 @@ def quantities(made: Built) -> list[Quantity]:
     return [one for one in found if isinstance(one, Quantity)]
 
 
+class TestDrift:
+    """A rate day by day: one bad day is told, although the period as a whole is good."""
+
+    def test_a_day_on_which_the_guardrail_slept(self, judge: Callable[..., Built]) -> None:
+        logged = rows()
+        for row in logged[-24 * 5 :: 2]:  # half of what was denied on one of the last days passed
+            if row["time"].startswith("2026-09-27"):
+                row["action"] = "pass"
+        made = judge({LOG: csv_text(logged)}, project())
+        drift = made.assessment.register.drifts["C1"]
+        assert (len(drift.days), drift.base) == (30, 10)
+        assert {d.decided for d in drift.days} == {24}
+        [bad] = drift.signals
+        assert (bad.day, bad.hits, bad.signal) == (date(2026, 9, 27), 12, "above")
+        assert verdicts(made) == {"C1": "met"}
+        [result] = made.assessment.principles[0].criteria
+        assert "1 of 20 later days lie above what chance explains: 2026-09-27 12/24" in result.comments
+        [view] = [c.measure.drift for p in made.document.principles for c in p.criteria]
+        assert view is not None
+        assert view.signals == 1
+
+    def test_quiet_days(self, judge: Callable[..., Built]) -> None:
+        made = judge({LOG: csv_text(rows())}, project())
+        assert made.assessment.register.drifts["C1"].signals == ()
+
+
 class TestCounters:
     """What somebody else counted shows what the log does not hold."""
 

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from helpers.pages import Book, Page, pdf_text, plain, squeezed
 
+from auditgen.drawing.page import _anchor
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -193,12 +195,17 @@ def test_controls(document: Json, page: Page, paper: str, book: Book) -> None:
         assert [r["Control"] for r in rows] == [c["id"] for c in framework["controls"]]
         assert Counter(r["Verdict"] for r in rows) == counted
         section = page.by_id(f"fw-{framework['id']}")
-        shown = Counter(
-            e.text or "".join(e.itertext())
-            for e in section.iter("span")
-            if "status" in (e.get("class") or "").split()
-        )
-        assert Counter(plain(k) for k in shown.elements()) == counted
+        shown: Counter[str] = Counter()
+        for e in (e for tag in ("td", "p") for e in section.iter(tag)):
+            for mark in e.iter("span"):
+                if "status" in (mark.get("class") or "").split():
+                    text = " ".join(e.itertext())
+                    # what does not apply is listed together, with its number
+                    told = re.search(r"\((\d+)\),", text) if e.tag == "p" else None
+                    shown[plain("".join(mark.itertext()))] += int(told[1]) if told else 1
+        assert shown == counted
+        anchors = [f"control-{_anchor(c['ref'])}" for c in framework["controls"]]
+        assert Counter(i for e in section.iter() if (i := e.get("id")) in anchors) == Counter(anchors)
         line = " \u00b7 ".join(f"{n} {word}" for word, n in framework["tally"])
         assert f"{line}, of {framework['total']} controls." in plain(" ".join(section.itertext()))
         assert squeezed(f"{line}, of {framework['total']} controls.") in paper
@@ -234,7 +241,7 @@ ALLOWED = (
     r"[\d,]+/[\d,]+, [<>]?[\d.]+ %",
     r"[\d,]+/[\d,]+ [a-z ]*\([\d.]+ %\)",
     r"[\d,]+ of [\d,]+ [a-z ]+\([<>]?[\d.]+ %\)",
-    r"[\d.]+ % CI \[[^\]]*\]",
+    r"[\d.]+ % (CI|confidence sequence) \[[^\]]*\]",
     r"[\d.]+ % interval",
     r"interval in the worst case \[[^\]]*\] %",
     r"the interval \[[\d.]+ %, [\d.]+ %\]",
