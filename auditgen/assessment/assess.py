@@ -8,6 +8,13 @@ from typing import TYPE_CHECKING
 from auditgen.assessment.controls import judge_controls
 from auditgen.assessment.doubts import CODES, DAMAGE
 from auditgen.assessment.doubts import findings as find_doubts
+from auditgen.assessment.governance import (
+    joined_duties,
+    overdue_remedies,
+    remediations,
+    void_waivers,
+    waive,
+)
 from auditgen.assessment.judge import Context, judge
 from auditgen.assessment.ladder import climb
 from auditgen.assessment.model import (
@@ -41,7 +48,6 @@ def assess(
 ) -> Assessment:
     """Judge everything. `measured` holds a result for every criterion and also-measured id."""
     expected = tuple(_received(item, audit, register, as_of) for item in audit.expected)
-    doubts = find_doubts(audit, register, expected, as_of.isoformat())
     last_at: dict[str, datetime] = {}
     for reading in register.readings:
         # a file in which nothing was decided makes nothing fresher
@@ -50,7 +56,7 @@ def assess(
             known = last_at.get(reading.source_id)
             last_at[reading.source_id] = max(known or reading.last_at, reading.last_at)
     damaged = _damaged(register)
-    principles = []
+    judged = []
     for principle in audit.principles:
         results = []
         for criterion in principle.criteria:
@@ -72,6 +78,16 @@ def assess(
                 relabelled=[r for r in register.relabelled if r.block.criterion == criterion.id],
             )
             results.append(judge(criterion, principle.id, measured[criterion.id], context))
+        judged.append((principle, results))
+    controls = judge_controls(audit, checklists, judged, register, as_of)
+    told = [
+        *(("duties-not-separated", text) for text in joined_duties(audit)),
+        *(("remedy-overdue", text) for text in overdue_remedies(audit, as_of)),
+        *(("waiver-void", text) for text in void_waivers(controls, audit.waivers, as_of)),
+    ]
+    doubts = find_doubts(audit, register, expected, as_of.isoformat(), told)
+    principles = []
+    for principle, results in judged:
         concluded = conclude(principle, results, doubts)
         if principle.ladder is not None:
             concluded = replace(concluded, ladder=climb(principle.ladder, measured))
@@ -82,11 +98,19 @@ def assess(
     return Assessment(
         as_of=as_of,
         principles=tuple(principles),
-        controls=judge_controls(audit, checklists, principles, register, as_of),
+        controls=waive(controls, audit.waivers, as_of),
         findings=doubts,
         expected=expected,
         also_measured={item.id: measured[item.id] for item in audit.also_measured},
         register=register,
+        remediations=remediations(
+            audit,
+            [c for _, results in judged for c in results],
+            controls,
+            doubts,
+            as_of,
+            register.previous.weaknesses if register.previous is not None else frozenset(),
+        ),
     )
 
 

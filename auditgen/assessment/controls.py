@@ -14,9 +14,12 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import date
 
-    from auditgen.assessment.model import PrincipleResult, Register
+    from auditgen.assessment.model import CriterionResult, Register
     from auditgen.checklists import Checklist, Control
-    from auditgen.project.model import Audit
+    from auditgen.project.model import Audit, Principle
+
+    Judged = tuple[Principle, Sequence[CriterionResult]]
+    """A principle with its criteria, judged."""
 
 _OUTSIDE = {
     Applicability.NOT_APPLICABLE: Verdict.NOT_APPLICABLE,
@@ -30,7 +33,7 @@ class _Context:
     """What is the same for every control, looked up once."""
 
     profile: Profile
-    answering: Mapping[str, Sequence[PrincipleResult]]
+    answering: Mapping[str, Sequence[Judged]]
     """Principles by the control they declare to answer."""
     by_code: Mapping[str, tuple[str, ...]]
     distances: Mapping[str, Independence]
@@ -42,18 +45,18 @@ class _Context:
 def judge_controls(
     audit: Audit,
     checklists: Sequence[Checklist],
-    principles: Sequence[PrincipleResult],
+    judged: Sequence[Judged],
     register: Register,
     as_of: date,
 ) -> tuple[ControlResult, ...]:
-    """Every control of every checklist, in the checklists' own order."""
+    """Every control of every checklist, in the checklists' own order, before any waiver."""
     written = audit.profile
-    answering: dict[str, list[PrincipleResult]] = {}
+    answering: dict[str, list[Judged]] = {}
     by_code: dict[str, list[str]] = {}
-    for result in principles:
-        for name in dict.fromkeys(result.principle.answers):
-            answering.setdefault(name, []).append(result)
-        for criterion in result.criteria:
+    for principle, results in judged:
+        for name in dict.fromkeys(principle.answers):
+            answering.setdefault(name, []).append((principle, results))
+        for criterion in results:
             for code in criterion.measured.request.indicator.codes:
                 by_code.setdefault(code, []).append(criterion.criterion.id)
     context = _Context(
@@ -79,11 +82,11 @@ def judge_controls(
 def _judge(framework_id: str, control: Control, context: _Context) -> ControlResult:
     answer, why = applicability(control, context.profile, context.as_of)
     answering = context.answering.get(f"{framework_id}:{control.id}", ())
-    ids = tuple(p.principle.id for p in answering)
+    ids = tuple(principle.id for principle, _ in answering)
     if answer in _OUTSIDE:
         return ControlResult(framework_id, control, _OUTSIDE[answer], why, (), ids)
     claims = Claims(
-        claimed=[c for p in answering for c in p.criteria],
+        claimed=[c for _, results in answering for c in results],
         by_code=context.by_code,
         wanted=None if control.independence == "none" else Independence(control.independence),
         distances=context.distances,

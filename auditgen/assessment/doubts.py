@@ -32,6 +32,7 @@ CODES: dict[str, tuple[Severity, str, str]] = {
     "detector-unnamed": (L, "Deciding detector not named", "Which detector decides for these probes?"),
     "document-missing": (H, "A named document is missing", "Where is the document that audit.yaml names?"),
     "document-changed": (H, "A document changed after its review", "Who reviewed the version that is in force now?"),
+    "duties-not-separated": (M, "One person in two duties", "Who else can approve, review or evaluate?"),
     "duplicate-file": (M, "The same file twice", "Was another file meant?"),
     "duplicate-members": (H, "Archive members share a name", "Which of the two is the genuine sample?"),
     "duplicate-rows": (L, "Records logged twice", "Why does the log repeat these records?"),
@@ -54,6 +55,7 @@ CODES: dict[str, tuple[Severity, str, str]] = {
     "outcome-undecided": (M, "Samples without an outcome", "Which score says whether the model refused?"),
     "period-without-data": (H, "Nothing from the period", "Where are the records of the period?"),
     "plugin-broken": (M, "A reader could not be loaded", "Is the extension installed for this version?"),
+    "remedy-overdue": (M, "A repair is overdue", "What keeps it from being done, and who accepts the risk until then?"),
     "reader-failed": (H, "A file broke its reader", "Can the file be exported again?"),
     "queried-not-held": (L, "Rows counted elsewhere, not held", "Can the same state of the table be read again, and under which snapshot?"),
     "queried-snapshot": (N, "Rows counted elsewhere, at a snapshot", "Is the snapshot kept as long as this report may be doubted?"),
@@ -113,6 +115,7 @@ CODES: dict[str, tuple[Severity, str, str]] = {
     "secrets-in-log": (M, "Credentials in the log", "Were these credentials withdrawn?"),
     "units-uncertain": (L, "A unit that the file does not name", "In which unit was this measured?"),
     "value-unknown": (H, "Words the reader does not know", "What does the tool mean by these words, and since which version?"),
+    "waiver-void": (M, "A waiver that does not count", "Who decides now, and until when?"),
     "zone-at-edge": (M, "Records that may belong to another period", "In which zone were these times written?"),
 }  # fmt: skip
 """Code to (severity, title, what to ask)."""
@@ -131,9 +134,16 @@ DAMAGE = frozenset(
 
 
 def findings(
-    audit: Audit, register: Register, expected: Sequence[ExpectedResult], as_of_day: str
+    audit: Audit,
+    register: Register,
+    expected: Sequence[ExpectedResult],
+    as_of_day: str,
+    told: Sequence[tuple[str, str]] = (),
 ) -> tuple[Finding, ...]:
-    """All findings, heaviest first, with stable codes and running ids."""
+    """All findings, heaviest first, with stable codes and running ids.
+
+    `told`: more of them, as (code, detail), from elsewhere in the judgement.
+    """
     users = _principles_by_source(audit)
     raw: list[Finding] = [
         *_anomalies(register, users),
@@ -145,6 +155,7 @@ def findings(
         *_documents(register),
         *_relabelled(audit, register),
         *(_finding("plugin-broken", message) for message in register.broken_plugins),
+        *(_finding(code, detail) for code, detail in told),
     ]
     order = list(Severity)
     ranked = sorted(raw, key=lambda f: (order.index(f.severity), f.code, f.source_id, f.detail))

@@ -17,6 +17,7 @@ from auditgen.indicators.drift import Drift
 from auditgen.indicators.ledger import Ledger
 from auditgen.indicators.slicing import Breakdown
 from auditgen.indicators.together import NO_FAMILY, Together
+from auditgen.project.governance import Remedy, Waiver
 from auditgen.project.model import Criterion, DocumentBlock, ExpectedItem, Principle
 
 
@@ -79,6 +80,8 @@ class PreviousReport:
     figures: Mapping[str, str] = field(default_factory=dict)
     """The deciding number's text, by criterion id."""
     criterion_digests: frozenset[str] = frozenset()
+    weaknesses: frozenset[str] = frozenset()
+    """What was unmet or found then: criteria, controls, and findings as `code@source`."""
     trends: Mapping[str, tuple[Mapping[str, Any], ...]] = field(default_factory=dict)
     """By criterion or also-measured id: its points in earlier periods, as the report held them."""
 
@@ -205,6 +208,25 @@ class ControlResult:
     needs: tuple[NeedResult, ...]
     principles: tuple[str, ...]
     """Principles that declare to answer it."""
+    underlying: Verdict | None = None
+    """Of a waived control, what it would be without the waiver."""
+    waiver: Waiver | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Remediation:
+    """A weakness, and who repairs it."""
+
+    kind: str
+    """`criterion`, `control` or `finding`."""
+    of: str
+    source_id: str
+    state: str
+    weakness: str
+    remedy: Remedy | None
+    is_recurrent: bool
+    """Whether the previous report had it too."""
+    is_overdue: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,6 +243,7 @@ class Assessment:
     expected: tuple[ExpectedResult, ...]
     also_measured: Mapping[str, Measured]
     register: Register
+    remediations: tuple[Remediation, ...] = ()
 
     @property
     def is_vacuous(self) -> bool:

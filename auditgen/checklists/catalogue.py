@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Annotated
 
-from pydantic import AfterValidator
+from pydantic import AfterValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 
@@ -106,4 +106,9 @@ def _known_code(code: str) -> str:
     return code
 
 
-EvidenceCode = Annotated[str, AfterValidator(_known_code)]
+EvidenceCode = Annotated[
+    str,
+    AfterValidator(_known_code),
+    WithJsonSchema({"type": "string", "enum": sorted(EVIDENCE_CODES)}),
+]
+"""One of the catalogue; a published schema lists them, so that an editor can offer them."""

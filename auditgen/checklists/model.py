@@ -39,12 +39,25 @@ IDS_ONLY_MAX_CHARS = 80
 """The same where only ids and own short titles are allowed."""
 
 
+LicencePolicy = Literal["verbatim_ok", "paraphrase_only", "ids_only"]
+"""What of the framework's own text a file may hold."""
+MAX_STATEMENT = 100_000
+"""Characters of a requirement with everything filled in; what is longer keeps its blanks."""
+STATEMENT_DEPTH = 5
+"""How deep a choice of a parameter may name other parameters."""
+
+
+def exactly_one(*names: str) -> ConfigDict:
+    """The same rule for the published schema that a validator here enforces."""
+    return ConfigDict(json_schema_extra={"oneOf": [{"required": [name]} for name in names]})
+
+
 class Licence(BaseModel):
     """Under which terms the text behind a checklist may be used."""
 
     model_config = FROZEN
     text: Text
-    policy: Literal["verbatim_ok", "paraphrase_only", "ids_only"]
+    policy: LicencePolicy
     attribution: Text
 
 
@@ -112,7 +125,7 @@ class Group(BaseModel):
 class Expression(BaseModel):
     """A condition over the profile; exactly one key. Three-valued: true, false, unknown."""
 
-    model_config = FROZEN
+    model_config = FROZEN | exactly_one("all", "any", "none_of", "role", "risk_class", "fact", "always")
     all: Annotated[tuple[Expression, ...], Field(min_length=1)] | None = None
     any: Annotated[tuple[Expression, ...], Field(min_length=1)] | None = None
     none_of: Annotated[tuple[Expression, ...], Field(min_length=1)] | None = None
@@ -153,7 +166,7 @@ class Predicate(BaseModel):
     For rules of one's own: no law here sets such a number.
     """
 
-    model_config = FROZEN
+    model_config = FROZEN | exactly_one("at_least", "at_most", "within")
     at_least: Annotated[float, Field(ge=0, le=1)] | None = None
     """The lower end of the interval must reach it."""
     at_most: Annotated[float, Field(ge=0, le=1)] | None = None
@@ -261,8 +274,20 @@ class Parameter(BaseModel):
     id: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=80)]
     label: Text
     choices: tuple[Text, ...] = ()
+    """May name other parameters, as `{{ id }}`."""
+    how_many: Literal["one", "one_or_more"] = "one"
+    """How many of the choices the value may be; several are written with `; ` between them."""
     value: Text | None = None
     """Filled in by a tailoring; until then the requirement shows the label in brackets."""
+
+    @property
+    def chosen(self) -> tuple[str, ...]:
+        """The value, or the several choices it is made of."""
+        if self.value is None:
+            return ()
+        if self.how_many == "one" or self.value in self.choices:
+            return (self.value,)
+        return tuple(part.strip() for part in self.value.split(";"))
 
 
 class Control(BaseModel):
@@ -310,7 +335,13 @@ class Control(BaseModel):
     def statement(self) -> str:
         """The requirement with its parameters filled in; a blank stays visible, by its label."""
         shown = {p.id: f"[{p.label}]" if p.value is None else p.value for p in self.parameters}
-        return PLACEHOLDER.sub(lambda found: shown.get(found[1], found[0]), self.requirement)
+        text = self.requirement
+        for _ in range(STATEMENT_DEPTH):  # a choice may name another parameter; circles stop here
+            filled = PLACEHOLDER.sub(lambda found: shown.get(found[1], found[0]), text)
+            if filled == text or len(filled) > MAX_STATEMENT:
+                break
+            text = filled
+        return text
 
 
 class Checklist(BaseModel):

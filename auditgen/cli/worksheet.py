@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 MAX_SEED = 10**18 - 1
 MAX_SHOWN = 20
+MAX_FAULTS = 50
 
 
 @click.group("worksheet")
@@ -155,7 +156,7 @@ def check(files: tuple[Path, ...]) -> int:
     faults = [
         Diagnostic(fault.code, fault.text, str(path), Span(*fault.place, *fault.place))
         for path, one in zip(files, found, strict=True)
-        for fault in one.faults
+        for fault in one.faults[:MAX_FAULTS]
     ]
     faults += [Diagnostic(f.code, f.text, str(files[number])) for number, f in apart(found).items()]
     for path, one in zip(files, found, strict=True):
@@ -168,9 +169,10 @@ def check(files: tuple[Path, ...]) -> int:
                 f"{unsure:,} of them `cannot tell`"
             )
     if faults:
-        count = len(faults)
+        count = len(faults) + sum(len(one.faults[MAX_FAULTS:]) for one in found)
+        more = f"; {MAX_FAULTS} of each file are shown" if count > len(faults) else ""
         raise InputRefused(
-            f"{count} fault{'' if count == 1 else 's'} in workbooks; a report would not use them",
+            f"{count} fault{'' if count == 1 else 's'} in workbooks{more}; a report would not use them",
             hint="mend the cells that are named, or write the workbooks anew and copy the labels over",
             diagnostics=faults,
         )

@@ -260,7 +260,8 @@ def _worst(stage: Stage, judge: Sequence[bool], truth: Truth) -> Estimate | Refu
     for filled in _completions(judge, truth):
         deciding = _deciding(*_estimates(stage, judge, filled))
         if isinstance(deciding, Refused):
-            return deciding
+            tail = "" if filled == truth else ", as the answers without a reference label may be"
+            return replace(deciding, message=f"{deciding.message}{tail}")
         found += deciding
     lower, upper = min(e.interval.lower for e in found), max(e.interval.upper for e in found)
     ends = [e.estimate for e in found]

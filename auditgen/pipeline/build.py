@@ -8,10 +8,11 @@ from datetime import UTC, datetime, time, timedelta
 from typing import TYPE_CHECKING
 
 from auditgen.assessment import Assessment, Register, assess
+from auditgen.assessment.doubts import CODES
 from auditgen.assessment.judge import holds
 from auditgen.assessment.model import SilentWindow
 from auditgen.canonical import canonical_json
-from auditgen.diagnostics import shown_name
+from auditgen.diagnostics import did_you_mean, shown_name
 from auditgen.errors import InputRefused, NothingToAssess
 from auditgen.evidence.engine import Evidence, Period, open_evidence
 from auditgen.evidence.model import Anomaly
@@ -83,6 +84,7 @@ def build(
 
     Raises InputRefused when the day of judgement lies before the period.
     """
+    _refuse_unknown_weaknesses(project)
     start, end = project.audit.period.start, project.audit.period.end
     if as_of < start:
         raise InputRefused(
@@ -163,6 +165,24 @@ def build(
     )
     tables = {reference.name: rows} if reference.rows else {}
     return Built(compose(project, assessment, details), assessment, tables)
+
+
+def _refuse_unknown_weaknesses(project: Project) -> None:
+    """A remedy is of a criterion, a control or a finding's code; a slip of the pen would leave it unread."""
+    known = {c.id for p in project.audit.principles for c in p.criteria}
+    known |= {f"{k.framework.id}:{c.id}" for k in project.checklists for c in k.controls}
+    faults = [
+        project.document.fault(
+            "unknown-weakness",
+            f"`{remedy.of}` is no criterion, no control and no code of a finding",
+            ("remediation", number, "of"),
+            helps=did_you_mean(remedy.of, {*known, *CODES}),
+        )
+        for number, remedy in enumerate(project.audit.remediation)
+        if remedy.of not in known and remedy.of not in CODES
+    ]
+    if faults:
+        raise InputRefused("audit.yaml cannot be used as written; nothing was assessed", diagnostics=faults)
 
 
 def _in_period(incidents: Sequence[Incident], period: Period) -> tuple[Incident, ...]:

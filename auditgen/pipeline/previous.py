@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from auditgen.assessment import PreviousReport
+from auditgen.assessment.governance import weakness_key
 from auditgen.canonical import sha256_file
 from auditgen.errors import AuditgenError, Exit
 from auditgen.verify import Policy, examine
@@ -106,6 +107,9 @@ def _summary(
             if c["measure"]["figure"] is not None
         },
         criterion_digests=frozenset(str(c["digest"]) for c in criteria),
+        weaknesses=frozenset(
+            weakness_key(str(row["of"]), str(row["source_id"])) for row in report.get("remediation", ())
+        ),
         trends=_trends([*(c["measure"] for c in criteria), *_also(report)]),
     )
 

@@ -230,6 +230,11 @@ def _cross_checks(
     yield from _engine_faults(audit, document, indicators)
     yield from _duplicate_ids(document, "documents", [d.id for d in audit.documents])
     yield from _duplicate_ids(document, "expected", [e.id for e in audit.expected])
+    yield from _duplicate_ids(document, "waivers", [w.id for w in audit.waivers])
+    yield from _duplicate_ids(document, "remediation", [r.id for r in audit.remediation])
+    for number, waiver in enumerate(audit.waivers):
+        if waiver.control not in controls and (is_complete or waiver.control.partition(":")[0] in loaded):
+            yield _unknown(document, "control", waiver.control, controls, ("waivers", number, "control"))
     yield from _duplicate_ids(document, "counters", [c.id for c in audit.counters])
     for number, counter in enumerate(audit.counters):
         if counter.of not in sources:

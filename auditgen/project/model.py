@@ -10,6 +10,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, Field, StringConstraints, model_validator
 
 from auditgen.evidence.mapping import RecordMap
+from auditgen.project.governance import Remedy, Waiver
 from auditgen.project.monitoring import CounterBlock, EngineBlock
 from auditgen.project.relabelled import RelabelledBlock
 from auditgen.project.terms import FROZEN, Day, Fraction, Id, Independence, Person, Provider, Text
@@ -85,6 +86,8 @@ class ReportBlock(BaseModel):
     mode: Mode = Mode.MANAGEMENT
     prepared_for: Text
     prepared_by: Person
+    approved_by: Person | None = None
+    """Who answers for it; a person other than the one who prepared it."""
     classification: Text = "Confidential"
     page_size: Literal["A4", "Letter"] = "A4"
     redaction: Literal["digests", "excerpts"] = "digests"
@@ -407,5 +410,7 @@ class Audit(BaseModel):
     """Labels by people, which show how often a judge errs."""
     documents: tuple[DocumentBlock, ...] = ()
     expected: tuple[ExpectedItem, ...] = ()
+    waivers: tuple[Waiver, ...] = ()
+    remediation: tuple[Remedy, ...] = ()
     previous: PreviousBlock | None = None
     signer: SignerBlock | None = None

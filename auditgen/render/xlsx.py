@@ -156,6 +156,18 @@ def _sheets(document: Document, tables: Mapping[str, Sequence[Row]]) -> Iterator
     )  # fmt: skip
     yield Sheet("Controls", _CONTROLS, tuple(_controls(document)))
     yield Sheet(
+        "POA&M",
+        _POAM,
+        tuple(
+            (
+                r.id, r.of, r.source_id, r.kind, r.state, r.weakness, r.owner, r.action, r.opened_on, r.due,
+                r.status, r.closed_on, "yes" if r.is_overdue else "", "yes" if r.is_recurrent else "",
+                r.waiver,
+            )
+            for r in document.remediation
+        ),
+    )  # fmt: skip
+    yield Sheet(
         "Versions",
         (
             ("Model version", 34, ""),
@@ -255,8 +267,15 @@ _FILES = (
 _CONTROLS = (
     ("Framework", 14, ""), ("Control", 16, ""), ("Cite", 26, ""), ("Title", 40, ""),
     ("What it asks, in our words", 70, ""), ("How the text was known", 26, ""), ("Verdict", 22, ""),
+    ("Without the waiver", 22, ""), ("Waiver", 60, ""),
     ("Why", 90, ""), ("Answered by", 14, ""),
     ("Evidence wanted", 60, ""), ("Evidence found", 34, ""),
+)  # fmt: skip
+_POAM = (
+    ("Remedy", 10, ""), ("Of", 30, ""), ("Source", 18, ""), ("Kind", 11, ""), ("State", 20, ""),
+    ("Weakness", 70, ""), ("Owner", 34, ""), ("Planned action", 50, ""), ("Opened", 12, ""), ("Due", 12, ""),
+    ("Status", 13, ""), ("Closed", 12, ""), ("Overdue", 9, ""), ("In the previous report", 12, ""),
+    ("Waiver", 60, ""),
 )  # fmt: skip
 _EXHIBITS = (
     ("Id", 7, ""), ("Principle", 10, ""), ("Outcome", 18, ""), ("Category", 18, ""), ("Watch", 13, ""),
@@ -376,7 +395,7 @@ def _controls(document: Document) -> Iterator[Row]:
         for c in framework.controls:
             yield (
                 framework.id, c.id, c.cite, c.title, c.requirement, c.basis, Toned(c.status),
-                c.reason,
+                None if c.underlying is None else Toned(c.underlying), c.waiver, c.reason,
                 ", ".join(c.principles), "\n".join(n.wanted for n in c.needs),
                 ", ".join(dict.fromkeys(ref for n in c.needs for ref in n.found)),
             )  # fmt: skip
@@ -402,6 +421,7 @@ def _about(document: Document) -> Iterator[Row]:
         ("As of", meta.as_of),
         ("Prepared for", meta.prepared_for),
         ("Prepared by", meta.prepared_by),
+        ("Approved by", meta.approved_by or "nobody named"),
         ("Classification", meta.classification),
         ("State", document.signature.words),
         ("Evidence manifest", meta.evidence_digest),

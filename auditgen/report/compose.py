@@ -13,6 +13,7 @@ from auditgen.project.model import Mode
 from auditgen.project.terms import Independence
 from auditgen.report import figures, model, prose, words
 from auditgen.report.coverage import coverage_views
+from auditgen.report.governance import remediation_sentence, remediation_views, waiver_words
 from auditgen.report.ladder import ladder_view
 from auditgen.report.measures import Details, indicator_view, measure_view, version_shares
 from auditgen.report.registers import document_views, source_views
@@ -46,6 +47,7 @@ def compose(project: Project, assessment: Assessment, details: Details) -> model
     results += assessment.also_measured.values()
     used = {measured.request.indicator.id: measured.request.indicator for measured in results}
     beside = {m.id for p in principles for m in p.beside}
+    repairs = remediation_views(assessment)
     return model.Document(
         meta=_meta(project, assessment, details),
         headline=prose.headline(assessment),
@@ -70,6 +72,8 @@ def compose(project: Project, assessment: Assessment, details: Details) -> model
             for e in assessment.expected
         ),
         frameworks=_frameworks(project, assessment),
+        remediation=repairs,
+        remediation_note=remediation_sentence(repairs),
         coverage=coverage_views(audit, assessment),
         versions=version_shares(assessment),
         versions_note=prose.versions_note(assessment),
@@ -130,6 +134,9 @@ def _meta(project: Project, assessment: Assessment, details: Details) -> model.M
         classification=audit.report.classification,
         prepared_for=audit.report.prepared_for,
         prepared_by=f"{audit.report.prepared_by.name}, {audit.report.prepared_by.role}",
+        approved_by=""
+        if audit.report.approved_by is None
+        else f"{audit.report.approved_by.name}, {audit.report.approved_by.role}",
         organisation=audit.organisation.name,
         system=f"{audit.system.name} {audit.system.version}",
         models=audit.system.models,
@@ -364,6 +371,8 @@ def _frameworks(project: Project, assessment: Assessment) -> tuple[model.Framewo
                 requirement=c.control.statement,
                 basis=TEXT_BASIS[checklist.basis_of(c.control)],
                 status=words.VERDICTS[c.verdict],
+                underlying=None if c.underlying is None else words.VERDICTS[c.underlying],
+                waiver=waiver_words(c.waiver),
                 reason=c.reason,
                 principles=c.principles,
                 needs=tuple(

@@ -252,6 +252,10 @@ class ControlView(BaseModel):
     basis: str
     """How the text behind it was known to the checklist's author, in words."""
     status: Status
+    underlying: Status | None = None
+    """Of a waived control, how it stands without the waiver."""
+    waiver: str = ""
+    """Who waived it, until when, why, and what is done instead."""
     reason: str
     principles: tuple[str, ...]
     needs: tuple[NeedView, ...]
@@ -276,6 +280,29 @@ class FrameworkView(BaseModel):
     groups: tuple[tuple[str, str], ...]
     """(id, title) in order."""
     controls: tuple[ControlView, ...]
+
+
+class RemediationView(BaseModel):
+    """A weakness, and who repairs it."""
+
+    model_config = FROZEN
+    kind: Literal["criterion", "control", "finding"]
+    of: str
+    source_id: str
+    state: str
+    """Verdict, or weight of the finding."""
+    weakness: str
+    id: str
+    """Of the remedy; empty where nobody took it on."""
+    owner: str
+    action: str
+    opened_on: str
+    due: str
+    status: str
+    closed_on: str
+    is_recurrent: bool
+    is_overdue: bool
+    waiver: str
 
 
 class IndicatorView(BaseModel):
@@ -341,6 +368,7 @@ class Meta(BaseModel):
     classification: str
     prepared_for: str
     prepared_by: str
+    approved_by: str = ""
     organisation: str
     system: str
     models: tuple[str, ...]
@@ -379,6 +407,9 @@ class Document(BaseModel):
     documents: tuple[DocumentView, ...]
     expected: tuple[ExpectedView, ...]
     frameworks: tuple[FrameworkView, ...]
+    remediation: tuple[RemediationView, ...] = ()
+    """Every weakness, with who repairs it or with nobody."""
+    remediation_note: str = ""
     coverage: tuple[CoverageView, ...]
     versions: tuple[VersionShare, ...]
     versions_note: str

@@ -15,6 +15,8 @@ GUIDE, SHEET, KEEP = "How to", "Labels", "Do not edit"
 COLUMNS = ("Item", "Prompt", "Response", "Label", "Note")
 CUT = " [cut here: the text goes on, but a cell cannot hold more]"
 _ESCAPE = re.compile(r"_x[0-9A-Fa-f]{4}_")
+"""How a workbook writes a character by its number (ECMA-376, ST_Xstring); `_x005F_` is the underscore."""
+_ESCAPES = re.compile(r"_(?:x[0-9A-Fa-f]{4}_)+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +98,13 @@ class Filled:
     faults: tuple[Fault, ...]
 
 
+def escaped(text: str) -> str:
+    """A text of which no part reads as a character's number, so that every program shows what was written."""
+    return _ESCAPE.sub(lambda found: f"_x005F_{found[0][1:]}", text)
+
+
 def text_digest(prompt: str, response: str) -> str:
     """SHA-256 over the letters and digits of both texts, 16 digits of it."""
-    parts = ("".join(c for c in _ESCAPE.sub("", text) if c.isalnum()) for text in (prompt, response))
+    plain = (_ESCAPES.sub("", text) for text in (prompt, response))
+    parts = ("".join(c for c in text if c.isalnum()) for text in plain)
     return sha256_bytes("\n".join(parts).encode("utf-8", "replace"))[:16]

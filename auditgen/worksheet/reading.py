@@ -22,7 +22,6 @@ MAX_BYTES = 1 << 28
 MAX_INFLATED_BYTES = 1 << 29
 MAX_ROWS = 200_000
 MAX_COLUMNS = 50
-MAX_FAULTS = 50
 KEYS = (
     "schema", "audit", "criterion", "definition", "seed", "drawn", "population", "sample", "coder", "yes",
     "no",
@@ -46,9 +45,6 @@ def read_workbook(data: bytes) -> Filled:
     except _Unusable as stop:
         return Filled(None, 0, {}, {}, (stop.fault,))
     labels, texts, faults = _labels(rows, task, digests)
-    if len(faults) > MAX_FAULTS:
-        more = Fault("label-more", f"and {len(faults) - MAX_FAULTS:,} faults more")
-        faults = [*faults[:MAX_FAULTS], more]
     return Filled(task, coder, labels, texts, tuple(faults))
 
 

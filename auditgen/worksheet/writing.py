@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from auditgen.canonical import sha256_bytes
 from auditgen.drawing.cells import FORMULA_STARTS, cell_text, settle
 from auditgen.indicators.labelling import CANNOT_TELL
-from auditgen.worksheet.labels import COLUMNS, CUT, GUIDE, KEEP, SCHEMA, SHEET, Item
+from auditgen.worksheet.labels import COLUMNS, CUT, GUIDE, KEEP, SCHEMA, SHEET, Item, escaped
 
 if TYPE_CHECKING:
     from auditgen.indicators.labelling import Wording
@@ -40,7 +40,7 @@ def write_workbook(sheet: Sheet, coder: int, day: date, out: BinaryIO) -> None:
     moment = datetime.combine(day, datetime.min.time())
     properties = workbook.properties
     properties.creator = "auditgen"
-    properties.title = f"Labels {sheet.task.criterion}, coder {coder}"
+    properties.title = f"Labels, coder {coder}"
     properties.created = properties.modified = moment
     raw = io.BytesIO()
     workbook.save(raw)
@@ -55,14 +55,14 @@ def shown(item: Item) -> Item:
 def _guide(page: Any, sheet: Sheet, coder: int) -> None:
     from openpyxl.styles import Alignment, Font, Protection
 
-    page.column_dimensions["A"].width = 110
+    page.column_dimensions["A"].width = 72
     page.sheet_view.showGridLines = False
     for number, (text, is_heading) in enumerate(_guidance(sheet.task, sheet.wording, coder), 1):
         cell = _text_cell(page, number, 1, text)
         cell.font = Font(name=FONT, size=13 if is_heading else 11, bold=is_heading)
         cell.alignment = Alignment(wrap_text=True, vertical="top")
         cell.protection = Protection(locked=True)
-        page.row_dimensions[number].height = _height(((text, 105),), 16.0)
+        page.row_dimensions[number].height = _height(((text, 80),), 16.0)
     page.protection.sheet = True
     _fit(page)
 
@@ -165,7 +165,8 @@ def _labels(page: Any, sheet: Sheet, coder: int) -> None:
 
 def _fit(page: Any) -> None:
     """Printed as wide as the paper, on as many sheets as it takes."""
-    page.page_setup.fitToHeight = 0
+    page.page_setup.fitToWidth, page.page_setup.fitToHeight = 1, 0
+    page.page_setup.paperSize = page.PAPERSIZE_A4
     page.sheet_properties.pageSetUpPr.fitToPage = True
 
 
@@ -202,7 +203,7 @@ def _keep(page: Any, sheet: Sheet, coder: int) -> None:
 def _text_cell(page: Any, row: int, column: int, value: str) -> Any:
     """A cell marked as text, so that no beginning can make it a formula."""
     cell = page.cell(row, column)
-    cell.value = cell_text(value, CUT) or None
+    cell.value = escaped(cell_text(value, CUT)) or None
     if cell.value is not None:
         cell.data_type = "s"
         cell.quotePrefix = value.startswith(FORMULA_STARTS)

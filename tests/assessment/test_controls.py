@@ -129,7 +129,8 @@ def judged(
     **register: Any,
 ) -> ControlResult:
     known = j.register(documents=documents, **register)
-    (result,) = judge_controls(audit or an_audit(), [made], principles, known, j.AS_OF)
+    claims = [(p.principle, p.criteria) for p in principles]
+    (result,) = judge_controls(audit or an_audit(), [made], claims, known, j.AS_OF)
     return result
 
 
@@ -392,7 +393,7 @@ class TestApplicability:
 
     def test_every_control_outside_is_no_success(self, checklist: Any) -> None:
         controls = [control(str(n), REFUSALS, applies={"role": "provider"}) for n in range(5)]
-        results = judge_controls(an_audit(roles=[]), [checklist(*controls)], [answering(MET)], j.register(), j.AS_OF)
+        results = judge_controls(an_audit(roles=[]), [checklist(*controls)], [(j.principle(answers=("house:1",)), [MET])], j.register(), j.AS_OF)
         assert Counter(r.verdict for r in results) == {Verdict.NOT_APPLICABLE: 5}
 
 

@@ -184,6 +184,17 @@ def test_sorting_the_rows_changes_nothing(labels: Path) -> None:
     assert read_workbook(spoiled(path, turned)).labels == before.labels
 
 
+def test_of_very_many_faults_the_number_is_told(
+    audit: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = coding.written(audit, n=60) / "labels-1.xlsx"
+    coding.fill(path, lambda *_: "perhaps")
+    assert run(["worksheet", "check", str(path)]) == 4
+    said = capsys.readouterr().err
+    assert "60 faults in workbooks; 50 of each file are shown" in said
+    assert said.count("`perhaps` is not one of") == 50
+
+
 def test_workbooks_that_do_not_belong_together(labels: Path, tmp_path: Path) -> None:
     other = coding.written(coding.secretive(tmp_path / "other"), n=40, seed=9)
     paths = [labels / "labels-1.xlsx", labels / "labels-2.xlsx", other / "labels-2.xlsx"]

@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+import io
 import re
 import shutil
 import subprocess
 import zipfile
+from datetime import date
 from typing import TYPE_CHECKING
 
 import openpyxl
 import pytest
 from helpers import coding, workshop
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 
 from auditgen.cli import run
+from auditgen.indicators import core_indicators
+from auditgen.indicators.drawn import sample_digest
+from auditgen.indicators.labelling import wording
+from auditgen.worksheet.labels import Item, Sheet, Task
 from auditgen.worksheet.reading import read_workbook
+from auditgen.worksheet.writing import shown, write_workbook
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -172,3 +181,20 @@ def test_libreoffice_saves_it_and_it_still_reads(audit: Path, tmp_path: Path) ->
     assert after == before
     assert after.faults == ()
     assert len(after.labels) == 60
+
+
+@given(st.lists(st.tuples(st.text(), st.text()), min_size=1, max_size=4), st.integers(1, 3))
+@settings(max_examples=60, deadline=None)
+@example([("_x0041_", "_x005F_x0041_"), ("=1", "\ud800\x00\x1b"), ("", " \r\n\t")], 1)
+def test_any_text_comes_back_as_it_was_written(texts: list[tuple[str, str]], coder: int) -> None:
+    """Whatever a text holds, the workbook opens, holds no formula and reads without a fault."""
+    items = tuple(Item(f"{n:020x}", *pair) for n, pair in enumerate(texts))
+    ids = [item.id for item in items]
+    task = Task("R", "C", "d", 1, len(items), 9, sample_digest(ids), "refused", "did not refuse")
+    sheet = Sheet(task, wording(core_indicators()["refusal-rate"]), items)
+    out = io.BytesIO()
+    write_workbook(sheet, coder, date(2026, 9, 30), out)
+    found = read_workbook(out.getvalue())
+    assert found.faults == ()
+    assert (found.task, found.coder, found.labels) == (task, coder, {})
+    assert found.texts == {item.id: shown(item).text_digest for item in items}
