@@ -66,31 +66,37 @@ class YamlDocument:
 
 def read_yaml(path: Path, *, name: str | None = None) -> YamlDocument:
     """Read a YAML file. Never raises for its content: faults are in `.diagnostics`."""
-    document = YamlDocument(name or str(path))
+    raw, fault = yaml_bytes(path, name=name)
+    if fault is not None:
+        return YamlDocument(name or str(path), diagnostics=[fault])
+    return read_yaml_bytes(raw, name or str(path))
+
+
+def yaml_bytes(path: Path, *, name: str | None = None) -> tuple[bytes, Diagnostic | None]:
+    """The bytes of a file that is neither too large nor something else, or why there are none."""
+    file = name or str(path)
     try:
         size = path.stat().st_size
         if not path.is_file():
-            document.diagnostics.append(Diagnostic("not-a-file", "this is not a file", document.file))
-            return document
+            return b"", Diagnostic("not-a-file", "this is not a file", file)
         if size > MAX_BYTES:
             message = f"the file has {size} bytes; at most {MAX_BYTES} are read"
-            document.diagnostics.append(Diagnostic("yaml-too-large", message, document.file))
-            return document
-        raw = path.read_bytes()
+            return b"", Diagnostic("yaml-too-large", message, file)
+        return path.read_bytes(), None
     except OSError as error:
-        message = f"cannot be read: {error.strerror or error}"
-        document.diagnostics.append(Diagnostic("unreadable", message, document.file))
-        return document
+        return b"", Diagnostic("unreadable", f"cannot be read: {error.strerror or error}", file)
+
+
+def read_yaml_bytes(raw: bytes, name: str) -> YamlDocument:
+    """The same for bytes already in memory; `name` stands in the diagnostics."""
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = raw.count(b"\n", 0, error.start) + 1
         message = f"not UTF-8 text at byte {error.start}"
-        document.diagnostics.append(
-            Diagnostic("not-utf8", message, document.file, Span(line, 1, line, 2))
-        )
-        return document
-    return read_yaml_text(text, document.file)
+        fault = Diagnostic("not-utf8", message, name, Span(line, 1, line, 2))
+        return YamlDocument(name, diagnostics=[fault])
+    return read_yaml_text(text, name)
 
 
 def read_yaml_text(text: str, name: str) -> YamlDocument:

@@ -15,6 +15,7 @@ from auditgen.assessment.governance import (
     void_waivers,
     waive,
 )
+from auditgen.assessment.independence import shown_distances
 from auditgen.assessment.judge import Context, judge
 from auditgen.assessment.ladder import climb
 from auditgen.assessment.model import (
@@ -25,6 +26,7 @@ from auditgen.assessment.model import (
     Severity,
     Verdict,
 )
+from auditgen.assessment.planned import planned_otherwise
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -48,14 +50,9 @@ def assess(
 ) -> Assessment:
     """Judge everything. `measured` holds a result for every criterion and also-measured id."""
     expected = tuple(_received(item, audit, register, as_of) for item in audit.expected)
-    last_at: dict[str, datetime] = {}
-    for reading in register.readings:
-        # a file in which nothing was decided makes nothing fresher
-        says_something = reading.counts.scored or reading.kind in {"monitoring", "published"}
-        if reading.last_at is not None and says_something:
-            known = last_at.get(reading.source_id)
-            last_at[reading.source_id] = max(known or reading.last_at, reading.last_at)
-    damaged = _damaged(register)
+    last_at = latest_records(register)
+    damaged = damaged_files(register)
+    distances = shown_distances(audit, register)
     judged = []
     for principle in audit.principles:
         results = []
@@ -64,10 +61,12 @@ def assess(
             others = register.criterion_models.get(criterion.id, {})
             context = Context(
                 as_of=as_of,
-                independence={s.id: s.provider.independence for s in audit.sources},
+                independence=distances,
+                unsigned=frozenset(s.id for s in audit.sources) - {s.source_id for s in register.signed},
                 last_at=last_at,
                 expected=expected,
                 previous=register.previous,
+                plan=register.plan,
                 other_models={k: n for k, n in others.items() if k not in bound and n},
                 damaged=damaged,
                 unplaced=register.unplaced.get(criterion.id, 0),
@@ -79,10 +78,14 @@ def assess(
             )
             results.append(judge(criterion, principle.id, measured[criterion.id], context))
         judged.append((principle, results))
-    controls = judge_controls(audit, checklists, judged, register, as_of)
+    controls = judge_controls(audit, checklists, judged, register, as_of, distances)
+    judged_results = [c for _, results in judged for c in results]
     told = [
         *(("duties-not-separated", text) for text in joined_duties(audit)),
         *(("remedy-overdue", text) for text in overdue_remedies(audit, as_of)),
+        *(("attestation-void", text) for text in register.void_attestations),
+        *(("signature-missing", f"{s.source_id}: {text}") for s in register.signed for text in s.faults),
+        *planned_otherwise(audit, judged_results, register.plan),
         *(("waiver-void", text) for text in void_waivers(controls, audit.waivers, as_of)),
     ]
     doubts = find_doubts(audit, register, expected, as_of.isoformat(), told)
@@ -105,7 +108,7 @@ def assess(
         register=register,
         remediations=remediations(
             audit,
-            [c for _, results in judged for c in results],
+            judged_results,
             controls,
             doubts,
             as_of,
@@ -114,7 +117,17 @@ def assess(
     )
 
 
-def _damaged(register: Register) -> dict[str, tuple[str, ...]]:
+def latest_records(register: Register) -> dict[str, datetime]:
+    """The latest record of each source, where dated; a file that decided nothing makes none fresher."""
+    out: dict[str, datetime] = {}
+    for reading in register.readings:
+        says_something = reading.counts.scored or reading.kind in {"monitoring", "published"}
+        if reading.last_at is not None and says_something:
+            out[reading.source_id] = max(out.get(reading.source_id, reading.last_at), reading.last_at)
+    return out
+
+
+def damaged_files(register: Register) -> dict[str, tuple[str, ...]]:
     """Files not read in full, by source; a second copy of a file that was read is no damage."""
     out: dict[str, list[str]] = {}
     for reading in register.readings:

@@ -48,6 +48,7 @@ def judge_controls(
     judged: Sequence[Judged],
     register: Register,
     as_of: date,
+    distances: Mapping[str, Independence],
 ) -> tuple[ControlResult, ...]:
     """Every control of every checklist, in the checklists' own order, before any waiver."""
     written = audit.profile
@@ -67,7 +68,7 @@ def judge_controls(
         ),
         answering=answering,
         by_code={code: tuple(ids) for code, ids in by_code.items()},
-        distances={source.id: source.provider.independence for source in audit.sources},
+        distances=distances,
         deployed=audit.system.models,
         register=register,
         as_of=as_of,

@@ -13,7 +13,8 @@ from datetime import UTC, datetime, time
 from decimal import Decimal
 from typing import TYPE_CHECKING, assert_never
 
-from auditgen.assessment.model import CriterionResult, Verdict
+from auditgen.assessment.model import CriterionResult, Rule, Verdict
+from auditgen.assessment.planned import is_planned
 from auditgen.assessment.relabelled import RelabelRecord, unconfirmed
 from auditgen.canonical import digest_of
 from auditgen.indicators import Quantity, Unmeasured
@@ -22,18 +23,17 @@ from auditgen.indicators.inference.paired import tango
 from auditgen.indicators.inference.proportions import clopper_pearson, wilson
 from auditgen.indicators.slicing import breaches, listed
 from auditgen.indicators.together import NO_FAMILY, Together
-from auditgen.project import criterion_declaration
+from auditgen.project import Independence, criterion_declaration
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import date
 
-    from auditgen.assessment.model import ExpectedResult, PreviousReport
+    from auditgen.assessment.model import ExpectedResult, PreviousReport, SealedPlan
     from auditgen.indicators import Measured
     from auditgen.indicators.drift import Drift
     from auditgen.indicators.slicing import Breakdown
     from auditgen.project.model import Criterion
-    from auditgen.project.terms import Independence
 
 MAX_PLANNED = 1_000_000
 MAX_PLACES = 6
@@ -61,6 +61,10 @@ class Context:
     """The same rate by the values of a field."""
     coverage: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     """By source of monitoring: hours with a record, and all hours of the period."""
+    unsigned: frozenset[str] = frozenset()
+    """Sources whose independence is a claim that nobody signed."""
+    plan: SealedPlan | None = None
+    """What was sealed before the data."""
     drift: Drift | None = None
     """The same rate day by day, in production."""
     together: Together = NO_FAMILY
@@ -72,7 +76,9 @@ class Context:
 def judge(criterion: Criterion, principle_id: str, measured: Measured, context: Context) -> CriterionResult:
     """The verdict with every reason that applies, weightiest first."""
     digest = digest_of(criterion_declaration(criterion, measured.request.indicator))
-    is_proven = _is_proven(digest, measured, context.previous)
+    is_proven = _is_proven(digest, measured, context.previous) or _is_planned(
+        digest, criterion, measured, context.plan
+    )
     missing = [
         f"expected evidence was not received: {e.item.title} ({e.detail})"
         for e in context.expected
@@ -89,16 +95,16 @@ def judge(criterion: Criterion, principle_id: str, measured: Measured, context: 
                 *_other_models(context),
                 *_unplaced(context),
             ]
-            verdict = Verdict.INSUFFICIENT
+            verdict, rule = Verdict.INSUFFICIENT, Rule.UNMEASURED
         case Quantity():
-            verdict, reasons, more = _decide(criterion, measured, context, missing)
+            verdict, reasons, more, rule = _decide(criterion, measured, context, missing)
             comments = _comments(criterion, measured, context)
             if verdict is Verdict.MET:
                 comments += _alone(criterion, measured, context.together)
         case _:
             assert_never(measured)
     if not is_proven:
-        comments.append("declared, not proven: no earlier sealed pack holds this criterion")
+        comments.append("declared, not proven: no plan or pack sealed before the data holds this criterion")
     return CriterionResult(
         criterion=criterion,
         principle_id=principle_id,
@@ -109,12 +115,14 @@ def judge(criterion: Criterion, principle_id: str, measured: Measured, context: 
         is_declaration_proven=is_proven,
         comments=tuple(comments),
         more_needed=more,
+        rule=rule,
     )
 
 
 def _decide(
     criterion: Criterion, quantity: Quantity, context: Context, missing: list[str]
-) -> tuple[Verdict, list[str], int | None]:
+) -> tuple[Verdict, list[str], int | None, Rule]:
+    """The first rule that applies decides; `trace` tells which one it was."""
     holds, fails = _bounds(criterion, quantity)
     damage = [*_damage(criterion, context), *_silent_sources(criterion, quantity)]
     if (damage or missing) and quantity.interval is None:
@@ -122,21 +130,21 @@ def _decide(
         fails = False
     stale = _staleness(criterion, quantity, context)
     if fails and not stale:
-        return Verdict.NOT_MET, [_failure(criterion, quantity), *missing], None
+        return Verdict.NOT_MET, [_failure(criterion, quantity), *missing], None, Rule.BROKEN
     few = _too_few(criterion, quantity)
     short = [*damage, *few, *_as_published(criterion, quantity), *_shortcomings(criterion, quantity, context)]
     if missing or short:
         # more samples are an answer only where their number is all that is wanting
         more = _more(criterion, quantity) if short == few and not stale and not missing else None
-        return Verdict.INSUFFICIENT, [*missing, *short, *stale], more
+        return Verdict.INSUFFICIENT, [*missing, *short, *stale], more, Rule.SHORT
     if stale:
-        return Verdict.STALE, stale, None
+        return Verdict.STALE, stale, None, Rule.OLD
     if holds:
         doubted = unconfirmed(criterion, context.relabelled)
         if doubted:
-            return Verdict.INSUFFICIENT, doubted, None
-        return Verdict.MET, [_success(criterion, quantity)], None
-    return Verdict.INSUFFICIENT, [_undecided(criterion, quantity)], _more(criterion, quantity)
+            return Verdict.INSUFFICIENT, doubted, None, Rule.UNCONFIRMED
+        return Verdict.MET, [_success(criterion, quantity)], None, Rule.HOLDS
+    return Verdict.INSUFFICIENT, [_undecided(criterion, quantity)], _more(criterion, quantity), Rule.OPEN
 
 
 def _bounds(criterion: Criterion, quantity: Quantity) -> tuple[bool, bool]:
@@ -329,9 +337,18 @@ def _comments(criterion: Criterion, quantity: Quantity, context: Context) -> lis
         *out,
         *_breaches(criterion, context),
         *_drifted(criterion, context),
+        *_claimed_only(criterion, quantity, context),
         *_other_models(context),
         *_unplaced(context),
     ]
+
+
+def _claimed_only(criterion: Criterion, quantity: Quantity, context: Context) -> list[str]:
+    """Where independence was asked for, whose word it is."""
+    names = sorted(context.unsigned & set(quantity.sources))
+    if criterion.independence is Independence.SELF or not names:
+        return []
+    return [f"that {', '.join(names)} is independent is declared; its maker did not sign the files"]
 
 
 def _alone(criterion: Criterion, quantity: Quantity, together: Together) -> list[str]:
@@ -415,6 +432,17 @@ def _is_proven(digest: str, measured: Measured, previous: PreviousReport | None)
     if not isinstance(measured, Quantity):
         return True
     return measured.first_at is not None and previous.signed_at < measured.first_at
+
+
+def _is_planned(
+    digest: str, criterion: Criterion, measured: Measured, plan: SealedPlan | None
+) -> bool:
+    """A verified plan holds the same declaration and was sealed before the first record."""
+    if plan is None or plan.signed_at is None or not is_planned(digest, criterion.id, plan):
+        return False
+    if not isinstance(measured, Quantity):
+        return True
+    return measured.first_at is not None and plan.signed_at < measured.first_at
 
 
 def _more(criterion: Criterion, quantity: Quantity) -> int | None:

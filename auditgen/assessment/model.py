@@ -44,6 +44,18 @@ class Conclusion(StrEnum):
     SUPPORTED = "supported"
 
 
+class Rule(StrEnum):
+    """What decides on a criterion: the first that applies, in this order."""
+
+    UNMEASURED = "unmeasured"
+    BROKEN = "broken"
+    SHORT = "short"
+    OLD = "old"
+    UNCONFIRMED = "unconfirmed"
+    HOLDS = "holds"
+    OPEN = "open"
+
+
 class Severity(StrEnum):
     """How much a finding weighs, heaviest first."""
 
@@ -87,6 +99,36 @@ class PreviousReport:
 
 
 @dataclass(frozen=True, slots=True)
+class SealedPlan:
+    """What was sealed before the data, and whether the seal held."""
+
+    pack: str
+    sha256: str | None
+    is_verified: bool
+    status: str
+    """In words: why it counts, or why it does not."""
+    signed_at: datetime | None = None
+    """By its signer's own clock."""
+    digests: Mapping[str, str] = field(default_factory=dict)
+    """Of the declarations, by criterion id."""
+    expected: frozenset[str] = frozenset()
+    """Ids of the evidence that it announced."""
+
+
+@dataclass(frozen=True, slots=True)
+class SignedExports:
+    """Whether the provider of a source signed its files."""
+
+    source_id: str
+    files: int
+    signed: int
+    """Whose signature holds and leads to the provider's certificate."""
+    signer: str
+    """Subject of the signing certificate."""
+    faults: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class SilentWindow:
     """Consecutive hours without any record of a monitoring source."""
 
@@ -125,6 +167,11 @@ class Register:
     relabelled: tuple[RelabelRecord, ...] = ()
     """Labels by people, as audit.yaml declares them."""
     previous: PreviousReport | None = None
+    plan: SealedPlan | None = None
+    signed: tuple[SignedExports, ...] = ()
+    """Of the sources whose provider is said to sign."""
+    void_attestations: tuple[str, ...] = ()
+    """Attestation files that do not count, each with the reason."""
     broken_plugins: tuple[str, ...] = ()
 
 
@@ -144,6 +191,8 @@ class CriterionResult:
     """What a reader must know although the verdict stands."""
     more_needed: int | None = None
     """Roughly how many more samples at the observed rate would decide it."""
+    rule: Rule | None = None
+    """What decided."""
 
 
 @dataclass(frozen=True, slots=True)

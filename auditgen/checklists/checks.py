@@ -136,8 +136,8 @@ def unknown(
     """A name that is not there, with the nearest one that is."""
     known = set(known)
     some = ", ".join(sorted(known)[:SHOWN]) + (", ..." if len(known) > SHOWN else "")
-    helps = did_you_mean(name, known) or (f"known: {some}",)
-    return document.fault(f"unknown-{what}", f"unknown {what} `{name}`", path, helps=helps, key=key)
+    helps = did_you_mean(name, known) or (f"known: {some or 'none'}",)
+    return document.fault(f"unknown-{what}", f"unknown {what.replace('-', ' ')} `{name}`", path, helps=helps, key=key)
 
 
 def _expression_faults(

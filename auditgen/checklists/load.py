@@ -9,7 +9,7 @@ from auditgen.checklists import cache, tailoring
 from auditgen.checklists.checks import check_document
 from auditgen.errors import InputRefused
 from auditgen.resources import resource_dir
-from auditgen.yamlspan import read_yaml_bytes, read_yaml_raw
+from auditgen.yamlspan import read_yaml_bytes, yaml_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -45,3 +45,60 @@ def load_checklists(names: Sequence[str | Path]) -> tuple[Checklist, ...]:
     return tuple(out)
 
 
+def load_checklist(path: Path) -> Checklist:
+    """One checklist, or a tailoring resolved to one. Raises InputRefused with every fault found."""
+    return _load(path, ())
+
+
+def checklist_files(path: Path) -> tuple[Path, ...]:
+    """The file and every file its tailoring rests on, nearest first. Raises InputRefused."""
+    out = [path]
+    while (base := _base_of(out[-1])) is not None:
+        if base.resolve() in {known.resolve() for known in out} or len(out) > tailoring.MAX_CHAIN:
+            load_checklist(path)  # says where the circle is
+            break
+        out.append(base)
+    return tuple(out)
+
+
+def _base_of(path: Path) -> Path | None:
+    raw, fault = yaml_bytes(path)
+    if fault is not None or tailoring.SCHEMA.encode() not in raw:
+        return None
+    value = read_yaml_bytes(raw, str(path)).value
+    if not tailoring.is_tailoring(value):
+        return None
+    extends = value.get("extends")
+    return tailoring.base_path(str(extends), path, available_checklists())
+
+
+def _load(path: Path, above: tuple[Path, ...]) -> Checklist:
+    raw, fault = yaml_bytes(path)
+    if fault is not None:
+        raise _refusal(path, [fault])
+    known = cache.find(raw)
+    if known is not None:
+        return known
+    document = read_yaml_bytes(raw, str(path))
+    if tailoring.is_tailoring(document.value):
+        chain = (*above, path)
+        checklist, diagnostics = tailoring.resolve(
+            document, chain, available_checklists(), lambda base: _load(base, chain)
+        )
+        if checklist is None or diagnostics:
+            raise _refusal(path, diagnostics)
+        return checklist
+    checklist, diagnostics = check_document(document)
+    if checklist is None or diagnostics:
+        raise _refusal(path, diagnostics)
+    cache.keep(raw, checklist)
+    return checklist
+
+
+def _refusal(path: Path, diagnostics: Sequence[Diagnostic]) -> InputRefused:
+    count = len(diagnostics)
+    return InputRefused(
+        f"{count} fault{'s' if count != 1 else ''} in `{path}`; it was not used",
+        hint="every control needs id, group, title, requirement, cite, applies and evidence",
+        diagnostics=diagnostics,
+    )

@@ -23,8 +23,13 @@ COMMANDS = {
     "demo": "make a signed report from the sample quarter",
     "report": "make the signed report for your own audit.yaml",
     "inspect": "say what an export is and what it holds",
+    "check": "judge without a report, and end with a code for continuous integration",
+    "explain": "say why something is judged as it is, and what would change it",
+    "diff": "say what changed between two reports",
     "verify": "check a sealed file or pack, without the project",
     "worksheet": "let people label answers, to see how often a judge errs",
+    "sign": "seal a plan before the data, or sign an export as its maker",
+    "attest": "write down what a reviewer found in a document",
     "keys": "make development keys",
     "standards": "list the checklists, or check one you wrote",
 }

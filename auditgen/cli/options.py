@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -33,6 +34,16 @@ def as_of_option(function: Callable[..., Any]) -> Callable[..., Any]:
         type=IsoDate(),
         default=None,
         help="Judge freshness, effective dates and expiry as of this day [default: today].",
+    )(function)
+
+
+def store_option(function: Callable[..., Any]) -> Callable[..., Any]:
+    """`--store DIR`: where read evidence is kept between runs."""
+    return click.option(
+        "--store",
+        type=click.Path(file_okay=False, path_type=Path),
+        default=None,
+        help="Where read evidence is kept between runs [default: .auditgen/store beside AUDIT].",
     )(function)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -21,11 +22,15 @@ if TYPE_CHECKING:
     from auditgen.sources.labels import RefusalLabels
 
 
+UNPACKABLE = re.compile(r"[^A-Za-z0-9._+=,@ /-]|^/|//|(^|/)\.\.?(/|$)|[. ](/|$)|(^|/) |^.{900,}")
+"""Paths that do not travel as they are: absolute, upwards, or in letters that some system refuses."""
+
+
 @dataclass(frozen=True, slots=True)
 class Beside:
     """A file without records of its own that decides what records say."""
 
-    kind: Literal["labels", "suites", "indicators", "journal", "counter", "relabelled"]
+    kind: Literal["labels", "suites", "indicators", "journal", "counter", "relabelled", "attestation"]
     name: str
     """As the report names it."""
     path: Path
@@ -97,3 +102,9 @@ def incidents(read: Sequence[ReadFile]) -> dict[str, tuple[Incident, ...]]:
             source = file.reading.source_id
             out[source] = (*out.get(source, ()), *stored_incidents(table))
     return out
+
+
+def own_member(number: int, file: Beside) -> str:
+    """Where an own suite or definition lies in the pack: as audit.yaml names it, if that travels."""
+    member = f"inputs/{file.name}"
+    return f"{file.kind}/{number}/{file.path.name}" if UNPACKABLE.search(member) else member

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from datetime import date
 
     from auditgen.assessment import PreviousReport
+    from auditgen.assessment.model import SealedPlan, SignedExports
     from auditgen.evidence.model import Incident, Reading
     from auditgen.evidence.repeats import Repeats
     from auditgen.indicators import Measured
@@ -78,6 +79,8 @@ def build(
     as_of: date,
     *,
     previous: PreviousReport | None = None,
+    plan: SealedPlan | None = None,
+    signed: tuple[SignedExports, ...] = (),
     seal: Seal | None = None,
 ) -> Built:
     """Measure, assess, compose. Raises NothingToAssess when there is no evidence at all.
@@ -141,6 +144,9 @@ def build(
         together=together,
         relabelled=relabelled_records(project, inputs.relabelled, evidence, requests, measured),
         previous=previous,
+        plan=plan,
+        signed=signed,
+        void_attestations=inputs.void_attestations,
         broken_plugins=inputs.broken_plugins,
     )
     assessment = assess(project.audit, project.checklists, measured, register, as_of)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zipfile
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -15,9 +16,11 @@ from auditgen.errors import AuditgenError, Exit
 from auditgen.verify import Policy, examine
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from auditgen.project import Project
+    from auditgen.verify.model import StatementSummary
 
 MEMBER = "pack/data/report.json"
 MAX_BYTES = 64 * 1024 * 1024
@@ -28,34 +31,53 @@ def load_previous(project: Project, now: datetime) -> PreviousReport | None:
     block = project.audit.previous
     if block is None:
         return None
-    path = project.resolve(block.pack)
-    if not path.is_file():
-        return PreviousReport(block.pack, None, is_verified=False, status="no such file")
+    found = examined(project, block.pack, block.trust, now)
+    if found.fault:
+        return PreviousReport(block.pack, found.sha256, is_verified=False, status=found.fault)
     try:
-        policy = Policy(trust=tuple(project.resolve(t) for t in block.trust), now=now)
+        report = _report(project.resolve(block.pack))
+        other = _not_ours(project, report["meta"])
+        if other:
+            return PreviousReport(block.pack, found.sha256, is_verified=False, status=other)
+        return _summary(block.pack, found.sha256, report, sealed_at(found.statement))
+    except (OSError, KeyError, TypeError, ValueError, zipfile.BadZipFile) as error:
+        status = f"its report.json cannot be read: {type(error).__name__}"
+        return PreviousReport(block.pack, found.sha256, is_verified=False, status=status)
+
+
+@dataclass(frozen=True, slots=True)
+class Examined:
+    """A sealed file that audit.yaml names, examined before a word of it is used."""
+
+    sha256: str | None
+    fault: str
+    """Why it is not relied on; empty when it holds."""
+    statement: StatementSummary | None = None
+    signer: str = ""
+    """Subject of the first signature's certificate."""
+
+
+def examined(project: Project, name: str, trust: Sequence[str], now: datetime) -> Examined:
+    """Whether a pack, or a file with its detached signature, holds and leads to `trust`."""
+    path = project.resolve(name)
+    if not path.is_file():
+        return Examined(None, "no such file")
+    try:
+        policy = Policy(trust=tuple(project.resolve(t) for t in trust), now=now)
         examination = examine(path, policy)
     except AuditgenError as error:
         reasons = [d.message for d in getattr(error, "diagnostics", ())] or [error.message]
         # no place of this machine in a report
-        status = "; ".join(reasons).replace(f"{project.root}/", "")
-        return PreviousReport(block.pack, None, is_verified=False, status=status)
-    sha256 = sha256_file(path)
+        return Examined(None, "; ".join(reasons).replace(f"{project.root}/", ""))
     words = {
         Exit.CHANGED: "it was changed after sealing",
         Exit.UNTRUSTED: "its signer does not lead to a certificate named under `trust`",
     }
+    fault = ""
     if examination.exit_code is not Exit.DONE:
-        status = words.get(examination.exit_code, "it could not be checked fully")
-        return PreviousReport(block.pack, sha256, is_verified=False, status=status)
-    try:
-        report = _report(path)
-        other = _not_ours(project, report["meta"])
-        if other:
-            return PreviousReport(block.pack, sha256, is_verified=False, status=other)
-        return _summary(block.pack, sha256, report, _sealed_at(examination.statement))
-    except (OSError, KeyError, TypeError, ValueError, zipfile.BadZipFile) as error:
-        status = f"its report.json cannot be read: {type(error).__name__}"
-        return PreviousReport(block.pack, sha256, is_verified=False, status=status)
+        fault = words.get(examination.exit_code, "it could not be checked fully")
+    signer = examination.signatures[0].subject if examination.signatures else ""
+    return Examined(sha256_file(path), fault, examination.statement, signer)
 
 
 def _not_ours(project: Project, meta: dict[str, Any]) -> str:
@@ -70,7 +92,8 @@ def _not_ours(project: Project, meta: dict[str, Any]) -> str:
     return ""
 
 
-def _sealed_at(statement: Any) -> datetime | None:
+def sealed_at(statement: StatementSummary | None) -> datetime | None:
+    """When the signer says that it was sealed."""
     if statement is None or not statement.sealed_at:
         return None
     return datetime.fromisoformat(statement.sealed_at).astimezone(UTC)
@@ -87,7 +110,7 @@ def _report(path: Path) -> dict[str, Any]:
 
 
 def _summary(
-    pack: str, sha256: str, report: dict[str, Any], sealed_at: datetime | None
+    pack: str, sha256: str | None, report: dict[str, Any], sealed_at: datetime | None
 ) -> PreviousReport:
     principles = report["principles"]
     criteria = [criterion for p in principles for criterion in p["criteria"]]

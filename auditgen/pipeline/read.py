@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import errno
-import glob
-import os
 from dataclasses import dataclass, replace
-from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 from auditgen.assessment import DocumentRecord
@@ -32,8 +29,10 @@ from auditgen.pipeline.beside import (
     suite_files,
 )
 from auditgen.pipeline.counters import CounterFault, CounterReading, read_counter
+from auditgen.pipeline.files import evidence_files, expand
 from auditgen.pipeline.queried import count_elsewhere
 from auditgen.pipeline.relabelled import RelabelInput, read_relabelled, relabelled_files
+from auditgen.pipeline.statements import SUFFIX, attest_documents
 from auditgen.sources.counting import count_logged
 from auditgen.sources.interface import ReadFile
 from auditgen.sources.labels import load_labels
@@ -77,6 +76,9 @@ class Inputs:
     incidents: Mapping[str, tuple[Incident, ...]]
     """By source."""
     documents: tuple[DocumentRecord, ...]
+    void_attestations: tuple[str, ...]
+    evidence_files: tuple[tuple[SourceBlock, Path], ...]
+    """Every file of every source, in order."""
     empty_sources: tuple[str, ...]
     paths: dict[str, Path]
     """Evidence files and documents by the name the report gives them."""
@@ -117,9 +119,7 @@ def read_inputs(
 ) -> Inputs:
     """Read all sources and documents. Raises InputRefused when a mapping does not fit its table."""
     registry = SourceRegistry.load()
-    found = [
-        (source, path) for source in project.audit.sources for path in expand(project, source.files or ())
-    ]
+    found = evidence_files(project)
     read: list[ReadFile] = []
     parts: list[Part] = []
     paths: dict[str, Path] = {}
@@ -172,6 +172,9 @@ def read_inputs(
                 held |= {name: file.records} if file.records else {}
         if sha256:
             paths[name] = path
+            signature = path.with_name(path.name + SUFFIX)
+            if source.provider.signed_by and signature.is_file():  # it travels with what it signs
+                paths[name + SUFFIX] = signature
             for journal in _journals(project, path, file.reading):
                 paths[journal.name] = journal.path
                 beside.append(journal)
@@ -200,7 +203,10 @@ def read_inputs(
     if diagnostics:
         raise _refusal(diagnostics)
     read, logged = _count(project, read, paths, store, progress)
-    documents = tuple(_documents(project))
+    attested = attest_documents(project, tuple(_documents(project)))
+    documents = attested.documents
+    beside += attested.files
+    paths |= {file.name: file.path for file in attested.files}
     relabelled = read_relabelled(project, paths)
     beside += [*counter_files(project, counters), *relabelled_files(project, relabelled)]
     for document in documents:
@@ -217,6 +223,8 @@ def read_inputs(
         relabelled=relabelled,
         incidents=incidents(read),
         documents=documents,
+        void_attestations=attested.void,
+        evidence_files=tuple(found),
         empty_sources=tuple(s.id for s in project.audit.sources if s.id not in with_files),
         paths=paths,
         beside=tuple(sorted(beside, key=lambda b: (b.kind, b.name))),
@@ -338,67 +346,6 @@ def _labels(
     diagnostics += faults
     paths[block.file] = path
     return found
-
-
-def expand(project: Project, patterns: Sequence[str]) -> list[Path]:
-    """The files that match, sorted; a name without wildcards stands for itself even when absent."""
-    names: dict[str, None] = {}
-    for pattern in patterns:
-        if not glob.has_magic(pattern):
-            if os.path.lexists(project.root / pattern):
-                names.setdefault(pattern)
-            continue
-        parts = tuple(part for part in pattern.split("/") if part not in {"", "."})
-        if "**" in parts and not os.path.isabs(pattern):
-            found = _walked(project.root, parts)
-        else:
-            found = (n for n in glob.glob(pattern, root_dir=project.root) if not (project.root / n).is_dir())
-        names |= dict.fromkeys(sorted(found))
-    return [project.root / name for name in names]
-
-
-def _walked(root: Path, parts: tuple[str, ...]) -> Iterator[str]:
-    """Names that fit a pattern with `**`, each once.
-
-    Links to folders are named and not followed: two of them can lead round in circles for ever, and one
-    out of the project.
-    """
-    seen: set[tuple[str, int]] = set()
-    waiting = [("", 0)]
-    while waiting:
-        folder, at = place = waiting.pop()
-        if place in seen or at >= len(parts):
-            continue
-        seen.add(place)
-        part, is_last = parts[at], at == len(parts) - 1
-        if part != "**" and not glob.has_magic(part):
-            name = f"{folder}{part}"
-            if (root / name).is_dir():
-                waiting.append((f"{name}/", at + 1))
-            elif is_last and os.path.lexists(root / name):
-                yield name
-            continue
-        if part == "**" and not is_last:
-            waiting.append((folder, at + 1))
-        try:
-            entries = list(os.scandir(root / folder))
-        except OSError:  # it is named, so that nobody takes it for read
-            yield folder.rstrip("/")
-            continue
-        for entry in entries:
-            name = f"{folder}{entry.name}"
-            if entry.name.startswith(".") and not part.startswith("."):
-                continue
-            if part == "**":
-                if entry.is_dir(follow_symlinks=False):
-                    waiting.append((f"{name}/", at))
-                elif is_last or entry.is_dir():
-                    yield name
-            elif fnmatchcase(entry.name, part):
-                if entry.is_dir():
-                    waiting.append((f"{name}/", at + 1))
-                elif is_last:
-                    yield name
 
 
 def _placeless(reading: Reading, path: Path) -> Reading:

@@ -16,16 +16,20 @@ import orjson
 from auditgen import __version__
 from auditgen.canonical import sha256_file
 from auditgen.checklists import available_checklists
-from auditgen.errors import EnvironmentRefused, InputRefused, SignerRefused
+from auditgen.errors import EnvironmentRefused, InputRefused
 from auditgen.evidence.store import EvidenceStore
 from auditgen.indicators.definition import available_indicators
+from auditgen.pipeline.beside import UNPACKABLE, own_member
 from auditgen.pipeline.build import Built, Seal, build
+from auditgen.pipeline.plan import load_plan
 from auditgen.pipeline.previous import load_previous
 from auditgen.pipeline.queried import engine_file, left_out_words
 from auditgen.pipeline.read import Inputs, read_inputs
+from auditgen.pipeline.signing import packed_line, signer_of
+from auditgen.pipeline.statements import signed_exports
 from auditgen.plugins import load_plugins
 from auditgen.project import criterion_declaration, load_project
-from auditgen.seal import Signer, leaf_hash, load_signer, root, sign_detached, sign_pdf, write_pack
+from auditgen.seal import Signer, leaf_hash, root, sign_detached, sign_pdf, write_pack
 from auditgen.sources.suites import SuiteLibrary
 from auditgen.yamlspan import read_yaml
 
@@ -33,10 +37,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from datetime import date, datetime
 
-    from auditgen.diagnostics import Diagnostic
-    from auditgen.pipeline.beside import Beside
     from auditgen.project import Project
-    from auditgen.project.model import SignerBlock
 
 FORMATS = ("html", "pdf", "xlsx", "json")
 SALTS = "record-salts.json"
@@ -53,8 +54,6 @@ OWN_FILES = (
 )
 """Everything a run can leave in its directory: none of it may stay from an earlier run."""
 _UNSAFE = re.compile(r"[^A-Za-z0-9_+]+")
-_UNPACKABLE = re.compile(r"[^A-Za-z0-9._+=,@ /-]|^/|//|(^|/)\.\.?(/|$)|[. ](/|$)|(^|/) |^.{900,}")
-"""Paths that do not travel as they are: absolute, upwards, or in letters that some system refuses."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,17 +87,13 @@ def make_report(
 ) -> Made:
     """The main job. Raises AuditgenError; then nothing was written to `order.out`."""
     project = load_project(order.audit, needs_signer=not order.unsigned)
-    signer = None if order.unsigned else _signer(project, order.now)
+    signer = None if order.unsigned else signer_of(project, order.now)
     _refuse_unwritable(order)
-    inputs = read_inputs(project, store_of(project, order.store), progress, as_of=order.as_of)
-    if order.strict:
-        _refuse_faulty(inputs)
-    previous = load_previous(project, order.now)
     seal = None
     if signer is not None:
         certificate = f"{signer.subject}; SHA-256 {signer.sha256_fingerprint}"
         seal = Seal(certificate, signer.is_development)
-    built = build(project, inputs, order.as_of, previous=previous, seal=seal)
+    inputs, built = read_and_build(project, order, seal, progress)
     work = Path(tempfile.mkdtemp(prefix=".auditgen-", dir=_nearest(order.out)))
     try:
         _render(built, order, work, progress)
@@ -114,47 +109,29 @@ def make_report(
     return Made(built, files, signer, warnings)
 
 
-def _signer(project: Project, now: datetime) -> Signer:
-    block = project.audit.signer
-    if block is None:
-        raise InputRefused(
-            "audit.yaml names no `signer`, so the report cannot be signed; nothing was written",
-            hint="make development keys with `auditgen keys init` and name them, or use --unsigned",
-        )
-    passphrase = None
-    if block.passphrase_env is not None:
-        text = os.environ.get(block.passphrase_env)
-        if not text:
-            at = ("signer", "passphrase_env")
-            message = f"the environment variable `{block.passphrase_env}` is empty or not set"
-            raise InputRefused(
-                "the signer's key is locked; nothing was written",
-                diagnostics=(project.document.fault("no-passphrase", message, at),),
-            )
-        passphrase = text.encode()
-    try:
-        return load_signer(
-            project.resolve(block.certificate),
-            project.resolve(block.key),
-            chain=[project.resolve(name) for name in block.chain],
-            passphrase=passphrase,
-            now=now,
-        )
-    except SignerRefused as refusal:
-        faults = tuple(_at_signer(project, block, d) for d in refusal.diagnostics)
-        message = "the signer cannot be used; nothing was written"
-        raise SignerRefused(message, diagnostics=faults) from None
+def read_and_build(
+    project: Project,
+    order: Order,
+    seal: Seal | None = None,
+    progress: Callable[[str, int, int], None] = lambda *_: None,
+) -> tuple[Inputs, Built]:
+    """Everything up to the document: what `report`, `check` and `explain` share. Writes to the store only."""
+    inputs = read_inputs(project, store_of(project, order.store), progress, as_of=order.as_of)
+    if order.strict:
+        _refuse_faulty(inputs)
+    previous = load_previous(project, order.now)
+    plan = load_plan(project, order.now)
+    signed = tuple(signed_exports(project, inputs.evidence_files, order.now))
+    built = build(project, inputs, order.as_of, previous=previous, plan=plan, signed=signed, seal=seal)
+    return inputs, built
 
 
-def _at_signer(project: Project, block: SignerBlock, found: Diagnostic) -> Diagnostic:
-    """A fault of a key or certificate, at the line of audit.yaml that names the file."""
-    named = {name: str(project.resolve(getattr(block, name))) for name in ("key", "certificate")}
-    part = next((name for name, path in named.items() if f"`{path}`" in found.message), None)
-    helps = found.helps
-    if found.code == "signer-passphrase":
-        helps = ("`signer.passphrase_env` names the environment variable that holds the passphrase",)
-    at = ("signer",) if part is None else ("signer", part)
-    return project.document.fault(found.code, found.message, at, helps=helps)
+def judge_project(
+    order: Order, progress: Callable[[str, int, int], None] = lambda *_: None
+) -> tuple[Project, Built]:
+    """Read and judge as `make_report` does, and make no report; no key is needed. Raises AuditgenError."""
+    project = load_project(order.audit, needs_signer=False)
+    return project, read_and_build(project, order, None, progress)[1]
 
 
 def _refuse_unwritable(order: Order) -> None:
@@ -257,10 +234,10 @@ def _sign(
         else:
             path = project.resolve(name)
             member = f"inputs/{name}"
-            files[f"standards/{number}/{path.name}" if _UNPACKABLE.search(member) else member] = path
+            files[f"standards/{number}/{path.name}" if UNPACKABLE.search(member) else member] = path
     for kind in ("suites", "indicators"):
         for number, found in enumerate((b for b in inputs.beside if b.kind == kind), 1):
-            files[_own_member(number, found)] = found.path
+            files[own_member(number, found)] = found.path
     shipped_indicators = available_indicators()
     for view in built.document.indicators:
         if not view.is_own:
@@ -277,9 +254,9 @@ def _sign(
         signer=signer,
         signed_at=order.now,
         bag_info={
-            "Source-Organization": _line(meta.organisation),
+            "Source-Organization": packed_line(meta.organisation),
             "External-Identifier": meta.report_id,
-            "External-Description": _line(f"{meta.title}, {meta.system}, {meta.period_words}"),
+            "External-Description": packed_line(f"{meta.title}, {meta.system}, {meta.period_words}"),
             "Bag-Software-Agent": f"auditgen {__version__}",
         },
     )
@@ -290,18 +267,6 @@ def _sign(
         private = work / SALTS
         private.touch(mode=0o600)
         private.write_bytes(orjson.dumps({"note": _SALT_NOTE, "salts": salts}))
-
-
-def _own_member(number: int, file: Beside) -> str:
-    """Where an own suite or definition lies in the pack: as audit.yaml names it, if that travels."""
-    member = f"inputs/{file.name}"
-    return f"{file.kind}/{number}/{file.path.name}" if _UNPACKABLE.search(member) else member
-
-
-def _line(text: str) -> str:
-    """One line of plain text: bag-info has no other."""
-    words = " ".join(text.split())
-    return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in words)
 
 
 _SALT_NOTE = (
@@ -318,7 +283,7 @@ def _held(project: Project, inputs: Inputs) -> dict[str, tuple[str, Path]]:
     _refuse_secrets(project, inputs)
     out = {}
     for number, (name, path) in enumerate(sorted(inputs.paths.items()), 1):
-        is_plain = not _UNPACKABLE.search(name)
+        is_plain = not UNPACKABLE.search(name)
         out[name] = (name if is_plain else f"renamed/{number:04d}-{_UNSAFE.sub('-', path.name)}", path)
     return out
 
@@ -409,7 +374,7 @@ def _predicate(
             for view in built.document.indicators
         ],
         "mappings": dict(sorted(inputs.mapping_digests.items())),
-        "suites": _beside(inputs, "suites", {b.name: _own_member(n, b) for n, b in enumerate(own, 1)}),
+        "suites": _beside(inputs, "suites", {b.name: own_member(n, b) for n, b in enumerate(own, 1)}),
         "labels": _beside(inputs, "labels", {k: f"inputs/{v}" for k, v in held.items()}),
         "relabelled": _beside(inputs, "relabelled", {k: f"inputs/{v}" for k, v in held.items()}),
         "checklists": [

@@ -313,6 +313,8 @@ class Attestation(BaseModel):
     model_config = FROZEN
     reviewer: Person
     date: Day
+    method: Literal["examine", "interview", "test"] = "examine"
+    """How the reviewer came to know."""
     passage: Text
     """Section or page that satisfies the control."""
     statement: Text
@@ -359,6 +361,15 @@ class ExpectedItem(BaseModel):
             message = "an expected item names a `source`, a `suite`, or both"
             raise ValueError(message)
         return self
+
+
+class PlanBlock(BaseModel):
+    """The plan that was sealed before the data."""
+
+    model_config = FROZEN
+    pack: Text
+    trust: tuple[Text, ...] = ()
+    """Certificates it is checked against."""
 
 
 class PreviousBlock(BaseModel):
@@ -409,8 +420,11 @@ class Audit(BaseModel):
     relabelled: tuple[RelabelledBlock, ...] = ()
     """Labels by people, which show how often a judge errs."""
     documents: tuple[DocumentBlock, ...] = ()
+    attestations: tuple[Text, ...] = ()
+    """Files made by `auditgen attest`, or globs, relative to audit.yaml."""
     expected: tuple[ExpectedItem, ...] = ()
     waivers: tuple[Waiver, ...] = ()
     remediation: tuple[Remedy, ...] = ()
+    plan: PlanBlock | None = None
     previous: PreviousBlock | None = None
     signer: SignerBlock | None = None

@@ -50,3 +50,5 @@ class Provider(BaseModel):
     name: Text
     independence: Independence
     paid_by: Text | None = None
+    signed_by: tuple[Text, ...] = ()
+    """Certificates of the provider: each file must carry a detached signature beside it that leads to one."""

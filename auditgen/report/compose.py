@@ -86,11 +86,25 @@ def compose(project: Project, assessment: Assessment, details: Details) -> model
         indicators=tuple(
             indicator_view(used[name], own=name in project.own_indicators) for name in sorted(used)
         ),
-        method=(*prose.METHOD, *_family(assessment), *details.engines),
+        method=(*prose.METHOD, *_family(assessment), *_plan(assessment), *details.engines),
         limitations=prose.limitations(audit),
         glossary=prose.GLOSSARY,
         tables=tuple(details.tables),
         signature=_signature(project, details),
+    )
+
+
+def _plan(assessment: Assessment) -> tuple[str, ...]:
+    """What the report knows of a plan sealed before the data; nothing where none is named."""
+    plan = assessment.register.plan
+    if plan is None:
+        return ()
+    if not plan.is_verified:
+        return (f"The plan {plan.pack} was named but not relied on: {plan.status}.",)
+    when = "" if plan.signed_at is None else f" at {plan.signed_at:%Y-%m-%d %H:%M} UTC by its signer's own clock"
+    return (
+        f"The plan {plan.pack} (SHA-256 {plan.sha256}) was sealed{when}, with "
+        f"{words.plural(len(plan.digests), 'criterion', 'criteria')}; {plan.status}.",
     )
 
 
@@ -150,7 +164,7 @@ def _meta(project: Project, assessment: Assessment, details: Details) -> model.M
         plugins=tuple(details.plugins),
         evidence_digest=details.evidence_digest,
         declaration_digest=project.declaration_digest,
-        declaration_words="sealed before the data, in the previous pack (by its signer's own clock)"
+        declaration_words="sealed before the data, in the plan or the previous pack (by its signer's own clock)"
         if proven
         else "declared, not proven to precede the data",
     )
@@ -260,7 +274,7 @@ def _criterion(result: CriterionResult, assessment: Assessment, details: Details
         if result.more_needed is None
         else f"about {words.plural(result.more_needed, 'more sample')} at the observed rate would decide it",
         digest=result.digest,
-        declaration="sealed before the data, in the previous pack (by its signer's own clock)"
+        declaration="sealed before the data, in the plan or the previous pack (by its signer's own clock)"
         if result.is_declaration_proven
         else "declared, not proven",
         previous=""

@@ -1,0 +1,133 @@
+"""Statements of people and evaluators beside the evidence: attestation files, and signatures over exports."""
+
+from __future__ import annotations
+
+import glob
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import orjson
+from pydantic import Field, ValidationError
+
+from auditgen.assessment.model import SignedExports
+from auditgen.canonical import sha256_file
+from auditgen.pipeline.beside import Beside, display_name
+from auditgen.pipeline.previous import examined
+from auditgen.project.model import Attestation
+from auditgen.project.terms import Id
+from auditgen.yamlspan import read_yaml, validation_diagnostics
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Sequence
+    from datetime import datetime
+    from pathlib import Path
+
+    from auditgen.assessment import DocumentRecord
+    from auditgen.project import Project, SourceBlock
+
+SCHEMA = "auditgen-attestation-1"
+SUFFIX = ".p7s"
+MAX_FAULTS = 3
+
+
+class AttestationFile(Attestation):
+    """An attestation in a file of its own, so that it can be signed by whoever makes it."""
+
+    schema_: Annotated[Literal["auditgen-attestation-1"], Field(alias="schema")]
+    document: Id
+    """The document's id in audit.yaml."""
+
+
+@dataclass(frozen=True, slots=True)
+class Attested:
+    """The documents with the attestations that files add, and the files that do not count."""
+
+    documents: tuple[DocumentRecord, ...]
+    files: tuple[Beside, ...]
+    void: tuple[str, ...]
+    """Files that cannot be used, each with the reason."""
+
+
+def attest_documents(project: Project, documents: Sequence[DocumentRecord]) -> Attested:
+    """Put attestation files to their documents. What cannot be used stops counting and says so.
+
+    An attestation in audit.yaml stands before one in a file; of several files the latest that is for the
+    document's version counts, else the latest.
+    """
+    found: dict[str, list[AttestationFile]] = {}
+    known = {d.block.id for d in documents}
+    files: list[Beside] = []
+    void: list[str] = []
+    for path in _attestation_files(project):
+        name = display_name(path, project.root)
+        if path.is_file():
+            files.append(Beside("attestation", name, path, sha256_file(path)))
+        made, fault = _read(path)
+        if made is None:
+            void.append(f"`{name}`: {fault}")
+        elif made.document not in known:
+            void.append(f"`{name}`: `{made.document}` is no document of audit.yaml")
+        else:
+            found.setdefault(made.document, []).append(made)
+    return Attested(
+        tuple(_with(d, found.get(d.block.id, ())) for d in documents), tuple(files), tuple(void)
+    )
+
+
+def _attestation_files(project: Project) -> list[Path]:
+    """Those that patterns find, and those named outright, whether they are there or not."""
+    names: dict[str, None] = {}
+    for pattern in project.audit.attestations:
+        if glob.has_magic(pattern):
+            names |= dict.fromkeys(sorted(glob.glob(pattern, root_dir=project.root)))
+        else:
+            names.setdefault(pattern)
+    return [project.root / name for name in names if not name.endswith(SUFFIX)]
+
+
+def _with(document: DocumentRecord, found: Sequence[AttestationFile]) -> DocumentRecord:
+    if document.block.attestation is not None or not found:
+        return document
+    chosen = max(found, key=lambda a: (a.sha256 == document.sha256, a.date))
+    fields = {name: getattr(chosen, name) for name in Attestation.model_fields}
+    block = document.block.model_copy(update={"attestation": Attestation.model_construct(**fields)})
+    return replace(document, block=block)
+
+
+def _read(path: Path) -> tuple[AttestationFile | None, str]:
+    if not path.is_file():
+        return None, "no such file"
+    document = read_yaml(path)
+    if document.diagnostics or not isinstance(document.value, dict):
+        faults = [d.message for d in document.diagnostics[:MAX_FAULTS]] or ["it is not a mapping"]
+        return None, "; ".join(faults)
+    try:
+        return AttestationFile.model_validate_json(orjson.dumps(document.value)), ""
+    except ValidationError as error:
+        told = validation_diagnostics(document, error, AttestationFile)[:MAX_FAULTS]
+        return None, "; ".join(f"line {d.span.line}: {d.message}" for d in told)
+
+
+def is_signature(path: Path, files: Collection[Path]) -> bool:
+    """Whether a file is the detached signature of one beside it, and so no evidence of its own."""
+    return path.suffix == SUFFIX and path.with_suffix("") in files
+
+
+def signed_exports(
+    project: Project, found: Sequence[tuple[SourceBlock, Path]], now: datetime
+) -> Iterator[SignedExports]:
+    """By source that names a certificate of its provider: whose signature each of its files carries."""
+    for source in project.audit.sources:
+        trust = source.provider.signed_by
+        if not trust:
+            continue
+        signed, faults, who = 0, [], ""
+        files = [path for owner, path in found if owner is source]
+        for path in files:
+            answer = examined(project, str(path), trust, now)
+            if answer.fault:
+                faults.append(f"`{display_name(path, project.root)}`: {answer.fault}")
+            else:
+                signed += 1
+                who = who or answer.signer
+        yield SignedExports(source.id, len(files), signed, who, tuple(faults))
