@@ -1,7 +1,7 @@
 """How a verdict came about: what was looked at and what was left out, what decided, what would change it.
 
-A trace judges nothing: it tells what `assess` decided. Pure; it holds numbers, and whoever prints it puts them
-into words.
+A trace judges nothing: it tells what `assess` decided. Pure; it holds numbers, and whoever prints it puts
+them into words.
 """
 
 from __future__ import annotations

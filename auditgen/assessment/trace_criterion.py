@@ -12,10 +12,11 @@ from auditgen.assessment.trace_values import RULES, Considered, LeftOut, Number,
 from auditgen.indicators import Quantity, Unmeasured
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from auditgen.assessment.model import Assessment, CriterionResult
     from auditgen.evidence.model import Reading
+    from auditgen.indicators import Measured
     from auditgen.project.model import Audit
 
 
@@ -107,6 +108,7 @@ def _left_out(result: CriterionResult, assessment: Assessment, audit: Audit) -> 
             outside = reading.counts.observations - reading.counts.duplicates - within
             yield from some(reading.path, "records from outside the period", outside)
     for source in criterion.sources:
+        yield from _not_asked(source, readings, measured)
         if source in register.empty_sources:
             yield LeftOut(source, "no file matches what audit.yaml names", None)
     for expected in assessment.expected:
@@ -114,6 +116,18 @@ def _left_out(result: CriterionResult, assessment: Assessment, audit: Audit) -> 
             criterion.id in expected.item.criteria or expected.item.source in criterion.sources
         ):
             yield LeftOut(expected.item.title, f"expected and not received: {expected.detail}", None)
+
+
+def _not_asked(source: str, readings: Sequence[Reading], measured: Measured) -> tuple[LeftOut, ...]:
+    """Decided records of evaluations that are about something else."""
+    if not isinstance(measured, Quantity):
+        return ()
+    mine = [r for r in readings if r.source_id == source and r.kind == "evaluation"]
+    decided = sum(
+        r.counts.scored - r.counts.duplicates for r in mine if not COPIES & {a.code for a in r.anomalies}
+    )
+    why = "decided, and not about it: the definition, `where` or the version selects others"
+    return some(f"records of {source}", why, decided - measured.sources.get(source, 0)) if mine else ()
 
 
 def _samples(quantity: Quantity) -> Iterator[LeftOut]:

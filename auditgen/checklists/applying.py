@@ -43,9 +43,7 @@ def apply(base: Checklist, tailoring: Tailoring, kept: Collection[str]) -> Check
             "scope": _scope(base, tailoring, kept, weaker),
         }
     )
-    return base.model_copy(
-        update={"framework": framework, "groups": groups, "controls": tuple(controls)}
-    )
+    return base.model_copy(update={"framework": framework, "groups": groups, "controls": tuple(controls)})
 
 
 def _groups_of(base: Checklist, controls: Sequence[Control]) -> tuple[Group, ...]:
@@ -90,9 +88,7 @@ def _filled(parameter: Parameter, values: dict[str, str], said: list[str]) -> Pa
     return parameter.model_copy(update={"value": value})
 
 
-def _modified(
-    control: Control, change: Modification, less: list[str], said: list[str]
-) -> dict[str, object]:
+def _modified(control: Control, change: Modification, less: list[str], said: list[str]) -> dict[str, object]:
     update: dict[str, object] = {}
     for name, order in (("severity", SEVERITIES), ("independence", DISTANCES)):
         before, after = getattr(control, name), getattr(change, name)
@@ -193,9 +189,7 @@ def _scope(base: Checklist, tailoring: Tailoring, kept: Collection[str], weaker:
         verb = "asks" if len(weaker) == 1 else "ask"
         words = f"{len(weaker)} of the {total - len(gone)} kept {verb} for less than the original"
         parts.append(_listed(words, weaker))
-    filled = {
-        p.id for c in base.controls if c.id in kept for p in c.parameters if p.id in tailoring.set_
-    }
+    filled = {p.id for c in base.controls if c.id in kept for p in c.parameters if p.id in tailoring.set_}
     if filled:
         parts.append(f"{len(filled)} parameter{'s are' if len(filled) != 1 else ' is'} filled in.")
     parts.append(f"Of the original: {framework.scope}")

@@ -1,4 +1,4 @@
-"""What a checklist must satisfy beyond its shape: ids that exist, answers that are offered, texts that fit."""
+"""What a checklist must satisfy beyond its shape: ids that exist, answers on offer, texts that fit."""
 
 from __future__ import annotations
 
@@ -137,7 +137,9 @@ def unknown(
     known = set(known)
     some = ", ".join(sorted(known)[:SHOWN]) + (", ..." if len(known) > SHOWN else "")
     helps = did_you_mean(name, known) or (f"known: {some or 'none'}",)
-    return document.fault(f"unknown-{what}", f"unknown {what.replace('-', ' ')} `{name}`", path, helps=helps, key=key)
+    return document.fault(
+        f"unknown-{what}", f"unknown {what.replace('-', ' ')} `{name}`", path, helps=helps, key=key
+    )
 
 
 def _expression_faults(

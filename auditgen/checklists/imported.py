@@ -22,7 +22,7 @@ PUBLIC_DOMAIN = re.compile(r"\bpublic[ -]domain\b", re.IGNORECASE)
 _DENIED = re.compile(r"\b(not|no|nor|never|without|except|unless|cannot|isn't|non)\b", re.IGNORECASE)
 _WORD = re.compile(r"[^a-z0-9]+")
 SHORT_TITLE = 80
-"""Longest title where only ids and short titles may be carried over."""
+"""Longest id that may stand as a title."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,9 +102,9 @@ def slug(text: str, taken: Iterable[str] = (), *, fallback: str = "g") -> str:
 
 
 def reference_only(policy: LicencePolicy, title: str, name: str, left_out: LeftOut) -> str:
-    """A title that the policy lets stand; the id where it does not."""
-    if policy == "ids_only" and len(title) > SHORT_TITLE:
-        left_out.add("titles longer than `ids_only` allows", name)
+    """A title that the policy lets stand; the id where only ids and titles of one's own may."""
+    if policy == "ids_only":
+        left_out.add("titles that the licence policy does not let stand")
         return name[:SHORT_TITLE]
     return title
 

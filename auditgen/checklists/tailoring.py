@@ -1,4 +1,4 @@
-"""Tailoring: a checklist made from another one by choosing, filling in and changing, as an OSCAL profile does.
+"""Tailoring: a checklist made from another by choosing, filling in and changing, as an OSCAL profile does.
 
 The requirement of the original is never touched. Whatever asks for less than the original is said, on
 the control and in the scope, so that a report cannot be quieter than the text it was made from.

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from auditgen.assessment.trace_values import Considered, Number, Trace
 
 MAX_SHOWN = 40
+_HEADS = {"control": "What decides:", "finding": "What it does:"}
 
 
 def text(trace: Trace, figure: str) -> str:
@@ -39,7 +40,7 @@ def text(trace: Trace, figure: str) -> str:
     ]
     for title, lines in parts:
         out += _part(title, list(lines))
-    out.append("What decides, the first that applies:" if trace.kind != "control" else "What decides:")
+    out.append(_HEADS.get(trace.kind, "What decides, the first that applies:"))
     for number, step in enumerate(trace.precedence, 1):
         mark = "→" if step.decided else " "
         out += _wrapped(step.rule, f"  {mark} {number}. ", "       ")

@@ -33,7 +33,7 @@ JUNE = datetime(2026, 6, 10, tzinfo=UTC)
 SEALED = datetime(2026, 7, 5, 9, 0, tzinfo=UTC)
 SEPTEMBER = datetime(2026, 9, 10, tzinfo=UTC)
 NOW = datetime(2026, 10, 5, 12, 0, tzinfo=UTC)
-PROVEN = "sealed before the data, in the previous pack (by its signer's own clock)"
+PROVEN = "sealed before the data, in the plan or the previous pack (by its signer's own clock)"
 SIGNER = {
     "certificate": "keys/signer.pem",
     "key": "keys/signer.key.pem",

@@ -26,7 +26,9 @@ def read_catalog(root: Node, left_out: LeftOut) -> Catalog:
     """The catalog under `/catalog`. Faults are gathered in `root.faults`."""
     node = root.object("catalog", required=True)
     out = Catalog(read_metadata(node.object("metadata", required=True), left_out))
-    left_out.all_but(node.keys, {"uuid", "metadata", "params", "groups", "controls", "back-matter"}, "catalog")
+    left_out.all_but(
+        node.keys, {"uuid", "metadata", "params", "groups", "controls", "back-matter"}, "catalog"
+    )
     out.resources = read_resources(node, left_out)
     _keep_params(node, out)
     _controls(node, ROOT_GROUP, None, out, left_out, 0)

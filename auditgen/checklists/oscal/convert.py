@@ -57,7 +57,7 @@ def import_oscal(path: Path, wish: Wish) -> Imported:
         catalog = read_catalog(root, left_out)
     root.faults.refuse(hint="the pointer after `#` says where in the file")
     policy, basis = licence_of(catalog.metadata.texts, wish, str(path))
-    value = _Converter(catalog, policy, left_out, root.faults).checklist(wish, basis)
+    value = _Converter(catalog, policy, left_out, root.faults, path.name).checklist(wish, basis)
     root.faults.refuse(hint="the pointer after `#` says where in the file")
     return finish(value, left_out, basis, str(path))
 
@@ -66,8 +66,9 @@ class _Converter:
     """One conversion: the catalog, what may be carried over, and what is lost on the way."""
 
     def __init__(
-        self, catalog: Catalog, policy: LicencePolicy, left_out: LeftOut, faults: Faults
+        self, catalog: Catalog, policy: LicencePolicy, left_out: LeftOut, faults: Faults, file: str
     ) -> None:
+        self.file = file
         self.catalog = catalog
         self.policy = policy
         self.left_out = left_out
@@ -109,7 +110,7 @@ class _Converter:
                     "legal_review": "none",
                     "last_checked": wish.today.isoformat(),
                     "text_basis": "read",
-                    "sources": ["an OSCAL file"],
+                    "sources": [f"OSCAL file {self.file}"[:MAX_SHORT]],
                 },
                 "scope": (
                     f"{count} controls as imported from an OSCAL file; {lost} details of it were not carried "
@@ -169,6 +170,11 @@ class _Converter:
             self.left_out.add("texts that the licence policy does not let stand")
             notes = None
         methods = [m for m in METHODS if m in {_method(part) for part in control.parts}]
+        if self.policy == "verbatim_ok":  # blanks that only other texts name stay with their control
+            used |= {p.id: p for p in control.params if p.id not in used}
+            for param in control.params:
+                for text in (*param.choices, param.label or ""):
+                    self._inserted(text, used, control, param.pointer)
         entry |= {"cite": cite, "kind": "control"}
         if control.parent is not None and control.parent not in self.withdrawn:
             entry["parent"] = control.parent
@@ -186,8 +192,10 @@ class _Converter:
         named = []
         for link in control.links:
             title = self.catalog.resources.get(link.href.removeprefix("#"))
-            if link.rel == "reference" and link.href.startswith("#") and title is not None:
+            if link.rel == "reference" and title is not None:
                 named.append(title)
+            elif link.rel == "reference":
+                self.left_out.add("control: references that the back matter does not hold")
         cite = control.label or control.id
         for position, title in enumerate(named):
             longer = f"{cite}; references: {title}" if position == 0 else f"{cite}, {title}"
@@ -234,7 +242,8 @@ class _Converter:
                 self.left_out.add(f"part `{part.name[:80]}` with all below it")
         related = [link.href for link in control.links if link.rel == "related"]
         if related:
-            names = [self.titles.get(href.removeprefix("#"), href) for href in related]
+            plain = [href.removeprefix("#")[:200] for href in related]
+            names = [self.titles.get(name, name) for name in plain]
             out.append(f"Related: {', '.join(names)}.")
         for rel in [link.rel for link in control.links if link.rel not in {"related", "reference"}]:
             self.left_out.add(f"control: links `{(rel or 'without a relation')[:80]}`")

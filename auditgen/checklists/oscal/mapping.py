@@ -25,9 +25,7 @@ WORDS = {
 _NAMESPACE = uuid5(NAMESPACE_URL, "urn:auditgen:oscal")
 
 
-def mapping_collection(
-    relations: Sequence[Relation], checklists: Mapping[str, Checklist]
-) -> dict[str, Any]:
+def mapping_collection(relations: Sequence[Relation], checklists: Mapping[str, Checklist]) -> dict[str, Any]:
     """The collection; at least one relation, each as it is written in its own checklist.
 
     `checklists` are those at hand, by id: their editions and their `last_checked` are printed.
@@ -100,9 +98,7 @@ def _map(relation: Relation) -> dict[str, Any]:
         "targets": [{"type": "control", "id-ref": relation.to}],
     }
     if relation.strength is not None:
-        out["props"] = [
-            {"name": "strength", "ns": "urn:auditgen:oscal", "value": str(relation.strength)}
-        ]
+        out["props"] = [{"name": "strength", "ns": "urn:auditgen:oscal", "value": str(relation.strength)}]
         out["remarks"] = f"strength {relation.strength} of 10"
     return out
 

@@ -37,9 +37,7 @@ MAX_CHAIN = 5
 MAX_PATTERN = 200
 
 
-def resolve_profile(
-    root: Node, path: Path, left_out: LeftOut, above: Sequence[Path] = ()
-) -> Catalog:
+def resolve_profile(root: Node, path: Path, left_out: LeftOut, above: Sequence[Path] = ()) -> Catalog:
     """The catalog that a profile describes. Raises InputRefused with every fault of a file."""
     node = root.object("profile", required=True)
     chain = (*above, path.resolve())
@@ -85,8 +83,8 @@ def _source(item: Node, profile: Node, path: Path) -> Path | None:
         local = [name for name in named if _is_local(name)]
         href = next((name for name in local if name.lower().endswith(".json")), (local or named)[0])
     if not _is_local(href):
-        helps = ("save the file beside this one and write its name here",)
-        item.faults.add("not-a-file-beside", f"`{href[:200]}` is not fetched", pointer, helps=helps)
+        next_step = ("save the file beside this one and write its name here",)
+        item.faults.add("not-a-file-beside", f"`{href[:200]}` is not fetched", pointer, helps=next_step)
         return None
     target = path.parent / unquote(urlsplit(href).path)
     if "\0" in str(target) or not target.is_file():
@@ -242,7 +240,8 @@ def _modify(node: Node, out: Catalog, left_out: LeftOut) -> None:
         if name not in by_id:
             place = f"{alter.pointer}/control-id"
             helps = did_you_mean(name, by_id)
-            alter.faults.add("unknown-control", f"`{name}` is not among the chosen controls", place, helps=helps)
+            message = f"`{name}` is not among the chosen controls"
+            alter.faults.add("unknown-control", message, place, helps=helps)
             continue
         control = out.controls[by_id[name]]
         for removal in alter.objects("removes"):
