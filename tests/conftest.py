@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 REPOSITORY = Path(__file__).resolve().parent.parent
+os.environ["AUDITGEN_CHECKLIST_CACHE"] = "off"  # no test reads or leaves anything in the user's own cache
 
 
 @pytest.fixture(scope="session")

@@ -6,6 +6,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from auditgen.assessment.controls import judge_controls
+from auditgen.assessment.deadlines import incident_duties, missed
+from auditgen.assessment.deployed import configurations, unevaluated
 from auditgen.assessment.doubts import CODES, DAMAGE
 from auditgen.assessment.doubts import findings as find_doubts
 from auditgen.assessment.governance import (
@@ -27,6 +29,7 @@ from auditgen.assessment.model import (
     Verdict,
 )
 from auditgen.assessment.planned import planned_otherwise
+from auditgen.checklists import incident_deadlines
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -80,7 +83,11 @@ def assess(
         judged.append((principle, results))
     controls = judge_controls(audit, checklists, judged, register, as_of, distances)
     judged_results = [c for _, results in judged for c in results]
+    duties = incident_duties(audit, incident_deadlines(), register.incidents, as_of)
+    deployed = configurations(audit, register)
     told = [
+        *missed(duties),
+        *unevaluated(deployed),
         *(("duties-not-separated", text) for text in joined_duties(audit)),
         *(("remedy-overdue", text) for text in overdue_remedies(audit, as_of)),
         *(("attestation-void", text) for text in register.void_attestations),
@@ -106,6 +113,8 @@ def assess(
         expected=expected,
         also_measured={item.id: measured[item.id] for item in audit.also_measured},
         register=register,
+        incident_duties=duties,
+        configurations=deployed,
         remediations=remediations(
             audit,
             judged_results,

@@ -8,10 +8,12 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
 
+from auditgen.assessment.deadlines import IncidentDuty
+from auditgen.assessment.deployed import Configuration
 from auditgen.assessment.ladder import Ladder
 from auditgen.assessment.relabelled import RelabelRecord
 from auditgen.checklists import Control
-from auditgen.evidence.model import Reading
+from auditgen.evidence.model import Incident, Reading
 from auditgen.indicators import Measured
 from auditgen.indicators.drift import Drift
 from auditgen.indicators.ledger import Ledger
@@ -94,6 +96,8 @@ class PreviousReport:
     criterion_digests: frozenset[str] = frozenset()
     weaknesses: frozenset[str] = frozenset()
     """What was unmet or found then: criteria, controls, and findings as `code@source`."""
+    report: Mapping[str, Any] = field(default_factory=dict)
+    """The whole sealed report.json, for whoever compares the two."""
     trends: Mapping[str, tuple[Mapping[str, Any], ...]] = field(default_factory=dict)
     """By criterion or also-measured id: its points in earlier periods, as the report held them."""
 
@@ -170,6 +174,8 @@ class Register:
     plan: SealedPlan | None = None
     signed: tuple[SignedExports, ...] = ()
     """Of the sources whose provider is said to sign."""
+    incidents: Mapping[str, tuple[Incident, ...]] = field(default_factory=dict)
+    """Of the period, by source."""
     void_attestations: tuple[str, ...] = ()
     """Attestation files that do not count, each with the reason."""
     broken_plugins: tuple[str, ...] = ()
@@ -293,6 +299,9 @@ class Assessment:
     also_measured: Mapping[str, Measured]
     register: Register
     remediations: tuple[Remediation, ...] = ()
+    incident_duties: tuple[IncidentDuty, ...] = ()
+    configurations: tuple[Configuration, ...] = ()
+    """System prompts and safeguards in use, by day."""
 
     @property
     def is_vacuous(self) -> bool:

@@ -2,6 +2,7 @@
 
 from auditgen.checklists.applicability import Applicability, Profile, applicability
 from auditgen.checklists.catalogue import EVIDENCE_CODES, EvidenceKind
+from auditgen.checklists.deadlines import Deadline, incident_deadlines
 from auditgen.checklists.load import available_checklists, load_checklist, load_checklists
 from auditgen.checklists.model import (
     TEXT_BASIS,
@@ -18,6 +19,7 @@ __all__ = [
     "Applicability",
     "Checklist",
     "Control",
+    "Deadline",
     "EvidenceKind",
     "EvidenceNeed",
     "Predicate",
@@ -25,6 +27,7 @@ __all__ = [
     "Sampling",
     "applicability",
     "available_checklists",
+    "incident_deadlines",
     "load_checklist",
     "load_checklists",
 ]

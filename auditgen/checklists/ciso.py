@@ -166,6 +166,14 @@ def _checklist(
     version = str(library.version) if library.version is not None else "no version given"
     dated = f", {library.publication_date}" if library.publication_date else ""
     who = library.provider or library.packager or "not named in the file"
+    about = " ".join(t.strip() for t in (library.description, framework.description) if t)
+    if about and policy != "verbatim_ok":
+        left_out.add("texts that the licence policy does not let stand")
+        about = ""
+    if len(about) > MAX_TEXT // 2:
+        left_out.add("descriptions cut at 10,000 characters")
+        about = about[: MAX_TEXT // 2 - 4] + " ..."
+    told = f" As the file says: {about}" if about else ""
     lost = sum(left_out.kinds.values())
     packed = f"; packaged by {library.packager}" if library.packager else ""
     copyright_ = library.copyright or "the file names no copyright"
@@ -191,9 +199,9 @@ def _checklist(
                 "sources": [f"CISO Assistant library {library.urn} in {file}"[:MAX_SHORT]],
             },
             "scope": (
-                f"{len(controls)} controls as imported from a CISO Assistant library; {lost} details "
-                "of it were not carried over. Nobody has decided yet to whom each control applies, how severe it "
-                "is or which evidence would show it: every control applies, and none can be met."
+                f"{len(controls)} controls as imported from a CISO Assistant library; {lost} details of it "
+                "were not carried over. Nobody has decided yet to whom each control applies, how severe it "
+                "is or which evidence would show it: every control applies, and none can be met." + told
             ),
         },
         "vocabulary": {"roles": [], "risk_classes": []},
@@ -221,6 +229,8 @@ def _tree(
     controls: list[dict[str, Any]] = []
     for node in nodes:
         left_out.all_but(node.model_extra or (), (), "requirement")
+        if node.assessable and names[node.urn] != node.tail:
+            left_out.add("urns of requirements, which are known by their `ref_id`")
         if node.assessable:
             controls.append(_control(node, by_urn, names, group_ids, policy, left_out))
         elif node.urn in group_ids:

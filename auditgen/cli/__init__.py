@@ -32,6 +32,7 @@ COMMANDS = {
     "attest": "write down what a reviewer found in a document",
     "keys": "make development keys",
     "standards": "list the checklists, or check one you wrote",
+    "schema": "print JSON Schemas, so that an editor checks what you write",
 }
 """Every command with its one-line help, in the order of the work. The module has the same name."""
 

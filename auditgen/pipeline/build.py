@@ -146,6 +146,7 @@ def build(
         previous=previous,
         plan=plan,
         signed=signed,
+        incidents=incidents,
         void_attestations=inputs.void_attestations,
         broken_plugins=inputs.broken_plugins,
     )

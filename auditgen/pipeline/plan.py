@@ -88,7 +88,7 @@ def seal_plan(audit: Path, out: Path, now: datetime) -> PackSummary:
         bag_info={
             "Source-Organization": packed_line(plan["organisation"]),
             "External-Identifier": project.audit.report.id,
-            "External-Description": packed_line(f"plan of {project.audit.report.id}, {plan['system']['name']}"),
+            "External-Description": packed_line(f"plan of {plan['system']['name']}"),
             "Bag-Software-Agent": f"auditgen {__version__}",
         },
     )

@@ -13,6 +13,7 @@ from auditgen.assessment import PreviousReport
 from auditgen.assessment.governance import weakness_key
 from auditgen.canonical import sha256_file
 from auditgen.errors import AuditgenError, Exit
+from auditgen.report.comparing import snapshot
 from auditgen.verify import Policy, examine
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ def load_previous(project: Project, now: datetime) -> PreviousReport | None:
     if found.fault:
         return PreviousReport(block.pack, found.sha256, is_verified=False, status=found.fault)
     try:
-        report = _report(project.resolve(block.pack))
+        report = sealed_report(project.resolve(block.pack))
         other = _not_ours(project, report["meta"])
         if other:
             return PreviousReport(block.pack, found.sha256, is_verified=False, status=other)
@@ -99,7 +100,8 @@ def sealed_at(statement: StatementSummary | None) -> datetime | None:
     return datetime.fromisoformat(statement.sealed_at).astimezone(UTC)
 
 
-def _report(path: Path) -> dict[str, Any]:
+def sealed_report(path: Path) -> dict[str, Any]:
+    """report.json of a pack that was examined. Raises OSError, KeyError, ValueError, BadZipFile."""
     with zipfile.ZipFile(path) as archive:
         info = archive.getinfo(MEMBER)
         if info.file_size > MAX_BYTES:
@@ -112,6 +114,7 @@ def _report(path: Path) -> dict[str, Any]:
 def _summary(
     pack: str, sha256: str | None, report: dict[str, Any], sealed_at: datetime | None
 ) -> PreviousReport:
+    snapshot(report)  # what cannot be compared is not relied on either
     principles = report["principles"]
     criteria = [criterion for p in principles for criterion in p["criteria"]]
     meta = report["meta"]
@@ -120,6 +123,7 @@ def _summary(
         sha256=sha256,
         is_verified=True,
         status="its seal was verified before use",
+        report=report,
         report_id=str(meta["report_id"]),
         period=str(meta["period_words"]),
         signed_at=sealed_at,

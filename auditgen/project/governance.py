@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, model_validator
+from pydantic import BaseModel, Field, model_validator
 
 from auditgen.project.terms import FROZEN, Day, Id, Person, Text
 
@@ -60,3 +60,37 @@ class Remedy(BaseModel):
             message = "`due` and `closed_on` cannot be before `opened_on`"
             raise ValueError(message)
         return self
+
+
+class IncidentDuty(BaseModel):
+    """What a person decided about incidents: which deadline they fall under, or that they fall under none."""
+
+    model_config = FROZEN
+    source: Id
+    """The register."""
+    incidents: Annotated[tuple[Text, ...], Field(min_length=1)]
+    """Their ids in it."""
+    deadline: Text | None = None
+    """Id of a deadline (`auditgen standards deadlines`); left out: no duty to report, with the reason."""
+    reason: Text | None = None
+    decided_by: Person
+    decided_on: Day
+
+    @model_validator(mode="after")
+    def _reasoned(self) -> Self:
+        if self.deadline is None and self.reason is None:
+            message = "`reason` is needed where no `deadline` is named"
+            raise ValueError(message)
+        return self
+
+
+class Deployment(BaseModel):
+    """From which day on the system ran with which system prompt and which safeguards."""
+
+    model_config = FROZEN
+    from_: Annotated[Day, Field(alias="from")]
+    """First day, UTC; it lasts until the next one begins."""
+    system_prompt: Text
+    """Its version, as the evaluations name it too."""
+    safeguards: Text
+    """The version of guardrails and filters around the model."""

@@ -11,7 +11,7 @@ import orjson
 from pydantic import ValidationError
 
 from auditgen.canonical import digest_of
-from auditgen.checklists import EVIDENCE_CODES, available_checklists, load_checklist
+from auditgen.checklists import EVIDENCE_CODES, available_checklists, incident_deadlines, load_checklist
 from auditgen.diagnostics import Diagnostic, did_you_mean
 from auditgen.errors import InputRefused
 from auditgen.evidence.pseudonym import KEY_VARIABLE, MIN_KEY_BYTES, read_key
@@ -232,6 +232,7 @@ def _cross_checks(
     yield from _duplicate_ids(document, "expected", [e.id for e in audit.expected])
     yield from _duplicate_ids(document, "waivers", [w.id for w in audit.waivers])
     yield from _duplicate_ids(document, "remediation", [r.id for r in audit.remediation])
+    yield from _incident_faults(audit, document, sources)
     for number, waiver in enumerate(audit.waivers):
         if waiver.control not in controls and (is_complete or waiver.control.partition(":")[0] in loaded):
             yield _unknown(document, "control", waiver.control, controls, ("waivers", number, "control"))
@@ -436,6 +437,20 @@ def _profile_faults(
         elif answer not in questions[name].values:
             known_answers = questions[name].values
             yield _unknown(document, "answer", answer, known_answers, ("profile", "facts", name))
+
+
+def _incident_faults(audit: Audit, document: YamlDocument, sources: Iterable[str]) -> Iterator[Diagnostic]:
+    deadlines = incident_deadlines()
+    for number, duty in enumerate(audit.incident_duties):
+        at: KeyPath = ("incident_duties", number)
+        if duty.source not in sources:
+            yield _unknown(document, "source", duty.source, sources, (*at, "source"))
+        if duty.deadline is not None and duty.deadline not in deadlines:
+            yield _unknown(document, "deadline", duty.deadline, deadlines, (*at, "deadline"))
+    days = [d.from_ for d in audit.system.deployments]
+    if len(set(days)) < len(days):
+        message = "two deployments begin on one day"
+        yield document.fault("duplicate-day", message, ("system", "deployments"))
 
 
 def _unknown(document: YamlDocument, what: str, name: str, known: Iterable[str], path: KeyPath) -> Diagnostic:

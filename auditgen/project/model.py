@@ -10,7 +10,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, Field, StringConstraints, model_validator
 
 from auditgen.evidence.mapping import RecordMap
-from auditgen.project.governance import Remedy, Waiver
+from auditgen.project.governance import Deployment, IncidentDuty, Remedy, Waiver
 from auditgen.project.monitoring import CounterBlock, EngineBlock
 from auditgen.project.relabelled import RelabelledBlock
 from auditgen.project.terms import FROZEN, Day, Fraction, Id, Independence, Person, Provider, Text
@@ -45,6 +45,8 @@ class System(BaseModel):
     models: Annotated[tuple[Text, ...], Field(min_length=1)]
     """Model versions that were deployed in the period."""
     description: Text | None = None
+    deployments: tuple[Deployment, ...] = ()
+    """System prompts and safeguards by the day on which they came into use."""
 
 
 class PeriodBlock(BaseModel):
@@ -275,6 +277,10 @@ class SourceBlock(BaseModel):
     custody: Custody
     model: ModelAlias | tuple[ModelAlias, ...] | None = None
     map: RecordMap = RecordMap()
+    system_prompt: Text | None = None
+    """Version of the system prompt that was evaluated, as its maker says."""
+    safeguards: Text | None = None
+    """Version of the safeguards that were evaluated, as its maker says."""
     labels: LabelsBlock | None = None
     """Rules ask for them with `from: judged.refusal`."""
 
@@ -423,6 +429,8 @@ class Audit(BaseModel):
     attestations: tuple[Text, ...] = ()
     """Files made by `auditgen attest`, or globs, relative to audit.yaml."""
     expected: tuple[ExpectedItem, ...] = ()
+    incident_duties: tuple[IncidentDuty, ...] = ()
+    """Which incidents fall under which deadline, as people decided."""
     waivers: tuple[Waiver, ...] = ()
     remediation: tuple[Remedy, ...] = ()
     plan: PlanBlock | None = None

@@ -155,6 +155,39 @@ def _sheets(document: Document, tables: Mapping[str, Sequence[Row]]) -> Iterator
         ),
     )  # fmt: skip
     yield Sheet("Controls", _CONTROLS, tuple(_controls(document)))
+    if document.shifts:
+        yield Sheet(
+            "Changes",
+            _SHIFTS,
+            tuple(
+                (
+                    s.kind, s.id, s.title, s.word, "yes" if s.is_worse else "",
+                    "" if s.was is None else Toned(s.was), s.was_text,
+                    "" if s.now is None else Toned(s.now), s.now_text, s.change, "\n".join(s.definitions),
+                )
+                for s in document.shifts
+            ),
+            document.changes_note,
+        )  # fmt: skip
+    yield Sheet(
+        "Incidents",
+        _INCIDENTS,
+        tuple(
+            (
+                i.source_id, i.incident, i.title, Toned(i.status), i.why, i.deadline, i.trigger, i.clock,
+                i.to, i.starts, i.due, i.reported, i.basis,
+            )
+            for i in document.incidents
+        ),
+    )  # fmt: skip
+    yield Sheet(
+        "Configurations",
+        _CONFIGURATIONS,
+        tuple(
+            (c.first_day, c.last_day, c.system_prompt, c.safeguards, c.records, c.share, c.evaluated)
+            for c in document.configurations
+        ),
+    )
     yield Sheet(
         "POA&M",
         _POAM,
@@ -270,6 +303,20 @@ _CONTROLS = (
     ("Without the waiver", 22, ""), ("Waiver", 60, ""),
     ("Why", 90, ""), ("Answered by", 14, ""),
     ("Evidence wanted", 60, ""), ("Evidence found", 34, ""),
+)  # fmt: skip
+_SHIFTS = (
+    ("Kind", 11, ""), ("Id", 30, ""), ("Title", 40, ""), ("Became", 26, ""), ("Worse", 8, ""),
+    ("Then", 22, ""), ("Number then", 60, ""), ("Now", 22, ""), ("Number now", 60, ""),
+    ("Difference", 70, ""), ("Declared or defined differently", 80, ""),
+)  # fmt: skip
+_INCIDENTS = (
+    ("Source", 18, ""), ("Incident", 16, ""), ("Title", 50, ""), ("State", 24, ""), ("Why", 60, ""),
+    ("Deadline", 34, ""), ("Trigger", 50, ""), ("Begins", 50, ""), ("To", 34, ""), ("Aware", 22, ""),
+    ("Due", 22, ""), ("Reported", 22, ""), ("How the text was known", 26, ""),
+)  # fmt: skip
+_CONFIGURATIONS = (
+    ("First day", 12, ""), ("Last day", 12, ""), ("System prompt", 24, ""), ("Safeguards", 24, ""),
+    ("Production records", 18, "#,##0"), ("Share", 30, ""), ("Evaluated by", 34, ""),
 )  # fmt: skip
 _POAM = (
     ("Remedy", 10, ""), ("Of", 30, ""), ("Source", 18, ""), ("Kind", 11, ""), ("State", 20, ""),

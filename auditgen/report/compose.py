@@ -12,8 +12,15 @@ from auditgen.indicators import Quantity
 from auditgen.project.model import Mode
 from auditgen.project.terms import Independence
 from auditgen.report import figures, model, prose, words
+from auditgen.report.comparing import compare, principle_word, snapshot
 from auditgen.report.coverage import coverage_views
-from auditgen.report.governance import remediation_sentence, remediation_views, waiver_words
+from auditgen.report.governance import (
+    configuration_views,
+    incident_views,
+    remediation_sentence,
+    remediation_views,
+    waiver_words,
+)
 from auditgen.report.ladder import ladder_view
 from auditgen.report.measures import Details, indicator_view, measure_view, version_shares
 from auditgen.report.registers import document_views, source_views
@@ -27,6 +34,7 @@ if TYPE_CHECKING:
     from auditgen.project import Project
 
 EXHIBIT_CHARS = 280
+PROVEN = "sealed before the data, in the plan or the previous pack (by its signer's own clock)"
 MODE_TITLES = {
     Mode.MANAGEMENT: ("Evidence report", "management report, no assurance given"),
     Mode.INTERNAL_AUDIT: ("Internal audit report", "internal audit, not independent assurance"),
@@ -48,7 +56,7 @@ def compose(project: Project, assessment: Assessment, details: Details) -> model
     used = {measured.request.indicator.id: measured.request.indicator for measured in results}
     beside = {m.id for p in principles for m in p.beside}
     repairs = remediation_views(assessment)
-    return model.Document(
+    document = model.Document(
         meta=_meta(project, assessment, details),
         headline=prose.headline(assessment),
         lead=prose.lead(assessment),
@@ -72,6 +80,8 @@ def compose(project: Project, assessment: Assessment, details: Details) -> model
             for e in assessment.expected
         ),
         frameworks=_frameworks(project, assessment),
+        incidents=incident_views(assessment),
+        configurations=configuration_views(assessment),
         remediation=repairs,
         remediation_note=remediation_sentence(repairs),
         coverage=coverage_views(audit, assessment),
@@ -92,6 +102,22 @@ def compose(project: Project, assessment: Assessment, details: Details) -> model
         tables=tuple(details.tables),
         signature=_signature(project, details),
     )
+    return _compared(document, assessment)
+
+
+def _compared(document: model.Document, assessment: Assessment) -> model.Document:
+    """With what became of criteria and controls since the previous report, if that one is relied on."""
+    previous = assessment.register.previous
+    if previous is None or not previous.is_verified or not previous.report:
+        return document
+    now = snapshot(document.model_dump(mode="json", by_alias=True))
+    changed = compare(snapshot(previous.report), now).changed
+    shifts = tuple(
+        s
+        for s in changed
+        if s.kind in {"criterion", "control", "checklist"} or (s.kind == "principle" and s.now is None)
+    )
+    return document.model_copy(update={"shifts": shifts})
 
 
 def _plan(assessment: Assessment) -> tuple[str, ...]:
@@ -101,7 +127,7 @@ def _plan(assessment: Assessment) -> tuple[str, ...]:
         return ()
     if not plan.is_verified:
         return (f"The plan {plan.pack} was named but not relied on: {plan.status}.",)
-    when = "" if plan.signed_at is None else f" at {plan.signed_at:%Y-%m-%d %H:%M} UTC by its signer's own clock"
+    when = f" at {plan.signed_at:%Y-%m-%d %H:%M} UTC by its signer's own clock" if plan.signed_at else ""
     return (
         f"The plan {plan.pack} (SHA-256 {plan.sha256}) was sealed{when}, with "
         f"{words.plural(len(plan.digests), 'criterion', 'criteria')}; {plan.status}.",
@@ -164,7 +190,7 @@ def _meta(project: Project, assessment: Assessment, details: Details) -> model.M
         plugins=tuple(details.plugins),
         evidence_digest=details.evidence_digest,
         declaration_digest=project.declaration_digest,
-        declaration_words="sealed before the data, in the plan or the previous pack (by its signer's own clock)"
+        declaration_words=PROVEN
         if proven
         else "declared, not proven to precede the data",
     )
@@ -274,7 +300,7 @@ def _criterion(result: CriterionResult, assessment: Assessment, details: Details
         if result.more_needed is None
         else f"about {words.plural(result.more_needed, 'more sample')} at the observed rate would decide it",
         digest=result.digest,
-        declaration="sealed before the data, in the plan or the previous pack (by its signer's own clock)"
+        declaration=PROVEN
         if result.is_declaration_proven
         else "declared, not proven",
         previous=""
@@ -335,19 +361,11 @@ def _changes(assessment: Assessment) -> tuple[tuple[model.Change, ...], str]:
         return (), "No previous report was named, so nothing can be said about change."
     if not previous.is_verified:
         return (), (f"The previous pack {previous.pack} was named but not relied on: {previous.status}.")
-    order = [c.value for c in Conclusion]
     out = []
     for result in assessment.principles:
         code = previous.conclusions.get(result.principle.id)
         was = next((s for s in words.CONCLUSIONS.values() if s.code == code), None)
         now = words.CONCLUSIONS[result.conclusion]
-        if was is None:
-            word = "new principle"
-        elif was.code == now.code:
-            word = "unchanged"
-        else:
-            is_better = order.index(now.code) > order.index(was.code)
-            word = f"newly {now.word}" + (" (better)" if is_better else " (worse)")
         figures = [
             f"{c.criterion.id} was {previous.figures[c.criterion.id]}"
             for c in result.criteria
@@ -359,7 +377,7 @@ def _changes(assessment: Assessment) -> tuple[tuple[model.Change, ...], str]:
                 title=result.principle.title,
                 was=was,
                 now=now,
-                word=word,
+                word=principle_word(was, now),
                 detail="; ".join(figures),
             )
         )

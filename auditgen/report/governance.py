@@ -1,15 +1,20 @@
-"""Waivers and remedies in the document: who decided what, and which weaknesses nobody cares for."""
+"""What people decided, in the document: waivers, repairs, incidents, and what was in use when."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, cast
 
-from auditgen.report import model, words
+from auditgen.assessment.deadlines import Duty
+from auditgen.checklists import TEXT_BASIS
+from auditgen.diagnostics import printable
+from auditgen.report import figures, model, words
 
 if TYPE_CHECKING:
+    from datetime import datetime
     from typing import Literal
 
     from auditgen.assessment import Assessment
+    from auditgen.assessment.deadlines import IncidentDuty
     from auditgen.assessment.model import Remediation
     from auditgen.project.governance import Waiver
 
@@ -72,3 +77,67 @@ def remediation_sentence(rows: tuple[model.RemediationView, ...]) -> str:
     if again:
         parts.append(f"{again} also in the previous report")
     return f"{', '.join(parts)}. A repair that is done still stands here until the evidence shows it."
+
+
+DUTIES = {
+    Duty.MET: figures.Status(code="met", word="reported in time", tone="good"),
+    Duty.LATE: figures.Status(code="late", word="reported late", tone="bad"),
+    Duty.OVERDUE: figures.Status(code="overdue", word="overdue", tone="bad"),
+    Duty.OPEN: figures.Status(code="open", word="open", tone="gap"),
+    Duty.PERSON: figures.Status(code="person", word="a person must decide", tone="gap"),
+    Duty.OUTSIDE: figures.Status(code="outside", word="not reportable", tone="none"),
+}
+MAX_TITLE = 120
+
+
+def incident_views(assessment: Assessment) -> tuple[model.IncidentView, ...]:
+    """What was missed first, then what waits for a person."""
+    order = [Duty.OVERDUE, Duty.LATE, Duty.PERSON, Duty.OPEN, Duty.MET, Duty.OUTSIDE]
+    rows = sorted(
+        assessment.incident_duties,
+        key=lambda d: (order.index(d.state), d.source_id, d.incident.incident_id),
+    )
+    return tuple(_incident(duty) for duty in rows)
+
+
+def _incident(duty: IncidentDuty) -> model.IncidentView:
+    deadline, incident = duty.deadline, duty.incident
+    title = printable(incident.title).replace("\n", " ")
+    return model.IncidentView(
+        source_id=duty.source_id,
+        incident=printable(incident.incident_id),
+        title=title if len(title) <= MAX_TITLE else title[: MAX_TITLE - 3] + "...",
+        deadline="" if deadline is None else f"{deadline.framework} {deadline.cite}",
+        trigger="" if deadline is None else deadline.trigger,
+        clock="" if deadline is None else deadline.clock,
+        to="" if deadline is None else deadline.to,
+        basis="" if deadline is None else TEXT_BASIS[deadline.text_basis],
+        starts=_minute(duty.starts),
+        due=_minute(duty.due),
+        reported=_minute(incident.reported_at),
+        status=DUTIES[duty.state],
+        why=duty.why,
+    )
+
+
+def _minute(at: datetime | None) -> str:
+    return "" if at is None else f"{at:%Y-%m-%d %H:%M} UTC"
+
+
+def configuration_views(assessment: Assessment) -> tuple[model.ConfigurationView, ...]:
+    """In the order of days, with the share of production traffic on each."""
+    total = sum(one.records for one in assessment.configurations)
+    return tuple(
+        model.ConfigurationView(
+            first_day=one.first_day.isoformat(),
+            last_day=one.last_day.isoformat(),
+            system_prompt=one.system_prompt,
+            safeguards=one.safeguards,
+            records=one.records,
+            share=f"{words.count(one.records)}/{words.count(total)}, {words.percent(one.records / total)}"
+            if total
+            else "no production records",
+            evaluated=", ".join(one.evaluated_by) or "no evaluation names it",
+        )
+        for one in assessment.configurations
+    )

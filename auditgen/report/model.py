@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field
 
+from auditgen.report.comparing import Shift
 from auditgen.report.figures import FROZEN, Measure, Status
 from auditgen.report.monitored import CoverageView, VersionShare
 from auditgen.report.relabelled import RelabelView
@@ -282,6 +283,40 @@ class FrameworkView(BaseModel):
     controls: tuple[ControlView, ...]
 
 
+class IncidentView(BaseModel):
+    """An incident against one deadline for reporting it."""
+
+    model_config = FROZEN
+    source_id: str
+    incident: str
+    """Its id in the register."""
+    title: str
+    deadline: str
+    """Framework and place; empty where nobody named one."""
+    trigger: str
+    clock: str
+    to: str
+    basis: str
+    starts: str
+    due: str
+    reported: str
+    status: Status
+    why: str
+
+
+class ConfigurationView(BaseModel):
+    """A system prompt with safeguards, while both were in use."""
+
+    model_config = FROZEN
+    first_day: str
+    last_day: str
+    system_prompt: str
+    safeguards: str
+    records: int
+    share: str
+    evaluated: str
+
+
 class RemediationView(BaseModel):
     """A weakness, and who repairs it."""
 
@@ -402,6 +437,9 @@ class Document(BaseModel):
     untested: tuple[Untested, ...]
     changes: tuple[Change, ...]
     changes_note: str
+    shifts: tuple[Shift, ...] = ()
+    """Criteria, controls and checklists that changed since the previous report, newly failing first, and
+    principles that are no longer there."""
     findings: tuple[FindingView, ...]
     sources: tuple[SourceView, ...]
     documents: tuple[DocumentView, ...]
@@ -410,6 +448,9 @@ class Document(BaseModel):
     remediation: tuple[RemediationView, ...] = ()
     """Every weakness, with who repairs it or with nobody."""
     remediation_note: str = ""
+    incidents: tuple[IncidentView, ...] = ()
+    """Incidents of the period against the deadlines for reporting them."""
+    configurations: tuple[ConfigurationView, ...] = ()
     coverage: tuple[CoverageView, ...]
     versions: tuple[VersionShare, ...]
     versions_note: str

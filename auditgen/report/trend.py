@@ -61,12 +61,12 @@ def trend_of(
             point = TrendPoint.model_validate({**raw, **lists})
         except (ValidationError, KeyError, TypeError):
             continue
-        points.append(point.model_copy(update={"why_not": _why_not(point, now, changes)}))
-    change = _change(points[-1], now) if points else ""
+        points.append(point.model_copy(update={"why_not": why_not(point, now, changes)}))
+    change = change_text(points[-1], now) if points else ""
     return Trend(points=(*points, now), text=change)
 
 
-def _why_not(then: TrendPoint, now: TrendPoint, changes: Mapping[str, str]) -> str:
+def why_not(then: TrendPoint, now: TrendPoint, changes: Mapping[str, str]) -> str:
     """Why two points must not be compared; empty when they may be."""
     reasons = []
     if then.indicator != now.indicator:
@@ -87,7 +87,7 @@ def _why_not(then: TrendPoint, now: TrendPoint, changes: Mapping[str, str]) -> s
     return "; ".join(reasons)
 
 
-def _change(then: TrendPoint, now: TrendPoint) -> str:
+def change_text(then: TrendPoint, now: TrendPoint) -> str:
     """What became of the number, with an interval: square-and-add of the two (Zou and Donner 2008)."""
     origin = f"{then.report_id} ({then.period})"
     if then.why_not:

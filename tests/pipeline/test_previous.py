@@ -381,14 +381,14 @@ class TestTrend:
         made = quarters.third()
         then, now = measure_of(made, "C1").trend.points
         old = then.model_copy(update={"models": ("model-0",)})
-        assert room._why_not(old, now, {}) == "the model was model-0"
-        assert room._why_not(old, now, {"model-0": now.models[0]}) == ""
+        assert room.why_not(old, now, {}) == "the model was model-0"
+        assert room.why_not(old, now, {"model-0": now.models[0]}) == ""
         for update, why in (
             ({"definition": "x"}, "the definition has changed"),
             ({"suites": ("policy 2",)}, "the suites were policy 2"),
             ({"lower": None, "upper": None}, "one of the two is a complete count"),
         ):
-            assert room._why_not(then.model_copy(update=update), now, {}) == why
+            assert room.why_not(then.model_copy(update=update), now, {}) == why
 
     def test_a_pack_that_is_not_relied_on_gives_no_trend(self, quarters: Quarters) -> None:
         made = quarters.third(flip)

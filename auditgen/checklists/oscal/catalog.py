@@ -41,17 +41,21 @@ def read_catalog(root: Node, left_out: LeftOut) -> Catalog:
 
 def read_metadata(node: Node, left_out: LeftOut) -> Metadata:
     """Title, edition, who issued it, and every sentence that may speak of a licence."""
-    known = {"title", "version", "last-modified", "oscal-version", "parties", "remarks", "props", "published"}
-    left_out.all_but(node.keys, {*known, "roles", "responsible-parties"}, "metadata")
+    known = {"title", "version", "last-modified", "oscal-version", "parties", "remarks"}
+    left_out.all_but(node.keys, known, "metadata")
     parties = [(p.text("type"), p.text("name")) for p in node.objects("parties")]
     named = [name for kind, name in parties if name and kind == "organization"]
     named += [name for kind, name in parties if name and kind != "organization"]
     if len(parties) > 1:
         left_out.add("metadata: parties beside the first", count=len(parties) - 1)
     texts = [node.text("remarks") or "", *(p.value for p in _props(node))]
+    version = [node.text("version", most=500) or "no version given"]
+    for key, words in (("last-modified", "last modified"), ("oscal-version", "OSCAL")):
+        if (text := node.text(key, most=100)) is not None:
+            version.append(f"{words} {text}")
     return Metadata(
-        title=node.text("title", required=True, most=2000) or "untitled",
-        version=node.text("version", most=500) or "no version given",
+        title=node.text("title", required=True, most=1900) or "untitled",
+        version=", ".join(version),
         authority=named[0][:2000] if named else None,
         texts=tuple(texts),
     )
@@ -75,7 +79,7 @@ def _groups(node: Node, parent: str | None, out: Catalog, left_out: LeftOut, dep
         if depth >= MAX_DEPTH:
             group.faults.add("too-deep", f"groups lie deeper than {MAX_DEPTH} levels", group.pointer)
             return
-        known = {"id", "class", "title", "params", "props", "groups", "controls", "links", "parts"}
+        known = {"id", "title", "params", "props", "groups", "controls", "links", "parts"}
         left_out.all_but(group.keys, known, "group")
         left_out.add("group: links", count=len(group.list("links")))
         left_out.add("group: texts (`parts`)", count=len(group.list("parts")))
@@ -101,7 +105,7 @@ def _controls(
         if len(out.controls) >= MAX_CONTROLS:
             control.faults.add("too-many", f"more than {MAX_CONTROLS} controls", control.pointer)
             return
-        known = {"id", "class", "title", "params", "props", "links", "parts", "controls"}
+        known = {"id", "title", "params", "props", "links", "parts", "controls"}
         left_out.all_but(control.keys, known, "control")
         name = control.text("id", required=True, most=MAX_ID) or control.pointer
         props = _props(control)
@@ -112,7 +116,7 @@ def _controls(
                 title=control.text("title", required=True, most=2000) or name,
                 params=tuple(read_params(control, left_out)),
                 props=props,
-                links=tuple(_links(control)),
+                links=tuple(_links(control, left_out)),
                 parts=tuple(read_parts(control, left_out)),
                 group=group,
                 parent=parent,
@@ -128,7 +132,7 @@ def read_parts(node: Node, left_out: LeftOut, depth: int = 0) -> Iterator[Part]:
         if depth >= MAX_DEPTH:
             part.faults.add("too-deep", f"parts lie deeper than {MAX_DEPTH} levels", part.pointer)
             return
-        known = {"id", "name", "ns", "class", "title", "props", "prose", "parts", "links"}
+        known = {"name", "title", "props", "prose", "parts", "links"}
         left_out.all_but(part.keys, known, "part")
         props = _props(part)
         _count_props(props, "part", left_out)
@@ -198,11 +202,12 @@ def _props(node: Node) -> tuple[Prop, ...]:
     return tuple(out)
 
 
-def _links(node: Node) -> Iterator[Link]:
+def _links(node: Node, left_out: LeftOut) -> Iterator[Link]:
     for link in node.objects("links"):
+        left_out.all_but(link.keys, {"href", "rel"}, "control link")
         href = link.text("href", required=True, most=4000)
         if href is not None:
-            yield Link(href, link.text("rel"), link.text("text"))
+            yield Link(href, link.text("rel"))
 
 
 def _count_props(props: tuple[Prop, ...], what: str, left_out: LeftOut) -> None:

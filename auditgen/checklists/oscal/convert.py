@@ -164,17 +164,17 @@ class _Converter:
         used: dict[str, Param] = {}
         if self.policy == "verbatim_ok":
             entry["requirement"] = self._statement(control, used)
+            for param in control.params:  # blanks that only other texts name stay with their control
+                used.setdefault(param.id, param)
+                self.used.add(param.id)
+                for text in (*param.choices, param.label or ""):
+                    self._inserted(text, used, control, param.pointer)
             notes = self._notes(control, used)
         else:
             entry["requirement"] = f"See {control.label or control.id} in the source."[:80]
             self.left_out.add("texts that the licence policy does not let stand")
             notes = None
         methods = [m for m in METHODS if m in {_method(part) for part in control.parts}]
-        if self.policy == "verbatim_ok":  # blanks that only other texts name stay with their control
-            used |= {p.id: p for p in control.params if p.id not in used}
-            for param in control.params:
-                for text in (*param.choices, param.label or ""):
-                    self._inserted(text, used, control, param.pointer)
         entry |= {"cite": cite, "kind": "control"}
         if control.parent is not None and control.parent not in self.withdrawn:
             entry["parent"] = control.parent

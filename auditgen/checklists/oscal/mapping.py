@@ -26,18 +26,18 @@ _NAMESPACE = uuid5(NAMESPACE_URL, "urn:auditgen:oscal")
 
 
 def mapping_collection(relations: Sequence[Relation], checklists: Mapping[str, Checklist]) -> dict[str, Any]:
-    """The collection; at least one relation, each as it is written in its own checklist.
+    """The collection; at least one relation. The same relation written twice stands in it once.
 
-    `checklists` are those at hand, by id: their editions and their `last_checked` are printed.
+    `checklists` are those at hand, by id, among them every one that declares a relation: the latest day on
+    which one of these was checked is when the collection was last modified.
     """
     pairs: dict[tuple[str, str], list[Relation]] = {}
-    for relation in relations:
+    for relation in dict.fromkeys(relations):
         pairs.setdefault((relation.source, relation.target), []).append(relation)
     involved = sorted({name for pair in pairs for name in pair})
     dates = [
         checklists[name].framework.review.last_checked
-        for name in sorted({source for source, _ in pairs})
-        if name in checklists
+        for name in sorted({relation.written_in for relation in relations})
     ]
     title = "Relations of " + ", ".join(sorted({source for source, _ in pairs}))
     versions = [
@@ -90,8 +90,9 @@ def _resource(name: str, checklists: Mapping[str, Checklist]) -> dict[str, Any]:
 
 
 def _map(relation: Relation) -> dict[str, Any]:
+    kind = f"{relation.rationale} {relation.strength}"
     out: dict[str, Any] = {
-        "uuid": _uuid("map", relation.focal, relation.rel, relation.reference),
+        "uuid": _uuid("map", relation.written_in, relation.focal, relation.rel, relation.reference, kind),
         "matching-rationale": relation.rationale,
         "relationship": WORDS[relation.rel],
         "sources": [{"type": "control", "id-ref": relation.control}],

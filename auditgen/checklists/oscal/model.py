@@ -21,7 +21,6 @@ class Link:
 
     href: str
     rel: str | None
-    text: str | None
 
 
 @dataclass(frozen=True, slots=True)
