@@ -81,7 +81,7 @@ def assess(
             )
             results.append(judge(criterion, principle.id, measured[criterion.id], context))
         judged.append((principle, results))
-    controls = judge_controls(audit, checklists, judged, register, as_of, distances)
+    controls = judge_controls(audit, checklists, judged, register, as_of)
     judged_results = [c for _, results in judged for c in results]
     duties = incident_duties(audit, incident_deadlines(), register.incidents, as_of)
     deployed = configurations(audit, register)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from auditgen.assessment.independence import shown_distances
 from auditgen.assessment.model import ControlResult, Verdict
 from auditgen.assessment.needs import WORST_FIRST, Claims, judge_need
 from auditgen.checklists import Applicability, Profile, applicability
@@ -48,7 +49,6 @@ def judge_controls(
     judged: Sequence[Judged],
     register: Register,
     as_of: date,
-    distances: Mapping[str, Independence],
 ) -> tuple[ControlResult, ...]:
     """Every control of every checklist, in the checklists' own order, before any waiver."""
     written = audit.profile
@@ -68,7 +68,7 @@ def judge_controls(
         ),
         answering=answering,
         by_code={code: tuple(ids) for code, ids in by_code.items()},
-        distances=distances,
+        distances=shown_distances(audit, register),
         deployed=audit.system.models,
         register=register,
         as_of=as_of,

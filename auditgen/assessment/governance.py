@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections import defaultdict
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from auditgen.assessment.model import Remediation, Severity, Verdict
+from auditgen.project.terms import folded_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -83,7 +83,7 @@ def joined_duties(audit: Audit) -> Iterator[str]:
     held: dict[str, dict[str, str]] = defaultdict(dict)
 
     def add(person: Person, duty: str, said: str) -> None:
-        held[_name(person.name)].setdefault(duty, f"{person.name}: {said}")
+        held[folded_name(person.name)].setdefault(duty, f"{person.name}: {said}")
 
     add(audit.report.prepared_by, "prepares", "prepared the report")
     if audit.report.approved_by is not None:
@@ -95,20 +95,15 @@ def joined_duties(audit: Audit) -> Iterator[str]:
             add(document.attestation.reviewer, "reviews", f"attested {document.id}")
     if audit.report.practitioner is not None:
         name = audit.report.practitioner.name
-        held[_name(name)].setdefault("evaluates", f"{name}: gives independent assurance")
+        held[folded_name(name)].setdefault("evaluates", f"{name}: gives independent assurance")
     for source in audit.sources:
-        held[_name(source.provider.name)].setdefault(
+        held[folded_name(source.provider.name)].setdefault(
             "evaluates", f"{source.provider.name}: made the evidence {source.id}"
         )
     for duties in held.values():
         if len(duties) > 1:
             first, *others = duties.values()
             yield " and ".join([first, *(text.partition(": ")[2] for text in others)])
-
-
-def _name(text: str) -> str:
-    """Names that differ in case, accents' form or blanks only are one person."""
-    return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
 
 
 def remediations(

@@ -15,6 +15,8 @@ EPOCH = (1980, 1, 1, 0, 0, 0)
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 """A text that begins so could be taken for a formula by a program that reads the cell again."""
 _ILLEGAL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+_ESCAPE = re.compile(r"_x(?=[0-9A-Fa-f]{4}_)")
+"""How a workbook writes a character by its number (ECMA-376, ST_Xstring); `_x005F_` is the underscore."""
 
 
 def cell_text(value: str, mark: str) -> str:
@@ -24,6 +26,14 @@ def cell_text(value: str, mark: str) -> str:
         return text
     short = text.encode("utf-16-le")[: 2 * MAX_CELL_CHARS]
     return short.decode("utf-16-le", "ignore") + mark
+
+
+def escaped(text: str) -> str:
+    """A text of which no part reads as a character's number, so that every program shows what was written.
+
+    Underscores that end one such form may begin the next, as in `_x0041_x0042_`: both are told.
+    """
+    return _ESCAPE.sub("_x005F_x", text)
 
 
 def settle(raw: io.BytesIO, out: BinaryIO, moment: str) -> None:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 from typing import TYPE_CHECKING
 
 from auditgen.errors import EnvironmentRefused, InputRefused, SignerRefused
+from auditgen.project.terms import same_name
 from auditgen.seal import Signer, load_signer, sign_detached
+from auditgen.seal.keys import DEVELOPMENT_MARK
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -15,6 +18,14 @@ if TYPE_CHECKING:
     from auditgen.diagnostics import Diagnostic
     from auditgen.project import Project
     from auditgen.project.model import SignerBlock
+
+
+_ORGANISATION = re.compile(r"(?:\A|,)O=((?:\\.|[^,\\])*)")
+"""In the subject of a certificate, as RFC 4514 text."""
+
+
+def _plain(value: str) -> str:
+    return re.sub(r"\\(.)", r"\1", value).removesuffix(f"({DEVELOPMENT_MARK})").strip()
 
 
 def signer_of(project: Project, now: datetime) -> Signer:
@@ -37,7 +48,7 @@ def signer_of(project: Project, now: datetime) -> Signer:
             )
         passphrase = text.encode()
     try:
-        return load_signer(
+        signer = load_signer(
             project.resolve(block.certificate),
             project.resolve(block.key),
             chain=[project.resolve(name) for name in block.chain],
@@ -48,6 +59,20 @@ def signer_of(project: Project, now: datetime) -> Signer:
         faults = tuple(_at_signer(project, block, d) for d in refusal.diagnostics)
         message = "the signer cannot be used; nothing was written"
         raise SignerRefused(message, diagnostics=faults) from None
+    audit = project.audit
+    owner = _ORGANISATION.search(signer.subject)
+    if audit.report.practitioner is not None and (
+        owner is None or same_name(_plain(owner[1]), audit.organisation.name)
+    ):
+        said = "names no organisation" if owner is None else f"is of `{_plain(owner[1])}`"
+        message = f"independent assurance is signed by the practitioner; this certificate {said}"
+        at = ("signer", "certificate")
+        raise InputRefused(
+            "this signer cannot sign independent assurance; nothing was written",
+            hint="name a certificate of the practitioner's firm, or use another `mode`",
+            diagnostics=(project.document.fault("not-independent", message, at),),
+        )
+    return signer
 
 
 def _at_signer(project: Project, block: SignerBlock, found: Diagnostic) -> Diagnostic:

@@ -40,13 +40,22 @@ if TYPE_CHECKING:
     from auditgen.project import Project
 
 FORMATS = ("html", "pdf", "xlsx", "json")
+MORE_FORMATS = ("oscal", "poam")
+"""Made when they are asked for."""
 SALTS = "record-salts.json"
 ENGINE = "engine.json"
 RENDERERS = "auditgen.renderers"
 HEAD_BYTES = 1 << 16
+
+
+def file_name(output: str) -> str:
+    """What an output is called in its directory; the OSCAL files are JSON, and say so."""
+    return f"report.{output}.json" if output in MORE_FORMATS else f"report.{output}"
+
+
 OWN_FILES = (
-    *(f"report.{name}" for name in FORMATS),
-    *(f"report.{name}.p7s" for name in FORMATS),
+    *(file_name(name) for name in (*FORMATS, *MORE_FORMATS)),
+    *(f"{file_name(name)}.p7s" for name in (*FORMATS, *MORE_FORMATS)),
     "pack.zip",
     "ca.pem",
     SALTS,
@@ -202,11 +211,11 @@ def _render(
 ) -> None:
     plugins = {p.name: p for p in load_plugins(RENDERERS)}
     for number, name in enumerate(order.formats, 1):
-        progress(f"report.{name}", number, len(order.formats))
+        progress(file_name(name), number, len(order.formats))
         plugin = plugins[name]
         if plugin.failure:
             raise EnvironmentRefused(f"the renderer `{name}` cannot be loaded: {plugin.failure}")
-        with (work / f"report.{name}").open("wb") as out:
+        with (work / file_name(name)).open("wb") as out:
             plugin.value(built.document, built.tables, out)
 
 
@@ -216,7 +225,7 @@ def _sign(
     """PDF inside, the others beside, then the pack over the final bytes of everything."""
     meta = built.document.meta
     for name in order.formats:
-        path = work / f"report.{name}"
+        path = work / file_name(name)
         if name == "pdf":
             reason = f"Prepared {meta.title} for {meta.period_words}"
             signed = sign_pdf(path.read_bytes(), signer, signed_at=order.now, reason=reason)

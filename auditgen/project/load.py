@@ -19,6 +19,7 @@ from auditgen.indicators import FILTER_FIELDS, Indicator, core_indicators
 from auditgen.indicators.definition import check_indicator
 from auditgen.project.model import Audit
 from auditgen.project.relabelled import relabelled_faults
+from auditgen.project.terms import same_name
 from auditgen.sources.suites import SuiteLibrary
 from auditgen.yamlspan import YamlDocument, read_yaml, validation_diagnostics
 
@@ -226,6 +227,11 @@ def _cross_checks(
     # what a checklist that could not be loaded would have known is no second fault
     loaded, is_complete = {c.framework.id for c in checklists}, len(checklists) == len(audit.standards)
     yield from _duplicate_ids(document, "principles", [p.id for p in audit.principles])
+    practitioner = audit.report.practitioner
+    if practitioner is not None and same_name(practitioner.firm, audit.organisation.name):
+        message = "nobody gives independent assurance on himself: `firm` is the organisation itself"
+        helps = ("use `mode: internal_audit` or `management_report`",)
+        yield document.fault("not-independent", message, ("report", "practitioner", "firm"), helps=helps)
     yield from _duplicate_ids(document, "sources", [s.id for s in audit.sources])
     yield from _engine_faults(audit, document, indicators)
     yield from _duplicate_ids(document, "documents", [d.id for d in audit.documents])

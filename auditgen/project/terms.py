@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from datetime import date
 from enum import StrEnum
 from typing import Annotated
@@ -33,6 +34,16 @@ class Independence(StrEnum):
     def rank(self) -> int:
         """Order: an accredited outsider stands farthest."""
         return list(type(self)).index(self)
+
+
+def same_name(one: str, other: str) -> bool:
+    """Whether two names differ in case, in the form of their letters or in blanks only."""
+    return folded_name(one) == folded_name(other)
+
+
+def folded_name(name: str) -> str:
+    """A name without regard to case, the form of its letters and blanks."""
+    return " ".join(unicodedata.normalize("NFKC", name).casefold().split())
 
 
 class Person(BaseModel):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from auditgen.drawing.cells import FORMULA_STARTS, cell_text, settle
+from auditgen.drawing.cells import FORMULA_STARTS, cell_text, escaped, settle
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -549,7 +549,7 @@ def _cell(cell_type: Any, page: Any, value: object, number_format: str) -> Any:
     """A typed cell. Text is marked as text, so that no beginning can make it a formula."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         text = cell_text(str(value), CUT)
-        cell = cell_type(page, text)
+        cell = cell_type(page, escaped(text))
         cell.data_type = "s"
         cell.quotePrefix = text.startswith(FORMULA_STARTS)
         return cell

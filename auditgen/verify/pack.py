@@ -38,7 +38,9 @@ _TAG_FILES = frozenset({"bag-info.txt", "bagit.txt", MANIFEST, STATEMENT, TAG_MA
 _DECLARATION_SHA256 = hashlib.sha256(
     b"BagIt-Version: 1.0\nTag-File-Character-Encoding: UTF-8\n"
 ).hexdigest()
-_MUST_BE_SIGNED = frozenset({"data/report.html", "data/report.json", "data/report.xlsx"})
+_MUST_BE_SIGNED = frozenset(
+    f"data/report.{name}" for name in ("html", "json", "xlsx", "oscal.json", "poam.json")
+)
 MOST_SIGNATURES = 500
 MOST_PDFS = 20
 """Signed PDFs in one pack; each may take its full time limit."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from auditgen.worksheet.labels import KEEP, Fault
+from auditgen.worksheet.faults import Fault
+from auditgen.worksheet.labels import KEEP
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -8,15 +8,15 @@ from dataclasses import dataclass
 
 from auditgen.canonical import sha256_bytes
 from auditgen.indicators.labelling import Wording
+from auditgen.worksheet.faults import Fault
 
 SCHEMA = "auditgen-labels-1"
 GUIDE, SHEET, KEEP = "How to", "Labels", "Do not edit"
 """The sheets."""
 COLUMNS = ("Item", "Prompt", "Response", "Label", "Note")
 CUT = " [cut here: the text goes on, but a cell cannot hold more]"
-_ESCAPE = re.compile(r"_x[0-9A-Fa-f]{4}_")
-"""How a workbook writes a character by its number (ECMA-376, ST_Xstring); `_x005F_` is the underscore."""
 _ESCAPES = re.compile(r"_(?:x[0-9A-Fa-f]{4}_)+")
+"""Characters written by their numbers: see `auditgen.drawing.cells.escaped`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,30 +61,6 @@ class Sheet:
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
-    """Why a workbook cannot be used, and where that stands in it."""
-
-    code: str
-    message: str
-    sheet: str = ""
-    cell: str = ""
-
-    @property
-    def place(self) -> tuple[int, int]:
-        """Row and column of the cell, from 1; the first where the fault is of a whole sheet."""
-        found = re.fullmatch(r"([A-Z])([0-9]+)", self.cell)
-        return (1, 1) if found is None else (int(found[2]), ord(found[1]) - ord("A") + 1)
-
-    @property
-    def text(self) -> str:
-        """In one line, with the place."""
-        place = ""
-        if self.sheet:
-            place = f"sheet `{self.sheet}`" + (f", cell `{self.cell}`" if self.cell else "") + ": "
-        return f"{place}{self.message}"
-
-
-@dataclass(frozen=True, slots=True)
 class Filled:
     """What was read from one workbook. With faults nothing in it counts."""
 
@@ -96,11 +72,6 @@ class Filled:
     texts: Mapping[str, str]
     """By item: the digest of its texts as the cells hold them now."""
     faults: tuple[Fault, ...]
-
-
-def escaped(text: str) -> str:
-    """A text of which no part reads as a character's number, so that every program shows what was written."""
-    return _ESCAPE.sub(lambda found: f"_x005F_{found[0][1:]}", text)
 
 
 def text_digest(prompt: str, response: str) -> str:

@@ -7,69 +7,35 @@ from __future__ import annotations
 
 import io
 import re
-import zipfile
 from typing import TYPE_CHECKING, Any
 
 from auditgen.diagnostics import did_you_mean, shown_value
 from auditgen.indicators.drawn import sample_digest
 from auditgen.indicators.labelling import CANNOT_TELL
-from auditgen.worksheet.labels import COLUMNS, KEEP, SCHEMA, SHEET, Fault, Filled, Task, text_digest
+from auditgen.worksheet.faults import Fault, Unusable
+from auditgen.worksheet.labels import COLUMNS, KEEP, SCHEMA, SHEET, Filled, Task, text_digest
+from auditgen.worksheet.opening import measure, page_cells
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-MAX_BYTES = 1 << 28
-MAX_INFLATED_BYTES = 1 << 29
-MAX_ROWS = 200_000
-MAX_COLUMNS = 50
 KEYS = (
     "schema", "audit", "criterion", "definition", "seed", "drawn", "population", "sample", "coder", "yes",
     "no",
 )  # fmt: skip
 _ITEM = re.compile(r"[0-9a-f]{20}")
-_ENTITY = re.compile(rb"<!(DOCTYPE|ENTITY)")
-
-
-class _Unusable(Exception):
-    def __init__(self, fault: Fault) -> None:
-        super().__init__(fault.message)
-        self.fault = fault
 
 
 def read_workbook(data: bytes) -> Filled:
     """What one workbook holds. Never raises for what is in it: that is told as faults."""
     try:
-        _measure(data)
+        measure(data)
         kept, rows = _sheets(data)
         task, coder, digests = _kept(kept)
-    except _Unusable as stop:
+    except Unusable as stop:
         return Filled(None, 0, {}, {}, (stop.fault,))
     labels, texts, faults = _labels(rows, task, digests)
     return Filled(task, coder, labels, texts, tuple(faults))
-
-
-def _measure(data: bytes) -> None:
-    """Refuse what is no archive, would inflate beyond reason, or brings declarations of its own."""
-    if len(data) > MAX_BYTES:
-        raise _Unusable(Fault("labels-unreadable", f"it has more than {MAX_BYTES:,} bytes"))
-    try:
-        with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            members = archive.infolist()
-            if sum(member.file_size for member in members) > MAX_INFLATED_BYTES:
-                message = f"it would inflate beyond {MAX_INFLATED_BYTES:,} bytes"
-                raise _Unusable(Fault("labels-unreadable", message))
-            if archive.testzip() is not None:
-                raise _Unusable(Fault("labels-unreadable", "the archive is damaged"))
-            for member in members:
-                with archive.open(member) as stream:
-                    if _ENTITY.search(stream.read(1 << 14).replace(b"\0", b"")):  # of UTF-16 as well
-                        message = "a part of it declares a document type of its own"
-                        raise _Unusable(Fault("labels-unreadable", message))
-    except _Unusable:
-        raise
-    except Exception as error:  # a damaged member makes its decoder raise whatever it likes
-        message = f"it is no sound workbook: {type(error).__name__}"
-        raise _Unusable(Fault("labels-unreadable", message)) from error
 
 
 def _sheets(data: bytes) -> tuple[list[list[Any]], list[list[Any]]]:
@@ -83,30 +49,19 @@ def _sheets(data: bytes) -> tuple[list[list[Any]], list[list[Any]]]:
             missing = [name for name in (SHEET, KEEP) if name not in names]
             if len(missing) == 2:
                 message = "it was not written by `auditgen worksheet labels`"
-                raise _Unusable(Fault("labels-not-ours", message))
+                raise Unusable(Fault("labels-not-ours", message))
             if missing:
                 listed = ", ".join(shown_value(name) for name in names[:10])
                 message = f"there is no sheet `{missing[0]}`; it was renamed or removed. There is {listed}"
-                raise _Unusable(Fault("labels-sheet", message))
-            return _cells(workbook[KEEP]), _cells(workbook[SHEET])
+                raise Unusable(Fault("labels-sheet", message))
+            return page_cells(workbook[KEEP]), page_cells(workbook[SHEET])
         finally:
             workbook.close()
-    except _Unusable:
+    except Unusable:
         raise
     except Exception as error:  # openpyxl raises whatever its XML makes it raise
         message = f"it is no sound workbook: {type(error).__name__}"
-        raise _Unusable(Fault("labels-unreadable", message)) from error
-
-
-def _cells(page: Any) -> list[list[Any]]:
-    page.reset_dimensions()  # what the file says of its size is not to be trusted
-    out = []
-    for number, row in enumerate(page.iter_rows(max_col=MAX_COLUMNS), 1):
-        if number > MAX_ROWS:
-            message = f"it has more than {MAX_ROWS:,} rows"
-            raise _Unusable(Fault("labels-sheet", message, page.title))
-        out.append(list(row))
-    return out
+        raise Unusable(Fault("labels-unreadable", message)) from error
 
 
 def _value(row: list[Any], column: int) -> str:
@@ -120,19 +75,19 @@ def _kept(rows: list[list[Any]]) -> tuple[Task, int, dict[str, str]]:
     pairs = [(_value(row, 0), _value(row, 1)) for row in rows]
     told = dict(pairs[: len(KEYS)])
     if told.get("schema") != SCHEMA:
-        raise _Unusable(Fault("labels-not-ours", f"it does not say `{SCHEMA}`", KEEP, "B1"))
+        raise Unusable(Fault("labels-not-ours", f"it does not say `{SCHEMA}`", KEEP, "B1"))
     if tuple(told) != KEYS:
-        raise _Unusable(Fault("labels-kept", "what the reading needs was changed", KEEP))
+        raise Unusable(Fault("labels-kept", "what the reading needs was changed", KEEP))
     numbers = {}
     for name in ("seed", "drawn", "population", "coder"):
         if not re.fullmatch(r"[0-9]{1,18}", told[name]):
             cell = f"B{KEYS.index(name) + 1}"
-            raise _Unusable(Fault("labels-kept", f"`{name}` is no whole number", KEEP, cell))
+            raise Unusable(Fault("labels-kept", f"`{name}` is no whole number", KEEP, cell))
         numbers[name] = int(told[name])
     digests = dict(pair for pair in pairs[len(KEYS) :] if any(pair))
     is_whole = len(digests) == numbers["drawn"] and sample_digest(digests) == told["sample"]
     if not is_whole or not all(_ITEM.fullmatch(item) for item in digests):
-        raise _Unusable(Fault("labels-kept", "the list of items is not the one that was drawn", KEEP))
+        raise Unusable(Fault("labels-kept", "the list of items is not the one that was drawn", KEEP))
     task = Task(
         audit_id=told["audit"],
         criterion=told["criterion"],

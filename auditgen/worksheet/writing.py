@@ -10,9 +10,9 @@ from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from auditgen.canonical import sha256_bytes
-from auditgen.drawing.cells import FORMULA_STARTS, cell_text, settle
+from auditgen.drawing.cells import FORMULA_STARTS, cell_text, escaped, settle
 from auditgen.indicators.labelling import CANNOT_TELL
-from auditgen.worksheet.labels import COLUMNS, CUT, GUIDE, KEEP, SCHEMA, SHEET, Item, escaped
+from auditgen.worksheet.labels import COLUMNS, CUT, GUIDE, KEEP, SCHEMA, SHEET, Item
 
 if TYPE_CHECKING:
     from auditgen.indicators.labelling import Wording

@@ -7,7 +7,7 @@ import shutil
 import zipfile
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
 from helpers.workshop import (
@@ -317,3 +317,36 @@ class TestAttestationFiles:
         assert self.states(path)[1] == "attested"
         assert run([*order[:-4], "--as-of", "2026-04-30"]) == 4
         assert "before the document" in capsys.readouterr().err
+
+
+class TestIndependentAssurance:
+    """The word is not printed on what the organisation signs itself."""
+
+    PRACTITIONER: ClassVar[Json] = {
+        "name": "N. Practitioner",
+        "firm": "Firm LLP",
+        "standard": "ISAE 3000 (Revised)",
+        "level": "limited",
+        "independence_statement": "We are independent of it.",
+    }
+
+    def value(self, organisation: str, firm: str = "Firm LLP") -> Json:
+        report = audit()["report"]
+        report |= {"mode": "independent_assurance", "practitioner": {**self.PRACTITIONER, "firm": firm}}
+        return {"organisation": {"name": organisation}, "report": report}
+
+    def test_signed_by_the_organisation_itself(self, place: Place, capsys: pytest.CaptureFixture[str]) -> None:
+        path = place.write(**self.value("ACME"))  # the keys are of `Acme`
+        assert run(["report", str(path), "-o", str(place.folder / "out"), "--as-of", "2026-10-05"]) == 4
+        assert "independent assurance is signed by the practitioner" in capsys.readouterr().err
+        assert not (place.folder / "out").exists()
+
+    def test_signed_by_somebody_else(self, place: Place) -> None:
+        path = place.write(**self.value("Other Ltd"))
+        order = ["report", str(path), "-o", str(place.folder / "out"), "--as-of", "2026-10-05"]
+        assert run([*order, "--formats", "json", "-q"]) == 0
+
+    def test_a_firm_that_is_the_organisation(self, place: Place, capsys: pytest.CaptureFixture[str]) -> None:
+        path = place.write(**self.value("Firm LLP", "firm  llp"))
+        assert run(["report", str(path), "--unsigned", "-o", str(place.folder / "out")]) == 4
+        assert "nobody gives independent assurance on himself" in capsys.readouterr().err

@@ -148,7 +148,7 @@ def test_an_entity_bomb_and_a_zip_bomb_are_not_opened(labels: Path, monkeypatch:
             target.writestr(name, data)
     [fault] = read_workbook(out.getvalue()).faults
     assert "document type" in fault.message
-    monkeypatch.setattr("auditgen.worksheet.reading.MAX_INFLATED_BYTES", 5_000)
+    monkeypatch.setattr("auditgen.worksheet.opening.MAX_INFLATED_BYTES", 5_000)
     [fault] = read_workbook((labels / "labels-1.xlsx").read_bytes()).faults
     assert "inflate" in fault.message
 

@@ -75,7 +75,7 @@ class _Converter:
         self.faults = faults
         self.titles = {c.id: c.label or c.id for c in catalog.controls}
         self.by_control = {c.id: {p.id: p for p in c.params} for c in catalog.controls}
-        self.withdrawn = {c.id for c in catalog.controls if c.is_withdrawn}
+        self.kept = {c.id for c in catalog.controls if not c.is_withdrawn}
         self.used: set[str] = set()
         self.elsewhere: dict[str, Param] = dict(catalog.params)
         for params in self.by_control.values():
@@ -176,8 +176,10 @@ class _Converter:
             notes = None
         methods = [m for m in METHODS if m in {_method(part) for part in control.parts}]
         entry |= {"cite": cite, "kind": "control"}
-        if control.parent is not None and control.parent not in self.withdrawn:
+        if control.parent in self.kept:
             entry["parent"] = control.parent
+        elif control.parent is not None:
+            self.left_out.add("parents that are withdrawn or not chosen", control.id)
         entry |= {"applies": {"always": True}, "severity": "medium", "evidence": []}
         if methods:
             entry["methods"] = methods
