@@ -50,8 +50,7 @@ def text(gate: Gate) -> str:
 
 
 def _said(line: Line) -> str:
-    parts = [line.number or "not measured" if line.rule else "", line.reason, line.more]
-    return "; ".join(part for part in parts if part)
+    return "; ".join(part for part in (line.number, line.reason, line.more) if part)
 
 
 def _controls(gate: Gate, width: int) -> Iterator[str]:
@@ -103,7 +102,7 @@ def github(gate: Gate, audit: str, places: Mapping[str, Span]) -> str:
             continue
         kind = "error" if line.blocks else "notice"
         place = places.get(line.id) or places.get(line.principle)
-        said = f"{line.number or 'not measured'}; {line.reason}" if line in gate.criteria else line.reason
+        said = _said(line)
         out.append(_command(kind, audit, place, f"{line.id} {line.status.word}", said))
     for doubt in gate.findings:
         view = doubt.view

@@ -30,7 +30,7 @@ UNPACKABLE = re.compile(r"[^A-Za-z0-9._+=,@ /-]|^/|//|(^|/)\.\.?(/|$)|[. ](/|$)|
 class Beside:
     """A file without records of its own that decides what records say."""
 
-    kind: Literal["labels", "suites", "indicators", "journal", "counter", "relabelled", "attestation"]
+    kind: Literal["labels", "suites", "indicators", "journal", "counter", "relabelled", "attestation", "seal"]
     name: str
     """As the report names it."""
     path: Path

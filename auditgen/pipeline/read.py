@@ -32,7 +32,7 @@ from auditgen.pipeline.counters import CounterFault, CounterReading, read_counte
 from auditgen.pipeline.files import evidence_files, expand
 from auditgen.pipeline.queried import count_elsewhere
 from auditgen.pipeline.relabelled import RelabelInput, read_relabelled, relabelled_files
-from auditgen.pipeline.statements import SUFFIX, attest_documents
+from auditgen.pipeline.statements import SUFFIX, attest_documents, seal_files
 from auditgen.sources.counting import count_logged
 from auditgen.sources.interface import ReadFile
 from auditgen.sources.labels import load_labels
@@ -174,7 +174,7 @@ def read_inputs(
             paths[name] = path
             signature = path.with_name(path.name + SUFFIX)
             if source.provider.signed_by and signature.is_file():  # it travels with what it signs
-                paths[name + SUFFIX] = signature
+                beside.append(Beside("seal", name + SUFFIX, signature, sha256_file(signature)))
             for journal in _journals(project, path, file.reading):
                 paths[journal.name] = journal.path
                 beside.append(journal)
@@ -205,8 +205,8 @@ def read_inputs(
     read, logged = _count(project, read, paths, store, progress)
     attested = attest_documents(project, tuple(_documents(project)))
     documents = attested.documents
-    beside += attested.files
-    paths |= {file.name: file.path for file in attested.files}
+    beside += [*attested.files, *seal_files(project)]
+    paths |= {file.name: file.path for file in beside if file.kind in {"attestation", "seal"}}
     relabelled = read_relabelled(project, paths)
     beside += [*counter_files(project, counters), *relabelled_files(project, relabelled)]
     for document in documents:

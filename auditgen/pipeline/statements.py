@@ -108,6 +108,18 @@ def _read(path: Path) -> tuple[AttestationFile | None, str]:
         return None, "; ".join(f"line {d.span.line}: {d.message}" for d in told)
 
 
+def seal_files(project: Project) -> Iterator[Beside]:
+    """The plan, and the certificates that plan and exports are checked against: who recomputes needs them."""
+    plan = project.audit.plan
+    names: dict[str, None] = {} if plan is None else dict.fromkeys((plan.pack, *plan.trust))
+    for source in project.audit.sources:
+        names |= dict.fromkeys(source.provider.signed_by)
+    for name in names:
+        path = project.resolve(name)
+        if path.is_file():
+            yield Beside("seal", name, path, sha256_file(path))
+
+
 def is_signature(path: Path, files: Collection[Path]) -> bool:
     """Whether a file is the detached signature of one beside it, and so no evidence of its own."""
     return path.suffix == SUFFIX and path.with_suffix("") in files

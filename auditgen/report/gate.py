@@ -163,7 +163,8 @@ def _line(line: Line) -> dict[str, Any]:
 def gate(document: Document, policy: Policy) -> Gate:
     """What stands in the document, held against `policy`.
 
-    A run that measured nothing and to which no control applies is vacuous: it ends with 3 under any policy.
+    A run that measured nothing, and in which no control is known to apply, is vacuous: it ends with 3 under any
+    policy.
     """
     by_source = {s.id: tuple(f.path for f in s.files) for s in document.sources}
     criteria = [_criterion(p, c, by_source, policy) for p in document.principles for c in p.criteria]
@@ -172,7 +173,8 @@ def gate(document: Document, policy: Policy) -> Gate:
     findings = tuple(Doubt(f, policy.blocks_finding(f.severity)) for f in document.findings)
     numbers = [line.figure for line in criteria] + [m.figure for m in document.also_measured]
     numbers += [m.figure for p in document.principles for m in p.beside]
-    is_vacuous = all(number is None for number in numbers) and not controls
+    judged = any(line.status.code != "needs_legal_view" for line in controls)
+    is_vacuous = all(number is None for number in numbers) and not judged
     lines = [*criteria, *controls]
     code = _exit_code(lines, findings, is_vacuous=is_vacuous)
     tally: dict[str, int] = {}
@@ -262,7 +264,7 @@ def _sentence(
 ) -> str:
     """How everything stands, and what of it fails the gate."""
     if code is Exit.NOTHING_TO_ASSESS:
-        return "nothing was assessed: no criterion was measured and no control applies"
+        return "nothing was assessed: no criterion was measured and no control is known to apply"
     parts = [_tally("criterion", "criteria", criteria)]
     blocking = [f"{line.id} ({line.status.word})" for line in _blocking(criteria, controls)]
     blocking += [f"{found.view.id} ({found.view.severity})" for found in findings if found.blocks]

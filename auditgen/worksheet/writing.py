@@ -10,19 +10,17 @@ from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from auditgen.canonical import sha256_bytes
-from auditgen.drawing.cells import FORMULA_STARTS, cell_text, escaped, settle
+from auditgen.drawing.cells import cell_text, settle
 from auditgen.indicators.labelling import CANNOT_TELL
 from auditgen.worksheet.labels import COLUMNS, CUT, GUIDE, KEEP, SCHEMA, SHEET, Item
+from auditgen.worksheet.styling import FONT, LINE_POINTS, fit, height, text_cell
 
 if TYPE_CHECKING:
     from auditgen.indicators.labelling import Wording
     from auditgen.worksheet.labels import Sheet, Task
 
-FONT = "Calibri"
 WIDTHS = (24, 60, 90, 18, 40)
 LABEL, NOTE = COLUMNS.index("Label") + 1, COLUMNS.index("Note") + 1
-MAX_LINES = 25
-LINE_POINTS = 14.5
 
 
 def write_workbook(sheet: Sheet, coder: int, day: date, out: BinaryIO) -> None:
@@ -58,13 +56,13 @@ def _guide(page: Any, sheet: Sheet, coder: int) -> None:
     page.column_dimensions["A"].width = 72
     page.sheet_view.showGridLines = False
     for number, (text, is_heading) in enumerate(_guidance(sheet.task, sheet.wording, coder), 1):
-        cell = _text_cell(page, number, 1, text)
+        cell = text_cell(page, number, 1, text)
         cell.font = Font(name=FONT, size=13 if is_heading else 11, bold=is_heading)
         cell.alignment = Alignment(wrap_text=True, vertical="top")
         cell.protection = Protection(locked=True)
-        page.row_dimensions[number].height = _height(((text, 80),), 16.0)
+        page.row_dimensions[number].height = height(((text, 80),), 16.0)
     page.protection.sheet = True
-    _fit(page)
+    fit(page)
 
 
 def _guidance(task: Task, wording: Wording, coder: int) -> tuple[tuple[str, bool], ...]:
@@ -123,7 +121,7 @@ def _labels(page: Any, sheet: Sheet, coder: int) -> None:
     page.sheet_view.showGridLines = False
     for column, (name, width) in enumerate(zip(COLUMNS, WIDTHS, strict=True), 1):
         page.column_dimensions[get_column_letter(column)].width = width
-        cell = _text_cell(page, 1, column, name)
+        cell = text_cell(page, 1, column, name)
         cell.font = Font(name=FONT, size=11, bold=True)
         cell.fill = PatternFill("solid", fgColor="EEF1F4")
         cell.alignment = Alignment(vertical="center")
@@ -132,7 +130,7 @@ def _labels(page: Any, sheet: Sheet, coder: int) -> None:
     for row, item in enumerate(_in_order(sheet, coder), 2):
         values = (item.id, item.prompt, item.response)
         for column, value in enumerate(values, 1):
-            _text_cell(page, row, column, value)
+            text_cell(page, row, column, value)
         for column in range(1, len(COLUMNS) + 1):
             cell = page.cell(row, column)
             cell.font = Font(name=FONT, size=11 if column > 1 else 9)
@@ -142,7 +140,7 @@ def _labels(page: Any, sheet: Sheet, coder: int) -> None:
             if column in {LABEL, NOTE}:
                 cell.fill = open_fill
                 cell.number_format = "@"  # what is typed stays text, whatever it looks like
-        page.row_dimensions[row].height = _height(tuple(zip(values, WIDTHS, strict=False)), LINE_POINTS)
+        page.row_dimensions[row].height = height(tuple(zip(values, WIDTHS, strict=False)), LINE_POINTS)
     last = len(sheet.items) + 1
     rule = DataValidation(
         type="list",
@@ -160,14 +158,7 @@ def _labels(page: Any, sheet: Sheet, coder: int) -> None:
     protection.formatColumns = protection.formatRows = False  # widths may be changed
     page.page_setup.orientation = "landscape"
     page.print_title_rows = "1:1"
-    _fit(page)
-
-
-def _fit(page: Any) -> None:
-    """Printed as wide as the paper, on as many sheets as it takes."""
-    page.page_setup.fitToWidth, page.page_setup.fitToHeight = 1, 0
-    page.page_setup.paperSize = page.PAPERSIZE_A4
-    page.sheet_properties.pageSetUpPr.fitToPage = True
+    fit(page)
 
 
 def _in_order(sheet: Sheet, coder: int) -> list[Item]:
@@ -196,24 +187,5 @@ def _keep(page: Any, sheet: Sheet, coder: int) -> None:
     ]
     for number, row in enumerate(rows, 1):
         for column, value in enumerate(row, 1):
-            _text_cell(page, number, column, value)
+            text_cell(page, number, column, value)
     page.protection.sheet = True
-
-
-def _text_cell(page: Any, row: int, column: int, value: str) -> Any:
-    """A cell marked as text, so that no beginning can make it a formula."""
-    cell = page.cell(row, column)
-    cell.value = escaped(cell_text(value, CUT)) or None
-    if cell.value is not None:
-        cell.data_type = "s"
-        cell.quotePrefix = value.startswith(FORMULA_STARTS)
-        cell.number_format = "@"
-    return cell
-
-
-def _height(texts: tuple[tuple[str, int], ...], points: float) -> float:
-    """Points for the tallest of some wrapped texts, each with the width of its column."""
-    lines = 1
-    for text, width in texts:
-        lines = max(lines, sum(1 + len(part) // width for part in text[:5000].split("\n")))
-    return points * min(lines, MAX_LINES) + 4

@@ -110,10 +110,49 @@ def own_control(name: str, needs: str, applies: str = "{always: true}") -> str:
     )
 
 
+AUDIT = """\
+schema: auditgen-audit-1
+organisation: {name: Example Ltd}
+system: {name: Assistant, version: "1", models: [m-1]}
+period: {start: 2026-07-01, end: 2026-09-30}
+report:
+  id: r-1
+  prepared_for: the board
+  prepared_by: {name: A. Person, role: officer}
+profile: {roles: [provider]}
+standards: [own.yaml]
+principles:
+  - id: P1
+    title: Refuses
+    promise: It refuses.
+    criteria:
+      - {id: P1-refusal, indicator: refusal-rate, sources: [s], at_least: 0.9}
+  - id: P2
+    title: The same unwatched
+    promise: It does the same.
+    answers: ["own:named", "own:partly"]
+    criteria:
+      - {id: P2-gap, indicator: compliance-gap, sources: [s], within: 0.05}
+  - id: P3
+    title: Withstands
+    promise: It withstands.
+    criteria:
+      - {id: P3-redteam, indicator: attack-success, sources: [s], at_most: 0.1}
+sources:
+  - id: s
+    title: Tests
+    files: [nowhere/*.json]
+    provider: {name: Example Ltd, independence: self}
+    custody: {received_from: lab, received_on: 2026-10-01, received_by: A. Person}
+documents:
+  - {id: incident-policy, kind: DO-IRP, title: Plan, file: a.pdf, version: "1", dated: 2026-06-01, owner: A. Person}
+  - {id: monitoring-plan, kind: DO-PMM, title: Plan, file: b.pdf, version: "1", dated: 2026-06-01, owner: A. Person}
+"""
+
+
 @pytest.fixture
-def audit(tmp_path: Path, pytestconfig: pytest.Config) -> Path:
-    """The sample's audit.yaml with a checklist of five controls, and no evidence at all."""
-    text = (pytestconfig.rootpath / "samples" / "quarter" / "audit.yaml").read_text("utf-8")
+def audit(tmp_path: Path) -> Path:
+    """An audit.yaml with a checklist of six controls, and no evidence at all."""
     controls = [
         own_control("named", "{id: a, any_of: [EV-MUG, DO-TD]}"),
         own_control("partly", "{id: a, any_of: [EV-MUG]}, {id: b, any_of: [EV-CBR]}"),
@@ -123,30 +162,8 @@ def audit(tmp_path: Path, pytestconfig: pytest.Config) -> Path:
         own_control("document", "{id: a, any_of: [DO-IRP]}"),
     ]
     (tmp_path / "own.yaml").write_text(OWN + "".join(controls))
-    lines = text.splitlines()
-    start = next(n for n, line in enumerate(lines) if line.startswith("standards:"))
-    end = next(
-        n for n in range(start + 1, len(lines)) if lines[n] and not lines[n].startswith((" ", "#", "-"))
-    )
-    lines[start:end] = ["standards: [own.yaml]"]
     path = tmp_path / "audit.yaml"
-    body, answers = [], iter(["[own:named, own:partly]"])
-    is_second = False
-    skipping = False
-    for line in lines:
-        if line.lstrip().startswith("- id: P"):
-            is_second = line.strip() == "- id: P2"
-        if skipping and line.strip().startswith("- "):
-            continue
-        skipping = False
-        if line.strip().startswith("answers:"):
-            indent = line[: len(line) - len(line.lstrip())]
-            if is_second:
-                body.append(f"{indent}answers: {next(answers)}")
-            skipping = line.strip() == "answers:"
-            continue
-        body.append(line)
-    path.write_text("\n".join(body) + "\n")
+    path.write_text(AUDIT)
     return path
 
 
@@ -163,16 +180,14 @@ def test_coverage_of_an_audit_without_any_evidence(audit: Path, capsys: Capture)
     rows = {row["control"]: row for row in found["controls"]}
     assert rows["named"]["principles"] == ["P2"]
     assert rows["named"]["needs"][0]["criteria"] == ["P2-gap"]
-    assert rows["nothing"]["needs"][0]["criteria_elsewhere"] == ["P3-redteam", "P3-probes"]
+    assert rows["nothing"]["needs"][0]["criteria_elsewhere"] == ["P3-redteam"]
     assert rows["nothing"]["needs"][0]["indicators"] == ["attack-success"]
     assert rows["document"]["needs"][0]["documents"] == ["incident-policy"]
     assert found["answers_to_no_control"] == []
-    assert "P2" not in found["principles_that_answer_nothing"]
-    assert {"P1", "P3"} <= {*found["principles_that_answer_nothing"]}
+    assert found["principles_that_answer_nothing"] == ["P1", "P3"]
     assert found["codes_no_indicator_measures"] == [{"code": "EV-CBR", "controls": 1}]
-    assert "P2-gap" not in found["criteria_that_serve_no_need"]
-    assert "P1-refusal" in found["criteria_that_serve_no_need"]
-    assert "monitoring-plan" in found["documents_nobody_asks_for"]
+    assert found["criteria_that_serve_no_need"] == ["P1-refusal", "P3-redteam"]
+    assert found["documents_nobody_asks_for"] == ["monitoring-plan"]
     assert "compliance-gap" not in found["indicators_nobody_asks_for"]
     assert "refusal-rate" in found["indicators_nobody_asks_for"]
     assert run(["standards", "coverage", str(audit), "--as-of", "2026-11-20"]) == 0
@@ -229,7 +244,8 @@ def test_every_checklist_that_ships_compares_with_itself_and_another(capsys: Cap
     for name, other in zip(names, names[1:], strict=False):
         assert said(capsys, "diff", name, name)["changed"] == []
         found = said(capsys, "diff", name, other)
-        assert found["added"]
+        count = len(load_checklist(available_checklists()[other]).controls)
+        assert len(found["added"]) + len(found["changed"]) + found["same"] == count
 
 
 @pytest.mark.parametrize("name", ["nist-ai-rmf", "iso-42001", "owasp-llm-2025", "mitre-atlas-mitigations"])

@@ -241,6 +241,26 @@ class TestSignedByItsMaker:
         assert verdicts(made) == {"C1": "insufficient_evidence"}
 
 
+def test_whoever_unpacks_it_finds_the_same(place: Place) -> None:
+    """Plan, signature and certificate travel with the evidence."""
+    value = TestSignedByItsMaker().value("external", signed_by=["keys/ca.pem"])
+    report = {**audit()["report"], "pack_evidence": "include"}
+    place.seal(report=report, **value)
+    place.sign("evidence/lab.json")
+    path = place.write(plan={"pack": "plan.zip", "trust": ["keys/ca.pem"]}, report=report, **value)
+    out = place.folder / "out"
+    order = ["--as-of", "2026-10-05", "--formats", "json", "-q"]
+    assert run(["report", str(path), "-o", str(out), *order]) == 0
+    shutil.unpack_archive(out / "pack.zip", place.folder / "unpacked")
+    again = place.folder / "unpacked" / "pack" / "data" / "inputs" / "audit.yaml"
+    assert run(["report", str(again), "-o", str(place.folder / "again"), "--unsigned", *order]) == 0
+    first, second = (json.loads((f / "report.json").read_bytes()) for f in (out, place.folder / "again"))
+    assert first["principles"][0]["status"]["code"] == "supported"
+    for document in (first, second):
+        document.pop("signature")
+    assert first == second
+
+
 class TestAttestationFiles:
     """A reviewer's word in a file: for one version of a document, by name, until a day."""
 

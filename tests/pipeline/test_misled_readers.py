@@ -43,7 +43,7 @@ ORGANISATION: Json = {
     "standards": ["nist-ai-rmf"],
     "profile": {"roles": ["organisation"], "risk_classes": []},
 }
-NOBODY: Json = {"standards": ["eu-ai-act"], "profile": {"roles": [], "risk_classes": []}}
+NOBODY: Json = {"standards": ["eu-gpai-code"], "profile": {"roles": [], "risk_classes": []}}
 
 
 class Outputs:

@@ -369,8 +369,8 @@ def _change(change: Change, indent: str) -> Iterator[str]:
 
 
 def _shown(value: Any) -> str:
-    import orjson
+    import json
 
     if value is None:
         return "(not said)"
-    return value if isinstance(value, str) else orjson.dumps(value).decode()
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
