@@ -8,8 +8,9 @@ from typing import get_args
 
 import pytest
 
-from auditgen.checklists import EVIDENCE_CODES, Control
+from auditgen.checklists import EVIDENCE_CODES, Control, available_checklists, load_checklist
 from auditgen.checklists.model import Expression, Framework, Licence, Mapping
+from auditgen.checklists.tailoring import Modification, Tailoring
 from auditgen.cli import run
 
 DOCS = Path(__file__).parents[2] / "docs" / "checklists.md"
@@ -21,6 +22,25 @@ def test_the_example_lints(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
     path.write_text(example, "utf-8")
     assert run(["standards", "lint", str(path)]) == 0
     assert capsys.readouterr().out == f"ok: 2 controls in {path}\n"
+
+
+def test_the_tailoring_of_the_page_works_and_says_what_it_leaves_out(tmp_path: Path) -> None:
+    (example,) = re.findall(r"```\n(schema: auditgen-tailoring-1\n.*?)```", DOCS.read_text("utf-8"), re.DOTALL)
+    path = tmp_path / "ours.yaml"
+    path.write_text(example, "utf-8")
+    checklist = load_checklist(path)
+    assert "art-26" not in {group.id for group in checklist.groups}
+    assert "controls are left out: 26(1)" in checklist.framework.scope
+    assert "1 of the" in checklist.framework.scope
+    text = DOCS.read_text("utf-8")
+    for name in {*Tailoring.model_fields, *Modification.model_fields}:
+        assert f"`{name.rstrip('_')}`" in text, name
+
+
+def test_what_ships_is_listed() -> None:
+    text = DOCS.read_text("utf-8")
+    for name in available_checklists():
+        assert f"`{name}`" in text, name
 
 
 def test_the_table_of_codes_is_the_catalogue() -> None:
