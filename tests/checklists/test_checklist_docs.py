@@ -25,7 +25,9 @@ def test_the_example_lints(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
 
 
 def test_the_tailoring_of_the_page_works_and_says_what_it_leaves_out(tmp_path: Path) -> None:
-    (example,) = re.findall(r"```\n(schema: auditgen-tailoring-1\n.*?)```", DOCS.read_text("utf-8"), re.DOTALL)
+    (example,) = re.findall(
+        r"```\n(schema: auditgen-tailoring-1\n.*?)```", DOCS.read_text("utf-8"), re.DOTALL
+    )
     path = tmp_path / "ours.yaml"
     path.write_text(example, "utf-8")
     checklist = load_checklist(path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -241,7 +242,7 @@ def test_diff_says_what_changed_field_by_field(sound: str, tmp_path: Path, capsy
 
 def test_every_checklist_that_ships_compares_with_itself_and_another(capsys: Capture) -> None:
     names = list(available_checklists())
-    for name, other in zip(names, names[1:], strict=False):
+    for name, other in pairwise(names):
         assert said(capsys, "diff", name, name)["changed"] == []
         found = said(capsys, "diff", name, other)
         count = len(load_checklist(available_checklists()[other]).controls)

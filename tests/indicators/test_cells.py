@@ -239,3 +239,15 @@ def test_a_prompt_is_one_cluster_whatever_share_its_records_were_kept_under() ->
     assert found.sums.total == pytest.approx(20)
     # ten records of weight 1 and ten of weight 10, in units of the mean
     assert found.heaviest == pytest.approx(10 * 20 / 110)
+
+
+@settings(max_examples=30)
+@given(rows())
+def test_where_no_hash_of_the_engine_tells_lines_apart(made: list[Row]) -> None:
+    """Words can be made to collide in the engine's hash; then a slower number is taken, and nothing else differs."""
+    request = Request("q", core_indicators()["refusal-rate"], ("s", "t"))
+    plain = count(read_cells(view(made)), request)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(cells_room, "_tells_apart", lambda *_: False)
+        slow = count(read_cells(view(made)), request)
+    assert slow == plain
