@@ -8,15 +8,17 @@ aliases (a few hundred bytes can expand to gigabytes), several documents, files 
 
 from __future__ import annotations
 
+import gc
 import math
 import re
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from auditgen.diagnostics import Diagnostic, Span, did_you_mean
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from pydantic import BaseModel, ValidationError
@@ -110,13 +112,14 @@ def read_yaml_text(text: str, name: str) -> YamlDocument:
         if refused is not None:
             document.diagnostics.append(refused)
             return document
-        loader = loader_class(document.text)
-        try:
-            node = loader.get_single_node()
-            if node is not None:
-                document.value = _walk(node, (), document, loader)
-        finally:
-            loader.dispose()
+        with _uncollected():
+            loader = loader_class(document.text)
+            try:
+                node = loader.get_single_node()
+                if node is not None:
+                    document.value = _walk(node, (), document, loader)
+            finally:
+                loader.dispose()
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         span = Span()
@@ -134,6 +137,21 @@ def read_yaml_text(text: str, name: str) -> YamlDocument:
         document.diagnostics.append(Diagnostic("yaml-syntax", str(error)[:200], name))
         document.value = None
     return document
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Without the collector of cycles: a tree has none, and it would walk the growing tree again and again.
+
+    Two thirds of the time of a large file; the size of a file bounds the memory.
+    """
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
 
 
 _LOADER: list[Any] = []

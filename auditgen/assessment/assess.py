@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from auditgen.assessment.controls import judge_controls
+from auditgen.assessment.crosswalk import carry
 from auditgen.assessment.deadlines import incident_duties, missed
 from auditgen.assessment.deployed import configurations, unevaluated
 from auditgen.assessment.doubts import CODES, DAMAGE
@@ -81,7 +82,7 @@ def assess(
             )
             results.append(judge(criterion, principle.id, measured[criterion.id], context))
         judged.append((principle, results))
-    controls = judge_controls(audit, checklists, judged, register, as_of)
+    controls = carry(judge_controls(audit, checklists, judged, register, as_of))
     judged_results = [c for _, results in judged for c in results]
     duties = incident_duties(audit, incident_deadlines(), register.incidents, as_of)
     deployed = configurations(audit, register)

@@ -266,6 +266,8 @@ class ControlResult:
     underlying: Verdict | None = None
     """Of a waived control, what it would be without the waiver."""
     waiver: Waiver | None = None
+    related: tuple[str, ...] = ()
+    """What met and unmet controls of other frameworks say of it, in words."""
 
 
 @dataclass(frozen=True, slots=True)

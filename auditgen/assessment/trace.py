@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from auditgen.assessment.doubts import DAMAGE
 from auditgen.assessment.model import Conclusion, Verdict
-from auditgen.assessment.trace_criterion import trace_criterion, trace_file
+from auditgen.assessment.trace_criterion import changes_of, trace_criterion, trace_file
 from auditgen.assessment.trace_values import (
     CONTROL_RULES,
     PRINCIPLE_RULES,
@@ -64,7 +64,7 @@ def traces(assessment: Assessment, audit: Audit, name: str) -> tuple[Trace, ...]
     out: list[Trace] = []
     for principle in assessment.principles:
         if principle.principle.id == name:
-            out.append(_principle(principle, assessment))
+            out.append(_principle(principle, assessment, audit))
         out += [trace_criterion(c, assessment, audit) for c in principle.criteria if c.criterion.id == name]
     for control in assessment.controls:
         if name in {f"{control.framework_id}:{control.control.id}", control.control.id}:
@@ -73,7 +73,7 @@ def traces(assessment: Assessment, audit: Audit, name: str) -> tuple[Trace, ...]
     return tuple(out)
 
 
-def _principle(result: PrincipleResult, assessment: Assessment) -> Trace:
+def _principle(result: PrincipleResult, assessment: Assessment, audit: Audit) -> Trace:
     principle = result.principle
     changes = {
         Conclusion.CONTRADICTED: (Verdict.NOT_MET,),
@@ -81,6 +81,7 @@ def _principle(result: PrincipleResult, assessment: Assessment) -> Trace:
     }.get(result.conclusion, ())
     deciding = [c for c in result.criteria if c.verdict in changes]
     moves = [f"another verdict on {c.criterion.id}, which is {word(c.verdict.value)}" for c in deciding]
+    moves += [f"{c.criterion.id}: {text}" for c in deciding for text in changes_of(c, assessment, audit)]
     if result.conclusion is Conclusion.WITH_COMMENTS:
         moves = [f"an answer to the comment: {text}" for text in result.comments]
     if result.conclusion is Conclusion.SUPPORTED:

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import math
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from auditgen.assessment.assess import damaged_files, latest_records
 from auditgen.assessment.doubts import CODES, COPIES, DAMAGE
+from auditgen.assessment.independence import shown_distances
 from auditgen.assessment.model import Rule, Verdict
-from auditgen.assessment.trace_values import RULES, Considered, LeftOut, Number, Step, Trace, some
+from auditgen.assessment.trace_values import RULES, Considered, LeftOut, Number, Step, Trace, some, word
 from auditgen.indicators import Quantity, Unmeasured
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from auditgen.assessment.model import Assessment, CriterionResult
     from auditgen.evidence.model import Reading
     from auditgen.indicators import Measured
-    from auditgen.project.model import Audit
+    from auditgen.project.model import Audit, Criterion
+    from auditgen.project.terms import Independence
 
 
 def trace_criterion(result: CriterionResult, assessment: Assessment, audit: Audit) -> Trace:
@@ -37,18 +40,26 @@ def trace_criterion(result: CriterionResult, assessment: Assessment, audit: Audi
             ("declared before the data", "proven" if result.is_declaration_proven else "not proven"),
         ),
         digest=result.digest,
-        considered=tuple(
-            trace_file(reading)
-            for source in criterion.sources
-            for reading in assessment.register.readings
-            if reading.source_id == source
+        considered=(
+            *(
+                trace_file(reading)
+                for source in criterion.sources
+                for reading in assessment.register.readings
+                if reading.source_id == source
+            ),
+            *(
+                Considered("file", f.name, r.block.id, f.sha256, None, f"labels by people, by {f.by}")
+                for r in assessment.register.relabelled
+                if r.block.criterion == criterion.id
+                for f in r.files
+            ),
         ),
         left_out=tuple(_left_out(result, assessment, audit)),
         numbers=tuple(_numbers(measured)) if isinstance(measured, Quantity) else (),
         reasons=result.reasons,
         comments=result.comments,
         precedence=tuple(Step(text, rule is result.rule) for rule, text in RULES.items()),
-        changes=tuple(dict.fromkeys(_changes(result, assessment, audit))),
+        changes=changes_of(result, assessment, audit),
         keeps=tuple(_keeps(result)),
     )
 
@@ -111,11 +122,37 @@ def _left_out(result: CriterionResult, assessment: Assessment, audit: Audit) -> 
         yield from _not_asked(source, readings, measured)
         if source in register.empty_sources:
             yield LeftOut(source, "no file matches what audit.yaml names", None)
+    yield from _not_for_met(criterion, measured, assessment, audit)
     for expected in assessment.expected:
         if not expected.is_received and (
             criterion.id in expected.item.criteria or expected.item.source in criterion.sources
         ):
             yield LeftOut(expected.item.title, f"expected and not received: {expected.detail}", None)
+
+
+def _too_near(criterion: Criterion, measured: Measured, distances: Mapping[str, Independence]) -> list[str]:
+    """Sources whose maker stands nearer than was declared."""
+    used = measured.sources if isinstance(measured, Quantity) else ()
+    return sorted(s for s in used if distances[s].rank < criterion.independence.rank)
+
+
+def _not_for_met(
+    criterion: Criterion, measured: Measured, assessment: Assessment, audit: Audit
+) -> Iterator[LeftOut]:
+    """Sources that can speak against the promise, and not for it: too near, or too old."""
+    if not isinstance(measured, Quantity):
+        return
+    distances = shown_distances(audit, assessment.register)
+    ends = latest_records(assessment.register)
+    wanted = word(criterion.independence.value)
+    for source in _too_near(criterion, measured, distances):
+        why = f"too near: it is {word(distances[source].value)}, {wanted} was declared; it cannot show `met`"
+        yield LeftOut(f"records of {source}", why, measured.sources[source])
+    for source in sorted(measured.sources):
+        age = (assessment.as_of - ends[source].date()).days if source in ends else 0
+        if age > criterion.max_age_days:
+            why = f"too old: {age} days, at most {criterion.max_age_days} were declared; it decides nothing"
+            yield LeftOut(f"records of {source}", why, measured.sources[source])
 
 
 def _not_asked(source: str, readings: Sequence[Reading], measured: Measured) -> tuple[LeftOut, ...]:
@@ -151,6 +188,12 @@ def _numbers(quantity: Quantity) -> Iterator[Number]:
     total = sum(a.denominator + a.undecided + a.errors for a in quantity.arms) + quantity.missing
     yield Number("worst case", None, total, None, quantity.worst.lower, quantity.worst.upper)
     yield Number("best case", None, total, None, quantity.best.lower, quantity.best.upper)
+
+
+def changes_of(result: CriterionResult, assessment: Assessment, audit: Audit) -> tuple[str, ...]:
+    """What would move the verdict; where nothing fits, what the reason says."""
+    found = tuple(dict.fromkeys(_changes(result, assessment, audit)))
+    return found or tuple(f"an end to this: {reason}" for reason in result.reasons[:1])
 
 
 def _changes(result: CriterionResult, assessment: Assessment, audit: Audit) -> Iterator[str]:
@@ -189,16 +232,28 @@ def _changes(result: CriterionResult, assessment: Assessment, audit: Audit) -> I
     if measured.interval is not None and smallest.denominator < criterion.min_n:
         where = f" in the {smallest.name} arm" if len(measured.arms) > 1 else ""
         yield f"at least {criterion.min_n - smallest.denominator:,} more decided samples{where}"
-    independence = {s.id: s.provider.independence for s in audit.sources}
-    near = [s for s in measured.sources if independence[s].rank < criterion.independence.rank]
+    near = _too_near(criterion, measured, shown_distances(audit, register))
     if near:
-        wanted = criterion.independence.value.replace("_", " ")
-        yield f"evidence from a source that is {wanted}, instead of {', '.join(sorted(near))}"
+        wanted = word(criterion.independence.value)
+        yield f"evidence from a source that is {wanted}, instead of {', '.join(near)}"
+    for kept in register.ledgers:
+        least = criterion.min_coverage
+        if (
+            least is not None
+            and kept.source_id in criterion.sources
+            and kept.covered < least * kept.total_hours
+        ):
+            hours = math.ceil(least * kept.total_hours) - kept.covered
+            yield f"records of {hours:,} more hours in `{kept.source_id}`"
     if measured.last_at is None:
         yield "records that carry a time"
+    elif measured.last_at.date() > assessment.as_of:
+        yield f"records from {assessment.as_of.isoformat()} or earlier, or a later day of judgement"
     old = sorted(s for s in measured.sources if s in ends and ends[s].date() < oldest)
     if old:
         yield f"evidence from {oldest.isoformat()} or later, of {', '.join(old)}"
+    if any(reason.startswith("prompts were repeated unevenly") for reason in result.reasons):
+        yield "repeating every prompt equally often, where an uneven repetition carried the rate"
     unknown = sum(a.undecided + a.errors for a in measured.arms) + measured.missing
     if unknown:
         yield f"deciding the {unknown:,} undecided, failed or missing samples, or running them again"

@@ -9,6 +9,7 @@ from auditgen.checklists.model import (
     Checklist,
     Control,
     EvidenceNeed,
+    Mapping,
     Predicate,
     Sampling,
 )
@@ -22,6 +23,7 @@ __all__ = [
     "Deadline",
     "EvidenceKind",
     "EvidenceNeed",
+    "Mapping",
     "Predicate",
     "Profile",
     "Sampling",

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from auditgen.checklists.imported import (
     Imported,
     LeftOut,
+    Names,
     Wish,
     finish,
     licence_of,
@@ -218,14 +219,13 @@ def _tree(
     held = _held(nodes, by_urn)
     groups: list[dict[str, Any]] = []
     group_ids: dict[str, str] = {}
-    taken: set[str] = set()
+    given = Names()
     if any(node.assessable and _group_above(node, by_urn) is None for node in nodes):
-        taken.add("ungrouped")
+        given.give("ungrouped")
         groups.append({"id": "ungrouped", "title": "Requirements of no group", "cite": "-"})
     for node in nodes:  # ids first: a parent may stand below its child
         if not node.assessable and node.urn in held:
-            group_ids[node.urn] = slug(node.ref_id or node.tail, taken)
-            taken.add(group_ids[node.urn])
+            group_ids[node.urn] = given.give(slug(node.ref_id or node.tail))
     controls: list[dict[str, Any]] = []
     for node in nodes:
         left_out.all_but(node.model_extra or (), (), "requirement")
@@ -276,18 +276,12 @@ def _names(nodes: tuple[Node, ...]) -> dict[str, str]:
         if node.assessable and node.ref_id:
             counts[node.ref_id.strip()] = counts.get(node.ref_id.strip(), 0) + 1
     out: dict[str, str] = {}
-    taken: set[str] = set()
+    given = Names()
     for node in nodes:
         if not node.assessable:
             continue
         own = (node.ref_id or "").strip()[:200]
-        name = own if own and counts.get(own) == 1 else node.tail
-        number = 1
-        while name in taken:
-            number += 1
-            name = f"{node.tail}-{number}"
-        taken.add(name)
-        out[node.urn] = name
+        out[node.urn] = given.give(own if own and counts.get(own) == 1 else node.tail)
     return out
 
 

@@ -91,14 +91,28 @@ def _is_public(sentence: str) -> bool:
     return bool(PUBLIC_DOMAIN.search(sentence)) and not _DENIED.search(sentence)
 
 
-def slug(text: str, taken: Iterable[str] = (), *, fallback: str = "g") -> str:
-    """`text` as an id of ours: small letters, digits, `-`; a number is added where it is taken."""
-    base = (_WORD.sub("-", text.lower()).strip("-") or fallback)[:70]
-    known, out, number = set(taken), base, 1
-    while out in known:
-        number += 1
-        out = f"{base}-{number}"
-    return out
+def slug(text: str, *, fallback: str = "g") -> str:
+    """`text` as an id of ours: small letters, digits and `-`."""
+    return (_WORD.sub("-", text.lower()).strip("-") or fallback)[:70].strip("-")
+
+
+@dataclass(slots=True)
+class Names:
+    """Names given out once; a number is added where one is taken."""
+
+    taken: set[str] = field(default_factory=set)
+    last: dict[str, int] = field(default_factory=dict)
+    """The number last tried for a name, so that a thousand equal ones cost a thousand steps."""
+
+    def give(self, wanted: str) -> str:
+        """`wanted`, or `wanted-2`, and so on."""
+        out, number = wanted, self.last.get(wanted, 1)
+        while out in self.taken:
+            number += 1
+            out = f"{wanted}-{number}"
+        self.last[wanted] = number
+        self.taken.add(out)
+        return out
 
 
 def reference_only(policy: LicencePolicy, title: str, name: str, left_out: LeftOut) -> str:

@@ -10,16 +10,18 @@ import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from auditgen.diagnostics import Diagnostic
+from auditgen.diagnostics import Diagnostic, did_you_mean
 from auditgen.errors import InputRefused
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
     from pathlib import Path
 
 MAX_BYTES = 64 * 1024 * 1024
 MAX_FAULTS = 50
 """More are counted, not listed."""
+MAX_COMPARED = 5000
+"""Names among which a nearest one is looked for."""
 _WORDS = {
     dict: "an object",
     list: "a list",
@@ -45,6 +47,12 @@ class Faults:
             return
         place = f"`{self.file}#{pointer}`" if pointer else f"`{self.file}`"
         self.found.append(Diagnostic(code, f"{place}: {message}", helps=helps))
+
+    def near(self, word: str, known: Collection[str]) -> tuple[str, ...]:
+        """The nearest known word, unless looking for it would take long or nobody would see it."""
+        if len(known) > MAX_COMPARED or len(self.found) >= MAX_FAULTS:
+            return ()
+        return did_you_mean(word[:200], known)
 
     def refuse(self, *, hint: str | None = None) -> None:
         """Raise InputRefused with all of them, if there are any."""

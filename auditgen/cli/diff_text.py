@@ -49,9 +49,9 @@ def text(comparison: Comparison, states: tuple[str, str]) -> str:
 
 
 def _entry(shift: Shift) -> Iterator[str]:
-    status = shift.now or shift.was
-    tone = "none" if status is None else status.tone
-    was = f" (was {shift.was.word})" if shift.was and shift.now and shift.was.code != shift.now.code else ""
+    # what is gone holds no verdict any more: its old one must not read as praise
+    tone = shift.now.tone if shift.now else "gap" if shift.is_worse else "none"
+    was = _statuses(shift)
     head = f"{SHAPES[tone]} {shift.word}"
     name = f": {shift.id} {shift.title}{was}" if shift.title != shift.id else f": {shift.id}{was}"
     lines = _wrapped(f"{head}{name}", "  ", "      ")
@@ -65,6 +65,12 @@ def _entry(shift: Shift) -> Iterator[str]:
         yield from _wrapped(shift.change, "      ", "        ")
     for said in shift.definitions:
         yield from _wrapped(said, "      * ", "        ")
+
+
+def _statuses(shift: Shift) -> str:
+    if shift.was and shift.now:
+        return f" (was {shift.was.word})" if shift.was.code != shift.now.code else f" ({shift.now.word})"
+    return f" (was {shift.was.word})" if shift.was else f" ({shift.now.word})" if shift.now else ""
 
 
 def _wrapped(said: str, first: str, then: str) -> list[str]:

@@ -123,7 +123,7 @@ def _command(kind: str, audit: str, place: Span | None, title: str, said: str) -
 
 
 def _data(said: str) -> str:
-    return printable(said).replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+    return "%0A".join(part.replace("%", "%25") for part in printable(said).splitlines())
 
 
 def _property(said: str) -> str:

@@ -47,7 +47,7 @@ def _formats(context: click.Context, option: click.Parameter, value: str) -> tup
     default=",".join(FORMATS),
     show_default=True,
     metavar="LIST",
-    help="Which outputs to make.",
+    help="Which outputs to make; oscal and poam when they are named.",
 )
 @click.option("--unsigned", is_flag=True, help="Write drafts marked so; no keys, no pack.")
 @click.option("--strict", is_flag=True, help="Refuse (exit 4) when any evidence file is faulty.")

@@ -24,6 +24,7 @@ def command() -> None:
 
     \b
     Example:
+      auditgen worksheet export audit.yaml
       auditgen worksheet labels audit.yaml --criterion P1-refusal --out-dir labels
       auditgen worksheet check labels/labels-1.xlsx labels/labels-2.xlsx
     """
@@ -184,4 +185,80 @@ def check(files: tuple[Path, ...]) -> int:
             click.echo(f"  {item}")
         if len(differing) > MAX_SHOWN:
             click.echo(f"  and {len(differing) - MAX_SHOWN:,} more")
+    return 0
+
+
+@command.command("export")
+@click.argument("audit", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option(
+    "--out",
+    type=click.Path(dir_okay=False, path_type=Path),
+    default=None,
+    help="The workbook [default: AUDIT with the ending .xlsx].",
+)
+@click.option("--force", is_flag=True, help="Replace a file that lies there.")
+@click.option("-q", "--quiet", is_flag=True, help="No summary.")
+def export(audit: Path, out: Path | None, force: bool, quiet: bool) -> int:
+    """Write the audit as an Excel workbook, for people who do not write YAML.
+
+    The same audit.yaml and checklists give the same bytes.
+
+    \b
+    Example:
+      auditgen worksheet export audit.yaml --out audit.xlsx
+    """
+    from auditgen.cli.workbook import export_book
+
+    target = out or audit.with_suffix(".xlsx")
+    written = export_book(audit, target, force=force)
+    if not quiet:
+        click.echo(f"wrote {written}")
+        click.echo(f"next: edit it, save it, then auditgen worksheet import {target} {audit}")
+    return 0
+
+
+@command.command("import")
+@click.argument("workbook", metavar="FILE.xlsx", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("audit", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option(
+    "--out",
+    type=click.Path(dir_okay=False, path_type=Path),
+    default=None,
+    help="The new file [default: AUDIT with the ending .new.yaml].",
+)
+@click.option("--force", is_flag=True, help="Replace a file that lies there.")
+@click.option(
+    "--merge",
+    is_flag=True,
+    help="Take a workbook of another audit.yaml too: by ids, cell by cell.",
+)
+@click.option("-q", "--quiet", is_flag=True, help="No list of changes.")
+def import_(workbook: Path, audit: Path, out: Path | None, force: bool, merge: bool, quiet: bool) -> int:
+    """Make a new audit.yaml of AUDIT and what was edited in a workbook of it.
+
+    What was not edited stays as it is, with its comments. Every fault is named with its sheet and cell; with
+    one, nothing is written.
+
+    \b
+    Example:
+      auditgen worksheet import audit.xlsx audit.yaml --out audit.new.yaml
+
+    \b
+    Exit codes: 0 written; 1 a file lies there already; 4 the workbook cannot be used.
+    """
+    from auditgen.cli.workbook import import_book
+    from auditgen.diagnostics import printable
+
+    target = out or audit.with_suffix(".new.yaml")
+    made = import_book(workbook, audit, target, force=force, is_merge=merge)
+    if quiet:
+        return 0
+    for line in made.changes:
+        click.echo(printable(line))
+    count = len(made.changes)
+    click.echo(f"{count:,} change{'' if count == 1 else 's'}" if count else "no cell was changed")
+    for key in made.anew:
+        what = "the whole file" if key == "*" else f"`{printable(key)}`"
+        click.echo(f"{what} had to be written anew; comments inside it are lost")
+    click.echo(f"wrote {target}")
     return 0

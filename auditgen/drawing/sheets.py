@@ -350,7 +350,7 @@ def _controls(document: Document) -> Iterator[Row]:
                 framework.id, c.id, c.cite, c.title, c.requirement, c.basis, Toned(c.status),
                 None if c.underlying is None else Toned(c.underlying), c.waiver, c.reason,
                 ", ".join(c.principles), "\n".join(n.wanted for n in c.needs),
-                ", ".join(dict.fromkeys(ref for n in c.needs for ref in n.found)),
+                ", ".join(dict.fromkeys(ref for n in c.needs for ref in n.found)), "\n".join(c.related),
             )  # fmt: skip
 
 

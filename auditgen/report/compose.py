@@ -112,12 +112,9 @@ def _compared(document: model.Document, assessment: Assessment) -> model.Documen
         return document
     now = snapshot(document.model_dump(mode="json", by_alias=True))
     changed = compare(snapshot(previous.report), now).changed
-    shifts = tuple(
-        s
-        for s in changed
-        if s.kind in {"criterion", "control", "checklist"} or (s.kind == "principle" and s.now is None)
-    )
-    return document.model_copy(update={"shifts": shifts})
+    shifts = [s for s in changed if s.kind in {"criterion", "control", "checklist"}]
+    shifts += [s for s in changed if s.kind == "principle" and s.now is None]  # `changes` has the others
+    return document.model_copy(update={"shifts": tuple(shifts)})
 
 
 def _plan(assessment: Assessment) -> tuple[str, ...]:
@@ -405,6 +402,7 @@ def _frameworks(project: Project, assessment: Assessment) -> tuple[model.Framewo
                 status=words.VERDICTS[c.verdict],
                 underlying=None if c.underlying is None else words.VERDICTS[c.underlying],
                 waiver=waiver_words(c.waiver),
+                related=c.related,
                 reason=c.reason,
                 principles=c.principles,
                 needs=tuple(

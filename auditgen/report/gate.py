@@ -163,8 +163,8 @@ def _line(line: Line) -> dict[str, Any]:
 def gate(document: Document, policy: Policy) -> Gate:
     """What stands in the document, held against `policy`.
 
-    A run that measured nothing, and in which no control is known to apply, is vacuous: it ends with 3 under any
-    policy.
+    A run that measured nothing, and in which no control is known to apply, is vacuous: it ends with 3 under
+    any policy.
     """
     by_source = {s.id: tuple(f.path for f in s.files) for s in document.sources}
     criteria = [_criterion(p, c, by_source, policy) for p in document.principles for c in p.criteria]

@@ -1,4 +1,4 @@
-"""Edits of a workbook put into the value of audit.yaml, and where each part of that value stands in the workbook."""
+"""Edits of a workbook put into the value of audit.yaml, and the cell that each part of it comes from."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Applied:
     faults: list[Fault] = field(default_factory=list)
 
     def place(self, path: Named, *, key: bool = False) -> tuple[str, str] | None:
-        """The cell that a part of the value comes from: its own, that of what holds it, or of what it holds."""
+        """The cell of a part of the value: its own, or of what holds it, or of what it holds."""
         if key and (*path, "#key") in self.places:
             return self.places[(*path, "#key")]
         for length in range(len(path), 0, -1):
@@ -274,7 +274,7 @@ def _deleted_principles(out: Applied, sheets: Sheets) -> None:
     for entry in sheets.rows.get("Principles", {}).values():
         left = criteria.get(entry.key, [])
         if entry.is_deleted and left:
-            message = f"`{entry.key}` is marked, and its criteria are not: {', '.join(left)}. Mark them on Criteria too"
+            message = f"`{entry.key}` is marked, and its criteria are not: {', '.join(left)}; mark them too"
             out.faults.append(Fault("workbook-delete", message, "Principles", entry.cell(DELETE_TITLE)))
 
 

@@ -1,4 +1,4 @@
-"""The workbook of an audit: what may be edited is open, everything else is locked, and every list is a dropdown."""
+"""The workbook of an audit: what may be edited is open, the rest is locked, every list is a dropdown."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 MAX_ROW_LINES = 12
 HEAD, SHADE, INK, LINE = "E8ECF1", "F4F6F8", "46505E", "D5DAE1"
 DELETE_COLUMN = Column(
-    DELETE_TITLE, "Choose “delete” to take this entry out of audit.yaml. A row that is only missing is a fault.",
+    DELETE_TITLE, "Choose “delete” to take this entry out of audit.yaml. A row that is missing is a fault.",
     width=10, choices=(DELETE,),
 )  # fmt: skip
 
@@ -173,7 +173,8 @@ def _cell(sheet: Any, row: int, number: int, column: Column, shown: Shown, *, is
         cell.value = day(shown.text) if kind is Kind.DAY else parse(shown.text, kind)
     else:
         cell = text_cell(sheet, row, number, shown.text)
-    cell.number_format = {Kind.DAY: "yyyy-mm-dd", Kind.NUMBER: "General", Kind.WHOLE: "0"}.get(kind, "@")
+    texts = "General" if is_locked else "@"  # what is typed stays text, whatever it looks like
+    cell.number_format = {Kind.DAY: "yyyy-mm-dd", Kind.NUMBER: "General", Kind.WHOLE: "0"}.get(kind, texts)
     cell.font = Font(name=FONT, size=11, bold=number == 1, color=INK if is_locked else "000000")
     cell.alignment = Alignment(vertical="top", wrap_text=True, horizontal="left")
     cell.border = Border(bottom=Side(style="thin", color=LINE))
@@ -194,7 +195,9 @@ def _validate(sheet: Any, kind: Kind, place: str, names: list[str], *, is_open: 
         rule.error = "Choose one of the words of the list."
         rule.showErrorMessage = not is_open
     elif kind is Kind.DAY:
-        rule = DataValidation(type="date", operator="between", formula1="DATE(1901,1,1)", formula2="DATE(2199,12,31)")
+        rule = DataValidation(
+            type="date", operator="between", formula1="DATE(1901,1,1)", formula2="DATE(2199,12,31)"
+        )
         rule.error = "Type a date, such as 2026-09-30."
     elif kind is Kind.NUMBER:
         rule = DataValidation(type="decimal", operator="between", formula1="0", formula2="100000")

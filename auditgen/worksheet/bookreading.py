@@ -72,7 +72,9 @@ def read_book(data: bytes) -> Returned:
         code = stop.fault.code.replace("labels-", "workbook-")
         raise Unusable(Fault(code, stop.fault.message, stop.fault.sheet, stop.fault.cell)) from stop
     if KEPT not in sheets:
-        message = f"it was not written by `auditgen worksheet export`, or its hidden sheet `{KEPT}` was removed"
+        message = (
+            f"it was not written by `auditgen worksheet export`, or its hidden sheet `{KEPT}` was removed"
+        )
         raise Unusable(Fault("workbook-not-ours", message))
     rows = [[cell.text for cell in row] for row in sheets.pop(KEPT)]
     told = {row[0]: row[1] for row in rows[:3] if len(row) > 1}
@@ -126,7 +128,9 @@ def _merged(data: bytes) -> dict[str, list[str]]:
                 target = targets.get(relation, "")
                 part = target.lstrip("/") if target.startswith("/") else f"xl/{target}"
                 if part in names:
-                    found = re.findall(rb"<(?:\w+:)?mergeCell\s[^>]*?ref=\"([A-Z0-9:]+)\"", archive.read(part))
+                    found = re.findall(
+                        rb"<(?:\w+:)?mergeCell\s[^>]*?ref=\"([A-Z0-9:]+)\"", archive.read(part)
+                    )
                     out[sheet.get("name", "")] = [ref.decode("ascii") for ref in found]
     except Exception as error:  # whatever a damaged part makes the parser raise
         message = f"it is no sound workbook: {type(error).__name__}"

@@ -81,7 +81,7 @@ def principle_columns() -> tuple[Column, ...]:
         column(Principle, "declared_on", "Declared on", 13, Kind.DAY),
         Column(
             "Answers",
-            "Controls that its evidence speaks to. To change them, edit the column “Answered by” on the sheet Controls.",
+            "Controls that its evidence speaks to. To change them, edit “Answered by” on the sheet Controls.",
             ("answers",), Kind.LIST, 40, is_locked=True,
         ),
     )  # fmt: skip
@@ -103,13 +103,13 @@ def criterion_columns(
             "Ids of the sheet Sources whose records are counted together.",
         ),
         Column(
-            "Only records with", "Only records with these values count. It is changed in audit.yaml.", ("where",),
-            width=24, is_locked=True,
+            "Only records with", "Only records with these values count. It is changed in audit.yaml.",
+            ("where",), width=24, is_locked=True,
         ),
         Column(
             THRESHOLD,
-            "at_least: the lower bound of the interval must reach the limit. at_most: the upper bound must not exceed it. "
-            "within: for gaps, the whole interval lies within plus and minus the limit.",
+            "at_least: the lower bound of the interval must reach the limit. at_most: the upper bound must "
+            "not exceed it. within: for gaps, the whole interval lies within plus and minus the limit.",
             kind=Kind.TEXT, width=12, choices=THRESHOLDS, is_needed=True,
         ),
         Column(LIMIT, "The declared number, between 0 and 1.", kind=Kind.NUMBER, width=9, is_needed=True),
@@ -125,7 +125,7 @@ def criterion_columns(
             f"Of the deployed versions ({', '.join(models)[:120]}).",
         ),
         column(Criterion, "limit_hours", "Limit in hours", 13, Kind.NUMBER),
-        column(Criterion, "min_coverage", "Least coverage", 13, Kind.NUMBER),
+        column(Criterion, "min_coverage", "Least coverage", 15, Kind.NUMBER),
     )  # fmt: skip
 
 
@@ -139,7 +139,9 @@ def expected_columns(sources: tuple[str, ...]) -> tuple[Column, ...]:
         column(model, "suite", "Suite", 20, about="The suite's name as the tool recorded it."),
         column(model, "model", "Model", 26, about="The version it should be about."),
         column(model, "min_n", "Least n", 9, Kind.WHOLE),
-        column(model, "provider", "Provider", 28, about="The name of the source's provider, where it matters."),
+        column(
+            model, "provider", "Provider", 28, about="The name of the source's provider, where it matters."
+        ),
         column(model, "due", "Due", 13, Kind.DAY, "The day on which it should be there."),
         column(model, "criteria", "Criteria", 22, Kind.LIST),
     )
@@ -167,7 +169,9 @@ def attestation_columns(documents: tuple[str, ...]) -> tuple[Column, ...]:
         return column(model, name, title, width, kind, about, path=(*above, name))
 
     return (
-        Column("Document", "The id of the document.", width=18, choices=documents, is_open=True, is_needed=True),
+        Column(
+            "Document", "The id of the document.", width=18, choices=documents, is_open=True, is_needed=True
+        ),
         *person((*above, "reviewer"), "Reviewer", "Who gives the word."),
         one("date", "Date", 13, Kind.DAY, "The day of the review."),
         one("method", "Method", 12),

@@ -1,7 +1,7 @@
 """What was edited in a workbook: every cell against what it held when it was written.
 
-A cell counts as edited when its text differs from what was exported. Locked cells must be as they were, rows must be
-there, and what is new must be whole.
+A cell counts as edited when its text differs from what was exported. Locked cells must be as they were,
+rows must be there, and what is new must be whole.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from auditgen.diagnostics import did_you_mean, shown_value
 from auditgen.worksheet.bookreading import Came, cell_value
 from auditgen.worksheet.faults import Fault
-from auditgen.worksheet.sheets import DELETE, DELETE_TITLE, Kind, digest, items, same
+from auditgen.worksheet.sheets import DELETE, DELETE_TITLE, GUIDE, LISTS, Kind, digest, items, same
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -73,6 +73,12 @@ class Sheets:
 def find_edits(returned: Returned, pages: tuple[Page, ...], base: Lines, now: Lines) -> Sheets:
     """Compare what came back with `base`, what was exported, and with `now`, what audit.yaml holds."""
     out = Sheets()
+    for name, rows in returned.sheets.items():
+        if name not in {GUIDE, LISTS, *(page.title for page in pages)} and any(
+            c.text for row in grid for c in row
+        ):
+            message = "this sheet is not one of ours, and nothing is read from it; remove it"
+            out.faults.append(Fault("workbook-sheet", message, name))
     for page in pages:
         grid = returned.sheets.get(page.title)
         if grid is None:
@@ -114,7 +120,9 @@ class _Reader:
             entry = self._entry(number, cells, known, exported, out)
             if entry is not None:
                 out[entry.key] = entry
-        back = "; bring it back" + (f", and mark it `{DELETE}` to take it out" if self.page.can_delete else "")
+        back = "; bring it back" + (
+            f", and mark it `{DELETE}` to take it out" if self.page.can_delete else ""
+        )
         for key in sorted(exported - self.seen):
             if key in known:  # what audit.yaml no longer has may go
                 self.fault("workbook-row-removed", f"the row of `{key}` is gone or its id was changed{back}")
@@ -125,7 +133,11 @@ class _Reader:
         for title in self.page.titles:
             if heads.count(title) != 1:
                 found = "is not there" if title not in heads else "stands there twice"
-                self.fault("workbook-heading", f"the heading `{title}` {found}; the first row names every column", "A1")
+                self.fault(
+                    "workbook-heading",
+                    f"the heading `{title}` {found}; the first row names every column",
+                    "A1",
+                )
         self.at = {title: heads.index(title) for title in self.page.titles if title in heads}
         self.letters = {title: _letter(position) for title, position in self.at.items()}
         for position, head in enumerate(heads):
@@ -135,7 +147,12 @@ class _Reader:
         return not self.faults
 
     def _entry(
-        self, number: int, cells: list[Came], known: dict[str, Row], exported: set[str], before: dict[str, Entry]
+        self,
+        number: int,
+        cells: list[Came],
+        known: dict[str, Row],
+        exported: set[str],
+        before: dict[str, Entry],
     ) -> Entry | None:
         first = self.page.columns[0].title
         place = f"{self.letters[first]}{number}"
@@ -159,7 +176,9 @@ class _Reader:
             return None
         if key not in known and not self.page.spare:
             helps = did_you_mean(key, known)
-            message = "; ".join([f"{shown_value(key)} is no row of this sheet, and none can be added", *helps])
+            message = "; ".join(
+                [f"{shown_value(key)} is no row of this sheet, and none can be added", *helps]
+            )
             self.fault("workbook-key", message, place)
             return None
         row = known.get(key)
@@ -180,7 +199,9 @@ class _Reader:
         """What stands beside the columns would be lost without a word."""
         for position, came in enumerate(cells):
             if came.text and position not in self.at.values():
-                self.fault("workbook-outside", "nothing is read from here; empty it", f"{_letter(position)}{number}")
+                self.fault(
+                    "workbook-outside", "nothing is read from here; empty it", f"{_letter(position)}{number}"
+                )
 
     def _mark(self, entry: Entry, cells: list[Came]) -> None:
         if not self.page.can_delete:
@@ -204,7 +225,9 @@ class _Reader:
             if row is None and came.text:
                 self.fault("workbook-locked", f"`{column.title}` cannot be filled in here", place)
             elif row is not None and not is_same:
-                self.fault("workbook-locked", f"`{column.title}` of `{entry.key}` cannot be changed here", place)
+                self.fault(
+                    "workbook-locked", f"`{column.title}` of `{entry.key}` cannot be changed here", place
+                )
             return
         text, wrong = cell_value(came, column.kind)
         if wrong:
@@ -218,9 +241,8 @@ class _Reader:
         entry.texts[column.title] = text
         now = was if row is None else self.now[self.page.title, entry.key, column.title]
         if now not in {was, text}:
-            message = (
-                f"`{column.title}` of `{entry.key}` was changed here and in audit.yaml, which now says {shown_value(now)}"
-            )
+            message = f"`{column.title}` of `{entry.key}` was changed here and in audit.yaml"
+            message += f", which now says {shown_value(now)}"
             self.fault("workbook-conflict", message, place)
         elif now != text:
             self._word(column, text, place)
@@ -265,8 +287,8 @@ def _letter(position: int) -> str:
 def told(edits: list[Edit], entries: Sheets) -> Iterator[str]:
     """Every change in a line."""
     for edit in edits:
-        before, after = edit.before or "(empty)", edit.after or "(empty)"
-        yield f"{edit.sheet} {edit.cell}: {edit.key}, {edit.column.title}: {_short(before)} -> {_short(after)}"
+        before, after = _short(edit.before or "(empty)"), _short(edit.after or "(empty)")
+        yield f"{edit.sheet} {edit.cell}: {edit.key}, {edit.column.title}: {before} -> {after}"
     for sheet, rows in entries.rows.items():
         for entry in rows.values():
             if entry.is_new or entry.is_deleted:

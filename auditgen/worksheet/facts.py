@@ -1,4 +1,4 @@
-"""The two sheets with one fact a row: who and what the report is about, and what decides which controls apply."""
+"""The two sheets with one fact a row: what the report is about, and what decides which controls apply."""
 
 from __future__ import annotations
 
@@ -33,7 +33,12 @@ _ABOUT: tuple[tuple[type[BaseModel], str, Kind, str], ...] = (
     (ReportBlock, "report.prepared_for", Kind.TEXT, "Who will read it."),
     (Person, "report.prepared_by.name", Kind.TEXT, "Who made it."),
     (Person, "report.prepared_by.role", Kind.TEXT, "What this person is in the organisation."),
-    (Person, "report.approved_by.name", Kind.TEXT, "Who answers for it; another person than the one who made it."),
+    (
+        Person,
+        "report.approved_by.name",
+        Kind.TEXT,
+        "Who answers for it; another person than the one who made it.",
+    ),
     (Person, "report.approved_by.role", Kind.TEXT, "What this person is in the organisation."),
     (ReportBlock, "report.classification", Kind.TEXT, "Printed at the head of every page."),
     (ReportBlock, "report.page_size", Kind.TEXT, "Of the PDF."),
@@ -43,7 +48,12 @@ _ABOUT: tuple[tuple[type[BaseModel], str, Kind, str], ...] = (
     (Practitioner, "report.practitioner.firm", Kind.TEXT, "The firm."),
     (Practitioner, "report.practitioner.standard", Kind.TEXT, "The assurance standard that was followed."),
     (Practitioner, "report.practitioner.level", Kind.TEXT, "The level of assurance."),
-    (Practitioner, "report.practitioner.independence_statement", Kind.TEXT, "Why the practitioner is independent."),
+    (
+        Practitioner,
+        "report.practitioner.independence_statement",
+        Kind.TEXT,
+        "Why the practitioner is independent.",
+    ),
 )
 
 
@@ -76,7 +86,9 @@ def about_page(value: dict[str, Any]) -> Page:
 
 def profile_page(project: Project) -> Page:
     """Roles, risk classes and questions of the chosen checklists, with the answers now."""
-    answer = Column(ANSWER, "Empty is an answer too: open. Controls that depend on it then need a legal view.", width=16)
+    answer = Column(
+        ANSWER, "Empty is an answer too: open. Controls that depend on it then need a legal view.", width=16
+    )
     columns = (
         Column("Key", "Where it stands in audit.yaml.", width=44, is_locked=True),
         Column("Question", "As the checklists ask it.", width=80, is_locked=True),
@@ -104,5 +116,3 @@ def profile_page(project: Project) -> Page:
         now_shown = show(facts.get(name), Kind.TEXT)
         add(f"facts.{name}", asked.ask if asked else name, now_shown, asked.values if asked else ())
     return Page("Profile", columns, tuple(rows.values()))
-
-

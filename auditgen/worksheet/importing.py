@@ -42,7 +42,7 @@ class Proposal:
 
 
 def propose(data: bytes, project: Project, digest: str, *, is_merge: bool = False) -> Proposal:
-    """The new text. `digest` is the SHA-256 of audit.yaml; `is_merge` allows a workbook that was made from another."""
+    """The new text. `digest` is the SHA-256 of audit.yaml; `is_merge` allows a workbook of another."""
     try:
         returned = read_book(data)
     except Unusable as stop:

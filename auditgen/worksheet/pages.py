@@ -72,7 +72,9 @@ def _criteria(value: dict[str, Any], columns: tuple[Column, ...]) -> Iterator[Ro
         for entry in principle["criteria"]:
             kinds = [name for name in c.THRESHOLDS if entry.get(name) is not None]
             where = entry.get("where") or {}
-            words = "; ".join(f"{k} = {', '.join([v] if isinstance(v, str) else v)}" for k, v in where.items())
+            words = "; ".join(
+                f"{k} = {', '.join([v] if isinstance(v, str) else v)}" for k, v in where.items()
+            )
             special = {
                 "principle": Shown(plain(principle["id"])),
                 "threshold": Shown(kinds[0]),
@@ -103,15 +105,14 @@ def controls_page(project: Project) -> Page:
         Column("Title", "Its title.", width=30, is_locked=True),
         Column("Requirement", "What it asks for, in our own words.", width=60, is_locked=True),
         Column(
-            "Applies?", f"Whether it applies by the sheet Profile, on {last.isoformat()}, the last day of the period.",
+            "Applies?", f"By the sheet Profile, on {last.isoformat()}, the last day of the period.",
             width=16, is_locked=True,
         ),
         Column("Why", "The reason for it.", width=36, is_locked=True),
-        Column("Evidence", "Codes of the evidence it needs; one of those with “or” between them is enough.", width=24,
-               is_locked=True),
+        Column("Evidence", "Codes of what it needs; of those with “or” between them one is enough.",
+            width=24, is_locked=True),
         Column(
-            c.ANSWERED_BY, "Ids of the principles whose evidence speaks to it, with commas between them.", kind=Kind.LIST,
-            width=18,
+            c.ANSWERED_BY, "Ids of the principles whose evidence speaks to it.", kind=Kind.LIST, width=18,
         ),
     )  # fmt: skip
     answered: dict[str, list[str]] = {}

@@ -1,12 +1,14 @@
 """A YAML text with some values changed, and everything else as it was: comments, order, spelling.
 
-The text is edited where the values differ. Whatever comes out is read again and must hold the wanted value; where
-an edit in place does not reach that, the whole top-level block is written anew, and the caller is told which.
+The text is edited where the values differ. Whatever comes out is read again and must hold the wanted value;
+where an edit in place does not reach that, the whole top-level block is written anew, and the caller is
+told which.
 """
 
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -114,11 +116,12 @@ class _Page:
         return min(self.starts[min(line, len(self.starts)) - 1] + column - 1, len(self.document.text))
 
     def line_start(self, offset: int) -> int:
-        return max(start for start in self.starts if start <= offset)
+        return self.starts[bisect_right(self.starts, offset) - 1]
 
     def line_end(self, offset: int) -> int:
         """Where the next line begins."""
-        return min((start for start in self.starts if start > offset), default=len(self.document.text))
+        following = bisect_right(self.starts, offset)
+        return self.starts[following] if following < len(self.starts) else len(self.document.text)
 
     def column(self, offset: int) -> int:
         return offset - self.line_start(offset)

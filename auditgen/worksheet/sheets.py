@@ -1,7 +1,8 @@
 """What a workbook of an audit holds, before it is cells: sheets, columns, and values as text.
 
-Every value has one text form (`Shown`), the same for the workbook that is written, for the one that comes back and for
-audit.yaml. Two values are equal when their texts are. A value that its text could not give back is shown and locked.
+Every value has one text form (`Shown`), the same for the workbook that is written, for the one that comes
+back and for audit.yaml. Two values are equal when their texts are. A value that its text could not give back
+is shown and locked.
 """
 
 from __future__ import annotations
@@ -116,7 +117,12 @@ def show(value: Any, kind: Kind) -> Shown:
     if value is None:
         return Shown()
     text = _text(value, kind)
-    if text is not None and (text or value == "" or value == []) and _is_whole(value, text, kind):
+    if (
+        text is not None
+        and (text or value in ("", []))
+        and plain(text) == text
+        and _is_whole(value, text, kind)
+    ):
         return Shown(text)
     shown = ", ".join(str(v) for v in value) if isinstance(value, list) else str(value)
     return Shown(plain(shown), is_fixed=True)

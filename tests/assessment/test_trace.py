@@ -125,6 +125,7 @@ def test_stale_says_from_when(tmp_path: Path) -> None:
     found = trace(tmp_path, samples(200), principles=value["principles"])
     assert decided(found) == [RULES[Rule.OLD]]
     assert "evidence from 2026-09-15 or later, of lab" in found.changes
+    assert [item.n for item in found.left_out if item.why.startswith("too old: 25 days")] == [200]
     newer = judged(tmp_path / "audit.yaml", date(2026, 9, 30))
     assert newer.assessment.principles[0].criteria[0].verdict is Verdict.MET
 
@@ -144,6 +145,7 @@ def test_too_near_and_too_few_and_expected(tmp_path: Path) -> None:
     assert "`X1`: Another suite" in said
     assert "at least 100 more decided samples" in said
     assert "evidence from a source that is external, instead of lab" in said
+    assert any(item.why.startswith("too near: it is self, external was declared") for item in found.left_out)
 
 
 def test_nothing_measured(tmp_path: Path) -> None:
@@ -158,7 +160,8 @@ def test_nothing_measured(tmp_path: Path) -> None:
 def test_a_principle_names_what_decides(tmp_path: Path) -> None:
     found = trace(tmp_path, samples(20, 80), "P1")
     assert decided(found) == ["any criterion is not met: contradicted"]
-    assert found.changes == ("another verdict on C1, which is not met",)
+    assert found.changes[0] == "another verdict on C1, which is not met"
+    assert found.changes[1:] == tuple(f"C1: {text}" for text in trace(tmp_path, samples(20, 80)).changes)
 
 
 def test_a_control(tmp_path: Path) -> None:

@@ -272,6 +272,22 @@ def test_circles_of_parameters_end(tmp_path: Path) -> None:
     assert statement.startswith("Do [A [B ")
 
 
+def test_a_long_chain_of_parameters_is_no_recursion(tmp_path: Path) -> None:
+    made = small()
+    one = made["catalog"]["groups"][0]["controls"][0]
+    one["params"] = [{"id": f"p{n}", "label": f"x {{{{ insert: param, p{n + 1} }}}}"} for n in range(3000)]
+    one["params"].append({"id": "p3000", "label": "the end"})
+    one["parts"] = [{"name": "statement", "prose": "Do {{ insert: param, p0 }}."}]
+    assert len(imported(tmp_path, made).checklist.controls[0].parameters) == 3001
+
+
+def test_many_groups_of_one_name_each_get_an_id(tmp_path: Path) -> None:
+    groups = [{"title": "Same", "controls": [{"id": f"c{n}", "title": "T"}]} for n in range(3000)]
+    found = imported(tmp_path, small(groups=groups)).checklist.groups
+    assert len({group.id for group in found}) == 3000
+    assert [group.id for group in found[:3]] == ["same", "same-2", "same-3"]
+
+
 def test_a_value_that_is_none_of_the_choices_stays(tmp_path: Path) -> None:
     made = small()
     made["catalog"]["groups"][0]["controls"][0]["params"][1]["values"] = ["something else"]

@@ -86,6 +86,49 @@ def test_findings_and_controls_fail_only_when_asked(tmp_path: Path) -> None:
     assert check(path, "--fail-on", "not_met,controls") == 0
 
 
+def test_a_waiver_opens_the_gate_and_hides_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    name = "nist-ai-rmf:MEASURE 2.6"
+    waiver = {
+        "id": "W1",
+        "control": name,
+        "reason": "the channel is being moved",
+        "approver": {"name": "C. Example", "role": "chief risk officer"},
+        "compensating": "reported by e-mail",
+        "approved_on": "2026-09-15",
+        "last_day": "2026-11-30",
+    }
+    profile = {"roles": ["organisation"], "risk_classes": []}
+    value = audit(standards=["nist-ai-rmf"], profile=profile, waivers=[waiver])
+    value["principles"][0]["answers"] = [name]
+    path = write_project(tmp_path, value, {"evidence/lab.json": inspect_log(BAD)})
+
+    def gate(*more: str) -> Any:
+        check(path, "--format", "json", "--fail-on", "not_met,controls", *more)
+        return json.loads(capsys.readouterr().out)
+
+    [line] = [x for x in gate()["controls"] if x["id"] == name]
+    assert (line["verdict"], line["without_waiver"], line["blocks"]) == ("waived", "not_met", False)
+    assert check(path) == 11  # the criterion is not met, and no waiver changes that
+    said = " ".join(capsys.readouterr().out.split())
+    assert f"● waived {name}: waived by C. Example" in said
+    assert "not met without the waiver" in said
+    assert check(path, "--format", "sarif", "--fail-on", "never") == 0
+    [run_] = json.loads(capsys.readouterr().out)["runs"]
+    [kept] = [r for r in run_["results"] if r["ruleId"] == f"control/{name}"]
+    assert kept["suppressions"][0]["kind"] == "external"
+    assert "C. Example" in kept["suppressions"][0]["justification"]
+    # its last day has passed
+    assert (
+        run(["check", str(path), "--as-of", "2026-12-05", "-q", "--fail-on", "never", "--format", "json"])
+        == 0
+    )
+    [line] = [x for x in json.loads(capsys.readouterr().out)["controls"] if x["id"] == name]
+    assert line["without_waiver"] is None
+    assert line["verdict"] != "waived"
+
+
 @pytest.mark.parametrize("words", ["", "met", "not_met,never", "findings", "findings:note", "NOT_MET"])
 def test_a_wrong_word_is_a_usage_error(
     words: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]

@@ -12,7 +12,7 @@ import openpyxl
 import pytest
 from helpers.fixtures import once
 from helpers.pages import Page
-from helpers.workshop import audit, inspect_log, samples, write_project
+from helpers.workshop import audit, criterion, inspect_log, samples, write_project
 
 from auditgen.cli import run
 from auditgen.pipeline.write import Order, make_report
@@ -54,9 +54,11 @@ def _quarter(folder: Path, keys: KeyPaths, number: int, rows: Any, **changes: An
     at = datetime(2026, 3 * number, 10, tzinfo=UTC)
     day = date(2026, 3 * number + 1, 5)
     period = {"start": f"2026-0{3 * number - 2}-01", "end": f"2026-0{3 * number}-30"}
+    extra = changes.pop("extra", None)
     value = audit(period=period, signer=SIGNER, **STANDARDS, **changes)
     value["report"]["id"] = f"R-Q{number}"
     value["principles"][0]["answers"] = ["nist-ai-rmf:MEASURE 2.6"]
+    value["principles"] += [extra] if extra else []
     path = write_project(folder, value, {"evidence/lab.json": inspect_log(rows, at=at)})
     shutil.copytree(keys.ca.parent, folder / "keys", dirs_exist_ok=True)
     now = datetime(day.year, day.month, day.day, 9, tzinfo=UTC)
@@ -69,9 +71,11 @@ def pair(keys: KeyPaths, tmp_path_factory: pytest.TempPathFactory) -> Pair:
     def make(folder: Path) -> None:
         folder.mkdir()
         then, now = (datetime(2026, month, 10, tzinfo=UTC) for month in (6, 9))
-        _quarter(folder / "q2", keys, 2, samples(200, at=then))
+        dropped = {"id": "P2", "title": "Dropped", "promise": "It stays.", "criteria": [criterion("C2")]}
+        _quarter(folder / "q2", keys, 2, samples(200, at=then), extra=dropped)
         (folder / "q3").mkdir()
         shutil.copy(folder / "q2" / "out" / "pack.zip", folder / "q3" / "before.zip")
+        # a promise that is made no more must not vanish from sight
         previous = {"pack": "before.zip", "trust": ["keys/ca.pem"]}
         _quarter(folder / "q3", keys, 3, samples(40, 60, at=now), previous=previous)
 
@@ -156,6 +160,8 @@ def test_the_report_tells_the_same(pair: Pair) -> None:
     shifts = {s["id"]: s for s in document["shifts"]}
     assert next(iter(shifts)) == "C1"
     assert shifts["C1"]["word"] == "newly not met"
+    assert (shifts["C2"]["word"], shifts["C2"]["is_worse"]) == ("removed", True)
+    assert (shifts["P2"]["word"], shifts["P2"]["is_worse"]) == ("removed", True)
     assert shifts["nist-ai-rmf:MEASURE 2.6"]["is_worse"] is True
     page = Page((pair.new / "report.html").read_text("utf-8"))
     section = " ".join(" ".join(page.by_id("changes").itertext()).split())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 from typing import TYPE_CHECKING, Any
 
@@ -270,3 +271,16 @@ def test_no_bytes_make_it_raise(tmp_path_factory: pytest.TempPathFactory, raw: b
     path = tmp_path_factory.getbasetemp() / "bytes.yaml"
     path.write_bytes(raw)
     read_yaml(path)
+
+
+@pytest.mark.parametrize("text", ["a: 1", "a: [", "a: &x 1\nb: *x"])
+def test_the_collector_of_cycles_is_left_as_it_was(text: str) -> None:
+    assert gc.isenabled()
+    read_yaml_text(text, "x")
+    assert gc.isenabled()
+    gc.disable()
+    try:
+        read_yaml_text(text, "x")
+        assert not gc.isenabled()
+    finally:
+        gc.enable()

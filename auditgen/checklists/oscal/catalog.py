@@ -79,6 +79,9 @@ def _groups(node: Node, parent: str | None, out: Catalog, left_out: LeftOut, dep
         if depth >= MAX_DEPTH:
             group.faults.add("too-deep", f"groups lie deeper than {MAX_DEPTH} levels", group.pointer)
             return
+        if len(out.groups) >= MAX_CONTROLS:
+            group.faults.add("too-many", f"more than {MAX_CONTROLS} groups", group.pointer)
+            return
         known = {"id", "title", "params", "props", "groups", "controls", "links", "parts"}
         left_out.all_but(group.keys, known, "group")
         left_out.add("group: links", count=len(group.list("links")))

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from auditgen.checklists.imported import (
     Imported,
     LeftOut,
+    Names,
     Wish,
     finish,
     licence_of,
@@ -138,15 +139,16 @@ class _Converter:
                 held.add(above)
                 above = parents.get(above)
         ids: dict[str, str] = {}
+        names = Names()
         out: list[dict[str, Any]] = []
         if ROOT_GROUP in held:
-            ids[ROOT_GROUP] = "ungrouped"
+            ids[ROOT_GROUP] = names.give("ungrouped")
             out.append({"id": "ungrouped", "title": "Controls of no group", "cite": "-"})
         for group in self.catalog.groups:
             if group.key not in held:
                 self.left_out.add("groups without controls", group.id or group.title)
                 continue
-            ids[group.key] = slug(group.id or group.title, ids.values())
+            ids[group.key] = names.give(slug(group.id or group.title))
             title = reference_only(self.policy, group.title, group.id or ids[group.key], self.left_out)
             entry = {"id": ids[group.key], "title": title, "cite": group.label or group.id or group.title}
             if group.parent is not None:
@@ -265,20 +267,17 @@ class _Converter:
     def _inserted(self, text: str, used: dict[str, Param], control: Control, pointer: str) -> str:
         """The text with our places for parameters; each one that is named is kept with the control."""
 
-        def place(found: re.Match[str]) -> str:
-            name = found[1]
-            param = self.by_control[control.id].get(name) or self.elsewhere.get(name)
-            if param is None:
-                self.faults.add("unknown-parameter", f"the parameter `{name}` is declared nowhere", pointer)
-                return found[0]
-            if name not in used:
-                used[name] = param
-                self.used.add(name)
-                for choice in (*param.choices, param.label or ""):
-                    self._inserted(choice, used, control, param.pointer)
-            return "{{ " + _our_id(name) + " }}"
-
-        return INSERT.sub(place, text)
+        waiting = [(text, pointer)]  # a list, not a recursion: a chain of parameters may be long
+        for words, at in waiting:
+            for name in dict.fromkeys(INSERT.findall(words)):
+                param = self.by_control[control.id].get(name) or self.elsewhere.get(name)
+                if param is None:
+                    self.faults.add("unknown-parameter", f"the parameter `{name}` is declared nowhere", at)
+                elif name not in used:
+                    used[name] = param
+                    self.used.add(name)
+                    waiting += [(choice, param.pointer) for choice in (*param.choices, param.label or "")]
+        return _placed(text)
 
     def _parameter(self, param: Param) -> dict[str, Any]:
         choices = [_placed(text)[:MAX_SHORT] for text in param.choices]
@@ -298,7 +297,8 @@ class _Converter:
             out["how_many"] = "one_or_more"
         if param.values:
             values = [_placed(text) for text in param.values]
-            if choices and (not set(values) <= set(choices) or (len(values) > 1 and not many)):
+            is_several = len(values) > 1 and (not many or any(";" in value for value in values))
+            if choices and (is_several or not set(values) <= set(choices)):
                 self.left_out.add("choices of parameters whose value is none of them", param.id)
                 del out["choices"]
                 out.pop("how_many", None)

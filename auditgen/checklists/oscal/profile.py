@@ -166,7 +166,7 @@ def _selected(item: Node, key: str, catalog: Catalog) -> set[str]:
                 found.add(name)
                 continue
             place = f"{choice.pointer}/with-ids/{number}"
-            helps = did_you_mean(name, known)
+            helps = choice.faults.near(name, known)
             choice.faults.add("unknown-control", f"there is no control `{name[:80]}`", place, helps=helps)
         for rule in choice.objects("matching"):
             pattern = rule.text("pattern", required=True, most=MAX_PATTERN)
@@ -239,7 +239,7 @@ def _modify(node: Node, out: Catalog, left_out: LeftOut) -> None:
             continue
         if name not in by_id:
             place = f"{alter.pointer}/control-id"
-            helps = did_you_mean(name, by_id)
+            helps = alter.faults.near(name, by_id)
             message = f"`{name}` is not among the chosen controls"
             alter.faults.add("unknown-control", message, place, helps=helps)
             continue
@@ -278,7 +278,7 @@ def _set(setting: Node, out: Catalog, left_out: LeftOut) -> None:
         every = {p.id for c in out.controls for p in c.params} | {*out.params}
         message = f"no chosen control has the parameter `{written.id}`"
         place = f"{setting.pointer}/param-id"
-        setting.faults.add("unknown-parameter", message, place, helps=did_you_mean(written.id, every))
+        setting.faults.add("unknown-parameter", message, place, helps=setting.faults.near(written.id, every))
 
 
 _CRITERIA = {"by-name", "by-class", "by-id", "by-item-name", "by-ns"}
