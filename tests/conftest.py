@@ -6,6 +6,10 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+settings.register_profile("plain", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("plain")  # a busy machine is no failure
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 os.environ["AUDITGEN_CHECKLIST_CACHE"] = "off"  # no test reads or leaves anything in the user's own cache

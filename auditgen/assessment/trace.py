@@ -6,6 +6,7 @@ them into words.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from auditgen.assessment.doubts import DAMAGE
@@ -245,6 +246,7 @@ def _finding(finding: Finding, assessment: Assessment) -> Trace:
             if name in readings
             else Considered("file", name, finding.source_id, "", None, "")
             for name in finding.files
+            if not re.fullmatch(r"and \d+ more", name)  # the rest of a long list, no file
         ),
         left_out=(),
         numbers=(),

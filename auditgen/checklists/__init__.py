@@ -3,7 +3,12 @@
 from auditgen.checklists.applicability import Applicability, Profile, applicability
 from auditgen.checklists.catalogue import EVIDENCE_CODES, EvidenceKind
 from auditgen.checklists.deadlines import Deadline, incident_deadlines
-from auditgen.checklists.load import available_checklists, load_checklist, load_checklists
+from auditgen.checklists.load import (
+    available_checklists,
+    checklist_files,
+    load_checklist,
+    load_checklists,
+)
 from auditgen.checklists.model import (
     TEXT_BASIS,
     Checklist,
@@ -29,6 +34,7 @@ __all__ = [
     "Sampling",
     "applicability",
     "available_checklists",
+    "checklist_files",
     "incident_deadlines",
     "load_checklist",
     "load_checklists",

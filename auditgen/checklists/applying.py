@@ -14,6 +14,8 @@ MARK = "tailored:"
 """Begins what a tailoring says on a control, so that it can be found in a report."""
 SEVERITIES = ("low", "medium", "high", "critical")
 DISTANCES = ("none", "internal_separate", "external", "external_accredited")
+MAX_LISTED = 600
+"""Of what a scope says about one control; its notes say all of it."""
 MAX_CHARS = 19_000
 """Of a note or a scope; the model allows a little more."""
 
@@ -27,7 +29,7 @@ def apply(base: Checklist, tailoring: Tailoring, kept: Collection[str]) -> Check
             continue
         changed, less, said = _changed(control, tailoring, kept)
         if less:
-            weaker.append(control.id)
+            weaker.append(f"{control.id} ({'; '.join(less)})")  # a report prints the scope, not the notes
         controls.append(_noted(changed, [*less, *said]))
     groups = _groups_of(base, controls)
     review = base.framework.review
@@ -197,10 +199,11 @@ def _scope(base: Checklist, tailoring: Tailoring, kept: Collection[str], weaker:
 
 
 def _listed(words: str, ids: Sequence[str]) -> str:
-    """The words with as many ids as fit a scope, and how many more there are."""
+    """The words with as many entries as fit a scope, and how many more there are."""
     shown: list[str] = []
     room = MAX_CHARS // 4
-    for name in ids:
+    for entry in ids:
+        name = _cut(entry, MAX_LISTED)
         room -= len(name) + 2
         if room < 0:
             break

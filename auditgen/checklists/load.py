@@ -86,7 +86,7 @@ def _load(path: Path, above: tuple[Path, ...]) -> Checklist:
             document, chain, available_checklists(), lambda base: _load(base, chain)
         )
         if checklist is None or diagnostics:
-            raise _refusal(path, diagnostics)
+            raise _refusal(path, diagnostics, "docs/checklists.md says what a tailoring may change")
         return checklist
     checklist, diagnostics = check_document(document)
     if checklist is None or diagnostics:
@@ -95,10 +95,13 @@ def _load(path: Path, above: tuple[Path, ...]) -> Checklist:
     return checklist
 
 
-def _refusal(path: Path, diagnostics: Sequence[Diagnostic]) -> InputRefused:
+_NEEDED = "every control needs id, group, title, requirement, cite, applies and evidence"
+
+
+def _refusal(path: Path, diagnostics: Sequence[Diagnostic], hint: str = _NEEDED) -> InputRefused:
     count = len(diagnostics)
     return InputRefused(
         f"{count} fault{'s' if count != 1 else ''} in `{path}`; it was not used",
-        hint="every control needs id, group, title, requirement, cite, applies and evidence",
+        hint=hint,
         diagnostics=diagnostics,
     )

@@ -76,7 +76,7 @@ def command(
       0   nothing that --fail-on names was found
       10  evidence is insufficient, stale or needs review; or a finding fails the gate
       11  a criterion (or, with controls, a control) is not met
-      3   nothing was assessed: no criterion was measured and no control applies
+      3   nothing was assessed: no criterion was measured, no control is known to apply
       4   audit.yaml or a checklist cannot be used as written
     """
     from auditgen.report.gate import gate

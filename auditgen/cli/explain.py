@@ -34,7 +34,7 @@ def command(
     \b
     Example:
       auditgen explain audit.yaml P1-refusal
-      auditgen explain audit.yaml eu-ai-act:15(1)
+      auditgen explain audit.yaml "eu-ai-act:15(1)"
       auditgen explain audit.yaml F03 --format json
       auditgen explain expected-missing
 

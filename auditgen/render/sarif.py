@@ -143,7 +143,9 @@ def _location(audit: str, place: Span | None) -> Json:
 
 
 def _related(folder: str, files: tuple[str, ...]) -> Iterator[Json]:
-    for number, name in enumerate(files[:MAX_RELATED], 1):
+    # a finding of many files ends with `and 12 more`, which is no file
+    named = [name for name in files if not re.fullmatch(r"and \d+ more", name)]
+    for number, name in enumerate(named[:MAX_RELATED], 1):
         path = f"{folder}/{name}" if folder else name
         yield {
             "id": number,

@@ -111,7 +111,12 @@ def _compared(document: model.Document, assessment: Assessment) -> model.Documen
     if previous is None or not previous.is_verified or not previous.report:
         return document
     now = snapshot(document.model_dump(mode="json", by_alias=True))
-    changed = compare(snapshot(previous.report), now).changed
+    try:
+        then = snapshot(previous.report)
+    except (KeyError, TypeError, ValueError):  # made by another version of this program
+        note = "Its criteria and controls are written in another way; they are not compared."
+        return document.model_copy(update={"changes_note": f"{document.changes_note} {note}"})
+    changed = compare(then, now).changed
     shifts = [s for s in changed if s.kind in {"criterion", "control", "checklist"}]
     shifts += [s for s in changed if s.kind == "principle" and s.now is None]  # `changes` has the others
     return document.model_copy(update={"shifts": tuple(shifts)})

@@ -26,7 +26,7 @@ MAX_INFLATED = 1 << 26
 MAX_ROWS = 20_000
 MAX_CELL = 100_000
 _ESCAPED = re.compile("_x005F_(?=x[0-9A-Fa-f]{4}_)")
-_BREAK = re.compile("_x000D_\n?")
+_BREAK = re.compile("(?<!_x005F)_x000D_\n?")
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|_x00(?:0[0-8BCEF]|1[0-9A-F])_", re.IGNORECASE)
 
 
@@ -144,7 +144,7 @@ def _all(root: Element, name: str) -> Iterator[Element]:
 
 def clear(text: str) -> str:
     """A text as its writer meant it, where a program wrote characters by their numbers."""
-    return _BREAK.sub("\n", _ESCAPED.sub("_", text)) if "_x" in text else text
+    return _ESCAPED.sub("_", _BREAK.sub("\n", text)) if "_x" in text else text
 
 
 def cell_value(came: Came, kind: Kind) -> tuple[str, str]:

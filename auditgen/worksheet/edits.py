@@ -75,7 +75,7 @@ def find_edits(returned: Returned, pages: tuple[Page, ...], base: Lines, now: Li
     out = Sheets()
     for name, rows in returned.sheets.items():
         if name not in {GUIDE, LISTS, *(page.title for page in pages)} and any(
-            c.text for row in grid for c in row
+            c.text for row in rows for c in row
         ):
             message = "this sheet is not one of ours, and nothing is read from it; remove it"
             out.faults.append(Fault("workbook-sheet", message, name))
@@ -230,6 +230,9 @@ class _Reader:
                 )
             return
         text, wrong = cell_value(came, column.kind)
+        is_text = isinstance(came.value, str) and column.kind in {Kind.TEXT, Kind.LIST}
+        if is_text and not came.is_formula and same(came.text, was):
+            text, wrong = was, ""
         if wrong:
             self.fault("workbook-value", wrong, place)
             entry.texts[column.title] = was

@@ -79,7 +79,7 @@ def _in_place(text: str, name: str, wanted: dict[str, Any]) -> str | None:
     try:
         page.compare((), wanted)
         out = page.edited()
-    except _NotInPlace:
+    except (_NotInPlace, ValueError, KeyError):  # a spelling that the places do not tell apart
         return None
     return out if _holds(out, name, wanted) else None
 
@@ -87,7 +87,8 @@ def _in_place(text: str, name: str, wanted: dict[str, Any]) -> str | None:
 def _block_anew(text: str, name: str, key: str, wanted: dict[str, Any]) -> str | None:
     page = _Page(read_yaml_text(text, name))
     if page.is_flow(()):
-        return None
+        out = text[: page.start((key,))] + flow(wanted[key]) + text[page.end((key,)) :]
+        return out if _holds(out, name, wanted) else None
     start = page.line_start(page.key_start((key,)))
     lines = block_lines({key: wanted[key]}, page.column(page.key_start((key,))))
     page.edits.append((start, page.line_end(page.end((key,))), "\n".join(lines) + "\n"))
@@ -190,12 +191,19 @@ class _Page:
     def mapping(self, path: KeyPath, old: dict[str, Any], new: dict[str, Any]) -> None:
         gone = [key for key in old if key not in new]
         more = [key for key in new if key not in old]
-        if self.is_flow(path) and (gone or more):
+        if self.is_flow(path) and gone:
             self.edits.append((self.start(path), self.end(path), flow(new)))
             return
+        if len(gone) == len(old):
+            raise _NotInPlace
         for key in old:
             if key in new:
                 self.compare((*path, key), new[key])
+        if self.is_flow(path) and more:
+            added = flow({key: new[key] for key in more})[1:-1]
+            at = self.end((*path, list(old)[-1]))
+            self.edits.append((at, at, f", {added}"))
+            return
         for key in gone:
             start = self.key_start((*path, key))
             if self.document.text[self.line_start(start) : start].strip():
@@ -222,7 +230,13 @@ class _Page:
             raise _NotInPlace
         is_simple = [n for n in known if n in wanted] == kept and wanted[: len(kept)] == kept
         if self.is_flow(path) and known != wanted:
-            self.edits.append((self.start(path), self.end(path), flow(new)))
+            if is_simple and kept == known:  # only more of them
+                for number, name in enumerate(known):
+                    self.compare((*path, number), new[wanted.index(name)])
+                at = self.end((*path, len(old) - 1))
+                self.edits.append((at, at, f", {flow(new[len(known) :])[1:-1]}"))
+            else:
+                self.edits.append((self.start(path), self.end(path), flow(new)))
             return
         if not is_simple:
             raise _NotInPlace

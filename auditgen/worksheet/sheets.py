@@ -24,6 +24,7 @@ MAX_WHOLE = 10**15
 """A workbook holds numbers with 15 digits."""
 FIRST_YEAR = 1901
 """Before it, programs do not agree about dates."""
+_BREAK = re.compile("_x000D_\n?")
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
@@ -109,7 +110,12 @@ def plain(text: str) -> str:
 
 def same(one: str, other: str) -> bool:
     """Whether two texts are equal, whatever a program did to what looks like a character's number."""
-    return one == other or one.replace("x005F_", "") == other.replace("x005F_", "")
+    return one == other or _without_numbers(one) == _without_numbers(other)
+
+
+def _without_numbers(text: str) -> str:
+    """A text with what a library or program may have decoded, or not, made alike."""
+    return _BREAK.sub("\n", text.replace("x005F_", ""))
 
 
 def show(value: Any, kind: Kind) -> Shown:
@@ -204,7 +210,7 @@ def lines_of(pages: tuple[Page, ...]) -> Lines:
 
 def digest(text: str) -> str:
     """Identity of a text that may not be changed: of its letters and digits, 16 digits of SHA-256."""
-    letters = "".join(c for c in text.replace("x005F_", "") if c.isalnum())
+    letters = "".join(c for c in _without_numbers(text) if c.isalnum())
     return sha256_bytes(letters.encode("utf-8", "replace"))[:16]
 
 

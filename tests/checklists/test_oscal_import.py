@@ -13,9 +13,10 @@ from helpers import oscal
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from auditgen.checklists import load_checklist
+from auditgen.checklists import load_checklist, pointed
 from auditgen.checklists.foreign import import_file
 from auditgen.checklists.imported import Imported, Wish, licence_of
+from auditgen.checklists.oscal import catalog
 from auditgen.checklists.writing import to_yaml
 from auditgen.cli import run
 from auditgen.errors import InputRefused
@@ -258,6 +259,22 @@ def test_deep_groups_controls_and_parts_are_refused(tmp_path: Path) -> None:
         if kind != "groups":
             made["catalog"]["groups"][0]["controls"][0].setdefault(kind, []).append(node)
         assert any("too-deep" in line for line in faults(tmp_path, made)), kind
+
+
+def test_what_is_too_much_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(catalog, "MAX_CONTROLS", 2)
+    assert any(line.startswith("too-many") for line in faults(tmp_path, small()))
+    monkeypatch.setattr(pointed, "MAX_BYTES", 100)
+    assert any("at most 100 are read" in line for line in faults(tmp_path, small()))
+
+
+def test_many_faults_are_counted_not_listed(tmp_path: Path) -> None:
+    made = small()
+    made["catalog"]["groups"][0]["controls"] += ["text"] * 80
+    with pytest.raises(InputRefused) as refusal:
+        imported(tmp_path, made)
+    assert refusal.value.message.startswith("80 faults in ")
+    assert len(refusal.value.diagnostics) == pointed.MAX_FAULTS
 
 
 def test_circles_of_parameters_end(tmp_path: Path) -> None:

@@ -96,7 +96,10 @@ def test_what_is_chosen(tailored: Callable[[str], Checklist]) -> None:
     assert alone.controls[0].parent is None
     assert alone.controls[0].notes == "Own note. tailored: 2, which it refines, is left out."
     assert "2 of 3 controls are left out: 1, 2." in alone.framework.scope
-    assert "1 of the 1 kept asks for less than the original: 3." in alone.framework.scope
+    assert (
+        "1 of the 1 kept asks for less than the original: 3 (2, which it refines, is left out)."
+        in alone.framework.scope
+    )
     assert "Reason given: We only report." in alone.framework.scope
     assert {group.id for group in tailored('include: ["1"]').groups} == {"one"}
 
@@ -155,7 +158,8 @@ def test_less_is_said_on_the_control_and_in_the_scope(
     assert notes.startswith("Own note. tailored: ")
     assert said in notes
     assert "reason given: a small firm" in notes
-    assert "1 of the 3 kept asks for less than the original: 3." in found.framework.scope
+    assert "1 of the 3 kept asks for less than the original: 3 (" in found.framework.scope
+    assert said in found.framework.scope  # a report prints the scope
     assert found.controls[2].requirement == "Report within {{ days }} to {{ whom }}."
 
 
@@ -191,7 +195,7 @@ def test_a_tailoring_is_quiet_only_where_it_asks_for_no_less(
         or every > 90
         or drops
     )
-    assert ("less than the original: 3." in found.framework.scope) == is_less
+    assert ("less than the original: 3 (" in found.framework.scope) == is_less
 
 
 SPOILED = [
@@ -285,3 +289,16 @@ def test_audit_yaml_takes_a_tailoring(tmp_path: Path, pytestconfig: pytest.Confi
     first = project.checklists[0]
     assert first.framework.id == "ours"
     assert len(first.controls) == len(load_checklist(available_checklists()["nist-ai-rmf"]).controls) - 1
+
+
+def test_what_does_not_fit_is_counted(sound: str, tmp_path: Path) -> None:
+    one = sound[sound.index('  - id: "2"') :]
+    many = "".join(one.replace('"2"', f'"control-number-{n}"') for n in range(900))
+    (tmp_path / "base.yaml").write_text(sound + many)
+    path = tmp_path / "ours.yaml"
+    path.write_text(HEAD + "exclude: [two]\n")
+    scope = load_checklist(path).framework.scope
+    assert "901 of 902 controls are left out: 2, control-number-0, " in scope
+    listed = scope.split("left out: ")[1].split(" and ")[0].split(", ")
+    assert f" and {901 - len(listed)} more." in scope
+    assert len(scope) <= 20_000

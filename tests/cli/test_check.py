@@ -228,6 +228,23 @@ def test_sarif(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert [r["partialFingerprints"] for r in again] == [r["partialFingerprints"] for r in run_["results"]]
 
 
+def test_sarif_names_files_only(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    broken = {f"evidence/lab{n:02d}.json": "no log" for n in range(12)}
+    path = write_project(tmp_path, audit(), {"evidence/lab.json": inspect_log(GOOD), **broken})
+    assert check(path, "--format", "sarif") == 10
+    [run_] = json.loads(capsys.readouterr().out)["runs"]
+    uris = {
+        place["physicalLocation"]["artifactLocation"]["uri"]
+        for result in run_["results"]
+        for place in result["relatedLocations"]
+    }
+    assert len(uris) == 13
+    assert all(uri.endswith(".json") for uri in uris)
+    assert run(["explain", str(path), "unrecognised", "--format", "json", *DAY, "-q"]) == 0
+    found = json.loads(capsys.readouterr().out)["traces"]
+    assert all(item["sha256"] for one in found for item in one["considered"])
+
+
 def test_sarif_of_what_is_met_has_no_result(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert check(made(tmp_path, GOOD), "--format", "sarif") == 0
     [run_] = json.loads(capsys.readouterr().out)["runs"]

@@ -177,3 +177,13 @@ def test_the_report_tells_the_same(pair: Pair) -> None:
     first = json.loads((pair.old / "report.json").read_bytes())
     assert first["shifts"] == []
     assert 'id="changes"' not in (pair.old / "report.html").read_text("utf-8")
+
+
+def test_a_pack_beside_a_report_without_a_seal(pair: Pair, capsys: pytest.CaptureFixture[str]) -> None:
+    files = [str(pair.old / "pack.zip"), str(pair.new / "report.json")]
+    assert run(["diff", *files, *pair.trust, "--format", "json"]) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert said["old"]["state"] == "its seal was verified before use"
+    assert said["new"]["state"].startswith("not verified")
+    assert run(["diff", *files]) == 21
+    assert "NOT TRUSTED" in capsys.readouterr().err

@@ -74,7 +74,9 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--help"], ["report", "--help"], ["inspect", "--help"]], ids=" ".join
+    "arguments",
+    [[*([name] if name else []), "--help"] for name in ("", "report", "inspect", "check", "explain", "diff")],
+    ids=" ".join,
 )
 def test_help_loads_nothing_heavy(arguments: list[str]) -> None:
     code = (

@@ -135,6 +135,8 @@ def test_t03_every_control_outside_is_no_success(tmp_path: Path) -> None:
     assert set(tally) <= {"not applicable", "not yet applicable"}
     assert got.code == 3
     assert run(["check", str(got.path), "--fail-on", "never", *DAY]) == 3
+    unknown = audit(standards=["ai-claims"], documents=[document])  # whether they apply, nobody said
+    assert run(["check", str(write_project(tmp_path / "unknown", unknown, files)), *DAY]) == 3
     assert got.document["headline"] == "One promise could not be concluded."
     assert got.conclusions == {"P1": "not_concluded"}
     assert got.document["headline"] in got.page.words

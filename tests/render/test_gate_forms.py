@@ -71,6 +71,7 @@ def test_junit_is_xml_and_counts_what_it_holds(said: str, whole: Gate) -> None:
     found = told(whole, said.encode("utf-8", "replace").decode("utf-8"))
     out = io.BytesIO()
     junit.render(found, out)
+    assert b"<!" not in out.getvalue()  # no document type, no entity, no comment
     root = ET.fromstring(out.getvalue())
     cases = list(root.iter("testcase"))
     assert root.get("tests") == str(len(cases))

@@ -184,3 +184,16 @@ def test_what_is_no_report_is_refused(spoil: str, good: Json) -> None:
         value[spoil] = "x"
     with pytest.raises((ValueError, KeyError, TypeError)):
         snapshot(value)
+
+
+def test_a_report_of_another_version_is_told_and_not_compared(tmp_path: Path) -> None:
+    from auditgen.assessment import PreviousReport
+
+    path = write_project(tmp_path, audit(), {"evidence/lab.json": inspect_log(samples(200))})
+    before = PreviousReport(
+        "before.zip", "0" * 64, is_verified=True, status="its seal was verified", report_id="R-0",
+        period="1 April", report={"schema": "auditgen-report-0"},
+    )  # fmt: skip
+    made = judged(path, previous=before).document
+    assert made.shifts == ()
+    assert made.changes_note.endswith("they are not compared.")

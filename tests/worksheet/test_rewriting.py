@@ -11,7 +11,7 @@ import yaml
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from auditgen.resources import sample_directory
+from auditgen.resources import resource_dir
 from auditgen.worksheet.emitting import scalar
 from auditgen.worksheet.rewriting import rewrite
 from auditgen.yamlspan import read_yaml_text
@@ -153,7 +153,8 @@ def test_a_block_that_goes_and_one_that_comes() -> None:
         ("a:\n- id: x\n  b: 1\n", {"a": [{"b": 2}]}, ("a",)),
         ("a:\n  - b: 1\n    id: x\n", {"a": [{"id": "x"}]}, ("a",)),
         ("a: !!str 1\n", {"a": "2"}, ()),
-        ('{"a": 1, "b": [2]}', {"a": 1, "b": [2], "c": {"d": 3}}, ("*",)),
+        ('{"a": 1, "b": [2]}', {"a": 1, "b": [2], "c": {"d": 3}}, ()),
+        ('{\n  "a": [1,\n2],\n"b": {"c": 1}\n}\n', {"a": [1, 2, 3], "b": {}}, ()),
         ("a: 1", {"a": 1, "b": 2}, ()),
         ("a: 1\n...\n", {"a": 1, "b": 2}, ()),
         ("a: |+\n  x\n\n", {"a": "x\n\n", "b": 2}, ()),
@@ -161,22 +162,19 @@ def test_a_block_that_goes_and_one_that_comes() -> None:
         ("a: {b: 1,}\n", {"a": {"b": 1, "c": 2}}, ()),
         ("? a\n: 1\nb: 2\n", {"a": 2, "b": 2}, ()),
         ("a: 'x\n  y'\nb: 1\n", {"a": "z", "b": 1}, ()),
-        ("a: \x85b: 1\n", None, ()),
     ],
 )
-def test_unusual_spellings(text: str, wanted: dict[str, Any] | None, anew: tuple[str, ...]) -> None:
+def test_unusual_spellings(text: str, wanted: dict[str, Any], anew: tuple[str, ...]) -> None:
     document = read_yaml_text(text, "a.yaml")
-    if wanted is None:
-        return
     made = rewrite(document, wanted)
     assert value_of(made.text) == wanted
-    assert set(made.anew) <= {*anew, *wanted, "*"}
-    if not anew:
-        assert "*" not in made.anew or text.startswith(("a: |+", "?", "a: 1\n..."))
+    assert made.anew == anew
 
 
 texts = st.text(st.characters(exclude_categories=("Cs",)), max_size=12)
-words = st.sampled_from(["a", "yes", "no", "null", "1", "1e5", "2026-01-01", "x: y", "# no", "- a", "{b", "", " a", "~"])
+words = st.sampled_from(
+    ["a", "yes", "no", "null", "1", "1e5", "2026-01-01", "x: y", "# no", "- a", "{b", "", " a", "~"]
+)
 scalars = st.one_of(texts, words, st.integers(-99, 99), st.booleans(), st.none(), st.floats(-9, 9))
 keys = st.sampled_from(["a", "b", "c", "d", "long key"])
 
@@ -204,7 +202,10 @@ def test_any_value_can_be_written_over_any_text(
 ) -> None:
     text = yaml.safe_dump(before, default_flow_style=is_flow, sort_keys=False, allow_unicode=True)
     if has_comments and not is_flow:
-        text = "".join(f"# {n}\n{line}\n" if line[:1] not in " -" else f"{line}\n" for n, line in enumerate(text.split("\n")))
+        text = "".join(
+            f"# {n}\n{line}\n" if line[:1] not in " -" else f"{line}\n"
+            for n, line in enumerate(text.split("\n"))
+        )
     document = read_yaml_text(text, "a.yaml")
     if document.diagnostics or not isinstance(document.value, dict):
         return  # YAML 1.1's writer and our reader differ here and there
@@ -226,7 +227,7 @@ def test_any_text_reads_back(text: str) -> None:
 @settings(max_examples=30, deadline=None)
 def test_the_sample_keeps_what_was_not_touched(data: st.DataObject) -> None:
     """One text of the sample's waivers, documents or principles is another; only its line is."""
-    text = (sample_directory() / "audit.yaml").read_text("utf-8")
+    text = (resource_dir("samples") / "quarter" / "audit.yaml").read_text("utf-8")
     wanted = value_of(text)
     name = data.draw(st.sampled_from(["waivers", "documents", "principles", "expected", "remediation"]))
     entry = data.draw(st.sampled_from(wanted[name]))

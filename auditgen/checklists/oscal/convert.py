@@ -266,7 +266,6 @@ class _Converter:
 
     def _inserted(self, text: str, used: dict[str, Param], control: Control, pointer: str) -> str:
         """The text with our places for parameters; each one that is named is kept with the control."""
-
         waiting = [(text, pointer)]  # a list, not a recursion: a chain of parameters may be long
         for words, at in waiting:
             for name in dict.fromkeys(INSERT.findall(words)):

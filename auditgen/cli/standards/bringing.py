@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -59,7 +60,8 @@ def import_(
     wish = Wish(as_of or datetime.now(UTC).date(), name, licence_policy)
     imported = import_file(file, wish)
     if out is None:
-        click.echo(imported.yaml, nl=False)
+        is_terminal = sys.stdout.isatty()  # a file gets every character as it is
+        click.echo(printable(imported.yaml) if is_terminal else imported.yaml, nl=False)
     else:
         write_new(out, imported.yaml)
     for line in _told(imported, out):

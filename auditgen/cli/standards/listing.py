@@ -31,14 +31,15 @@ def list_(output_format: str) -> None:
         frameworks = [c.framework.model_dump(mode="json") | {"controls": len(c.controls)} for c in found]
         say_json(frameworks)
         return
-    rows = [("id", "title", "version", "controls", "binding", "legal review")]
+    rows = [("id", "version", "controls", "binding", "legal review")]
+    titles = [""]
     for path in available_checklists().values():
         checklist = load_checklist(path)
         framework = checklist.framework
+        titles.append(framework.title)
         rows.append(
             (
                 framework.id,
-                framework.title,
                 framework.checklist_version,
                 str(len(checklist.controls)),
                 framework.binding,
@@ -46,9 +47,9 @@ def list_(output_format: str) -> None:
             )
         )
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    for row in rows:
+    for row, title in zip(rows, titles, strict=True):
         cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
-        click.echo("  ".join(cells).rstrip())
+        say(["  ".join(cells).rstrip(), *(wrap(title, "    ") if title else ())])
 
 
 @click.command("show")
