@@ -262,7 +262,9 @@ def _principle(
         status=words.CONCLUSIONS[result.conclusion],
         summary=prose.summary(result),
         reason=result.reason,
-        evidence=prose.evidence_line(audit, result),
+        evidence=prose.evidence_line(
+            audit, result, {s.source_id for s in assessment.register.signed if not s.faults}
+        ),
         criteria=tuple(_criterion(c, assessment, details) for c in result.criteria),
         beside=tuple(
             measure_view(item.id, assessment.also_measured[item.id], assessment, details, item.note or "")

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 
 from auditgen.assessment import Conclusion, Severity, Verdict
 from auditgen.indicators import Quantity
+from auditgen.project.terms import Independence
 from auditgen.report import published, words
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from auditgen.assessment import Assessment, CriterionResult, PrincipleResult
     from auditgen.indicators import Indicator
@@ -151,13 +152,18 @@ def _deciding(result: PrincipleResult) -> CriterionResult:
     return min(result.criteria, key=lambda c: order.index(c.verdict))
 
 
-def evidence_line(audit: Audit, result: PrincipleResult) -> str:
-    """Who provided the evidence of a principle and how far they stand from the developers."""
+def evidence_line(audit: Audit, result: PrincipleResult, signed: Collection[str]) -> str:
+    """Who provided the evidence of a principle, how far they stand from the developers, by whose word.
+
+    `signed`: sources whose makers signed every file; whoever else is from outside is so as declared.
+    """
     used = [s for c in result.criteria for s in c.criterion.sources]
     parts = []
     for source in audit.sources:
         if source.id in used:
             distance = source.provider.independence.value.replace("_", " ")
+            if source.provider.independence.rank >= Independence.EXTERNAL.rank:
+                distance += ", signed" if source.id in signed else ", unsigned"
             parts.append(f"{source.id}: {source.provider.name} ({distance})")
     return "; ".join(parts)
 

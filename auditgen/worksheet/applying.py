@@ -74,7 +74,7 @@ def apply(value: dict[str, Any], sheets: Sheets) -> Applied:
         if entry.is_deleted:
             out.value["principles"] = [p for p in out.value["principles"] if p["id"] != entry.key]
     for name in LISTED.values():
-        if not out.value.get(name, True):
+        if value.get(name) and not out.value[name]:
             del out.value[name]
     return out
 

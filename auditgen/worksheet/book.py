@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from auditgen.drawing.cells import settle
+from auditgen.drawing.cells import escaped, settle
 from auditgen.worksheet.guide import guidance
 from auditgen.worksheet.sheets import (
     DELETE,
@@ -23,6 +23,7 @@ from auditgen.worksheet.sheets import (
     day,
     lines_of,
     parse,
+    plain,
 )
 from auditgen.worksheet.styling import FONT, LINE_POINTS, fit, height, text_cell
 
@@ -159,7 +160,7 @@ def _heading(sheet: Any, number: int, column: Column) -> None:
         words.append("Several: with commas between them, or each on its own line.")
     if column.is_locked:
         words.append("Read only.")
-    text = " ".join(words)
+    text = escaped(plain(" ".join(words)))
     cell.comment = Comment(text, "auditgen", width=300, height=30 + 18 * (1 + len(text) // 42))
     sheet.row_dimensions[1].height = 22
 
