@@ -55,7 +55,9 @@ def incident_duties(
     Only incidents of the organisation's own registers: those that say when somebody became aware, or could.
     """
     out: list[IncidentDuty] = []
-    candidates = [d for d in deadlines.values() if d.framework in audit.standards]
+    # what an own checklist or a tailoring is about, its name does not say: then a person looks at all of them
+    has_own = any(name.endswith((".yaml", ".yml")) for name in audit.standards)
+    candidates = [d for d in deadlines.values() if has_own or d.framework in audit.standards]
     for source_id, listed in incidents.items():
         for incident in listed:
             duties = [

@@ -56,7 +56,7 @@ CONTROLS = (
     ("What it asks, in our words", 70, ""), ("How the text was known", 26, ""), ("Verdict", 22, ""),
     ("Without the waiver", 22, ""), ("Waiver", 60, ""),
     ("Why", 90, ""), ("Answered by", 14, ""),
-    ("Evidence wanted", 60, ""), ("Evidence found", 34, ""), ("Related controls", 60, ""),
+    ("Evidence wanted", 60, ""), ("Evidence found", 34, ""), ("Related controls", 60, ""), ("Notes", 60, ""),
 )  # fmt: skip
 SHIFTS = (
     ("Kind", 11, ""), ("Id", 30, ""), ("Title", 40, ""), ("Became", 26, ""), ("Worse", 8, ""),

@@ -351,6 +351,7 @@ def _controls(document: Document) -> Iterator[Row]:
                 None if c.underlying is None else Toned(c.underlying), c.waiver, c.reason,
                 ", ".join(c.principles), "\n".join(n.wanted for n in c.needs),
                 ", ".join(dict.fromkeys(ref for n in c.needs for ref in n.found)), "\n".join(c.related),
+                c.notes,
             )  # fmt: skip
 
 

@@ -15,7 +15,7 @@ import orjson
 
 from auditgen import __version__
 from auditgen.canonical import sha256_file
-from auditgen.checklists import available_checklists
+from auditgen.checklists import available_checklists, checklist_files
 from auditgen.errors import EnvironmentRefused, InputRefused
 from auditgen.evidence.store import EvidenceStore
 from auditgen.indicators.definition import available_indicators
@@ -244,6 +244,7 @@ def _sign(
             path = project.resolve(name)
             member = f"inputs/{name}"
             files[f"standards/{number}/{path.name}" if UNPACKABLE.search(member) else member] = path
+            files |= _bases(project, path, number)
     for kind in ("suites", "indicators"):
         for number, found in enumerate((b for b in inputs.beside if b.kind == kind), 1):
             files[own_member(number, found)] = found.path
@@ -283,6 +284,19 @@ _SALT_NOTE = (
     "single record can be disclosed and proven against the sealed Merkle root; without it nobody can "
     "guess records from their hashes. It is not part of the pack."
 )
+
+
+def _bases(project: Project, tailoring: Path, number: int) -> dict[str, Path]:
+    """The files a tailoring rests on, by their names in the pack: beside it where they lie in the project."""
+    shipped = {path.resolve(): path for path in available_checklists().values()}
+    out = {}
+    for path in checklist_files(tailoring)[1:]:
+        name = os.path.relpath(path, project.root)
+        if path.resolve() in shipped:
+            out[f"standards/{path.name}"] = path
+        else:
+            out[f"standards/{number}/{path.name}" if UNPACKABLE.search(name) else f"inputs/{name}"] = path
+    return out
 
 
 def _held(project: Project, inputs: Inputs) -> dict[str, tuple[str, Path]]:

@@ -409,6 +409,7 @@ def _frameworks(project: Project, assessment: Assessment) -> tuple[model.Framewo
                 status=words.VERDICTS[c.verdict],
                 underlying=None if c.underlying is None else words.VERDICTS[c.underlying],
                 waiver=waiver_words(c.waiver),
+                notes=c.control.notes or "",
                 related=c.related,
                 reason=c.reason,
                 principles=c.principles,

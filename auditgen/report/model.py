@@ -257,6 +257,8 @@ class ControlView(BaseModel):
     """Of a waived control, how it stands without the waiver."""
     waiver: str = ""
     """Who waived it, until when, why, and what is done instead."""
+    notes: str = ""
+    """Of the checklist's author; a tailoring says here what it weakened."""
     related: tuple[str, ...] = ()
     """What met and unmet controls of other frameworks say of it."""
     reason: str
