@@ -41,15 +41,26 @@ def measure(data: bytes, *, max_bytes: int | None = None, max_inflated: int | No
             if archive.testzip() is not None:
                 raise Unusable(Fault("labels-unreadable", "the archive is damaged"))
             for member in members:
-                with archive.open(member) as stream:
-                    if _ENTITY.search(stream.read(1 << 14).replace(b"\0", b"")):  # of UTF-16 as well
-                        message = "a part of it declares a document type of its own"
-                        raise Unusable(Fault("labels-unreadable", message))
+                if _declares(archive, member):
+                    message = "a part of it declares a document type of its own"
+                    raise Unusable(Fault("labels-unreadable", message))
     except Unusable:
         raise
     except Exception as error:  # a damaged member makes its decoder raise whatever it likes
         message = f"it is no sound workbook: {type(error).__name__}"
         raise Unusable(Fault("labels-unreadable", message)) from error
+
+
+def _declares(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bool:
+    """Whether a part holds a declaration, however much stands before it, in UTF-8 or UTF-16."""
+    before = b""
+    with archive.open(member) as stream:
+        while block := stream.read(1 << 20):
+            text = before + block.replace(b"\0", b"")
+            if _ENTITY.search(text):
+                return True
+            before = text[-16:]
+    return False
 
 
 def page_cells(page: Any, *, max_rows: int | None = None) -> list[list[Any]]:

@@ -88,7 +88,7 @@ def test_show_a_file_of_ones_own(
     ("arguments", "says", "hint"),
     [
         (["eu-ai-akt"], "no checklist `eu-ai-akt` ships", "did you mean `eu-ai-act`?"),
-        (["zzz"], "no checklist `zzz` ships", "known: ai-claims, cn-labelling, common-controls, eu-ai-act"),
+        (["zzz"], "no checklist `zzz` ships", "known: ai-claims, assurance-report-elements, cn-labelling"),
         (
             ["nist-ai-rmf", "MEASURE 2.77"],
             "no control `MEASURE 2.77`",

@@ -86,6 +86,7 @@ IDS = {
     "frontier-framework-elements": [str(n) for n in range(1, 13)],
     "ai-claims": [f"CLM-{n:02d}" for n in range(1, 13)],
     "common-controls": [f"AGC-{f}-{n:02d}" for f, size in sizes(COMMON) for n in range(1, size + 1)],
+    "assurance-report-elements": [f"R{n:02d}" for n in range(1, 37)],
 }
 
 
@@ -164,7 +165,7 @@ def test_a_document_never_stands_in_for_a_measurement(name: str) -> None:
             assert kinds == {"D"} or need.max_age_days is not None, (one.id, need.id)
 
 
-@pytest.mark.parametrize("name", ["iso-42001", "iso-23894", "soc2-tsc"])
+@pytest.mark.parametrize("name", ["iso-42001", "iso-23894", "soc2-tsc", "assurance-report-elements"])
 def test_texts_under_copyright_are_represented_by_numbers_and_short_words_of_ours(name: str) -> None:
     one = checklist(name)
     assert one.framework.licence.policy == "ids_only"
@@ -201,6 +202,8 @@ def test_names_of_others_are_attributed() -> None:
         ("frontier-framework-elements", "no developer issued this list"),
         ("ai-claims", "not the text of any law"),
         ("common-controls", "a draft of our own judgement"),
+        ("assurance-report-elements", "Nobody issued this list"),
+        ("assurance-report-elements", "claim no conformity with any of these texts"),
     ],
 )
 def test_the_scope_says_what_the_file_is_not(name: str, sentence: str) -> None:
@@ -219,9 +222,18 @@ def test_how_each_text_was_known() -> None:
         "seoul-commitments",
         "g7-hiroshima",
         "frontier-framework-elements",
+        "assurance-report-elements",
     }
     marked = {(n, c.id) for n in IDS for c in checklist(n).controls if c.text_basis is not None}
-    assert marked == {("cn-labelling", "implicit"), ("cn-labelling", "platform"), ("cn-labelling", "user")}
+    read = {"assurance-report-elements": [f"R{n}" for n in (16, 20, 21, 22, 26, 27, 28, 29, 34, 36)]}
+    known_otherwise = {"cn-labelling": ["implicit", "platform", "user"], **read}
+    assert marked == {(name, one) for name, ids in known_otherwise.items() for one in ids}
+
+
+def test_an_element_of_a_report_is_read_only_where_no_source_is_from_memory() -> None:
+    for one in checklist("assurance-report-elements").controls:
+        recalled = re.search(r"ISAE|IIA|ISO/IEC|SOC 2", one.cite) is not None
+        assert one.text_basis == (None if recalled else "read"), one.id
 
 
 def test_actions_lie_under_their_subcategory_and_name_the_risks_they_serve() -> None:
@@ -310,7 +322,9 @@ def test_one_signature_does_not_bind_to_the_other_text() -> None:
     assert answer("g7-hiroshima", "1", {"signatory_seoul": "yes"}) is U
 
 
-@pytest.mark.parametrize("name", ["nist-ai-600-1", "iso-42001", "iso-23894", "sg-ai-verify"])
+@pytest.mark.parametrize(
+    "name", ["nist-ai-600-1", "iso-42001", "iso-23894", "sg-ai-verify", "assurance-report-elements"]
+)
 def test_voluntary_catalogues_apply_to_whoever_chose_them(name: str) -> None:
     assert {answer(name, one, {}) for one in IDS[name]} == {A}
 
@@ -367,14 +381,14 @@ RELATIONS = (
     "eu-ai-act=28 eu-gpai-code=22 nist-ai-rmf=18 nist-ai-600-1=16 us-ca-sb53=10 iso-42001=9"
     " us-il-ai-safety-measures=6 owasp-llm-2025=5 owasp-agentic-2026=3 soc2-tsc=3"
     " frontier-framework-elements=2 mitre-atlas-mitigations=2 sg-ai-verify=1 us-nyc-ll144=1"
-    " us-ny-raise=1 ai-claims=1 kr-ai-basic-act=1"
+    " us-ny-raise=1 ai-claims=1 kr-ai-basic-act=1 assurance-report-elements=1"
 )
-"""Of the 130 rows of the draft, all but one, which points to the elements of a report."""
+"""All 130 rows of the draft."""
 
 
 def test_the_crosswalk_has_all_its_relations_and_no_dead_end() -> None:
     pairs = [(c.id, m.to) for c in checklist("common-controls").controls for m in c.maps]
-    assert len(pairs) == len(set(pairs)) == 129
+    assert len(pairs) == len(set(pairs)) == 130
     assert Counter(to.split(":")[0] for _, to in pairs) == dict(sizes(RELATIONS))
     for _, to in pairs:
         name, _, control_id = to.partition(":")

@@ -61,6 +61,11 @@ def merged(book: Any) -> None:
     book["Expected"].merge_cells("B2:C2")
 
 
+def plain_number(book: Any) -> None:
+    cell = at(book["Waivers"], "W1", "Last day")
+    cell.value, cell.number_format = 46000, "General"
+
+
 def swapped(book: Any) -> None:
     page = book["Criteria"]
     page["A3"] = page["A2"].value
@@ -87,7 +92,7 @@ FAULTS: dict[str, tuple[Callable[[Any], None], list[str]]] = {
     "a formula": (put("Criteria", "G2", "=1/2"), ["cell `G2`: a formula stands here"]),
     "an error value": (put("Criteria", "G2", "#DIV/0!"), ["cell `G2`: the error `#DIV/0!` stands here"]),
     "a date as text": (key("Waivers", "W1", "Last day", "2026-12-24"), ["cell `H2`: `2026-12-24` is a text, not a date"]),
-    "a number as a date": (key("Waivers", "W1", "Last day", 46000), ["cell `H2`: a number stands where a date"]),
+    "a number as a date": (plain_number, ["cell `H2`: a number stands where a date"]),
     "a time of day": (key("Waivers", "W1", "Last day", datetime(2026, 12, 24, 8)), ["cell `H2`: a time of day stands here"]),  # noqa: DTZ001
     "a number as text": (put("Criteria", "G2", "0.9"), ["cell `G2`: `0.9` is a text, not a number"]),
     "a part of a whole number": (put("Criteria", "I2", 1.5), ["cell `I2`: `1.5` is not a whole number"]),
@@ -101,7 +106,7 @@ FAULTS: dict[str, tuple[Callable[[Any], None], list[str]]] = {
     "a new row half filled": (row("Waivers", "W2", "house:1"), ["cell `C3`: `Reason` of `W2` is empty", "cell `H3`"]),
     "control characters": (put("Waivers", "C2", "a_x0007_b"), ["cell `C2`: the text holds control characters"]),
     "a role left open": (put("Profile", "C2", None), ["cell `C2`: answer yes or no for every row of `roles`"]),
-    "an unknown principle of a control": (put("Controls", "G2", "P1, P7"), ["cell `G2`: `P7` is no principle; did you mean"]),
+    "an unknown principle of a control": (put("Controls", "G2", "P1, P7"), ["cell `G2`: `P7` is no principle; known: P1, P2"]),
     "an unknown principle of a criterion": (
         row("Criteria", "C9", "P7", "refusal-rate", "lab", None, "at_least", 0.5),
         ["cell `B5`: `P7` is no principle"],
@@ -178,6 +183,12 @@ SPOILED: dict[str, tuple[Callable[[bytes], bytes], str]] = {
     "a bomb": (lambda data: archive(data, lambda p: p.update({"xl/media/a": b"0" * (1 << 27)})), "would inflate"),
     "entities": (
         lambda data: archive(data, lambda p: p.update({"xl/a.xml": b'<!DOCTYPE a [<!ENTITY b "c">]><a/>'})),
+        "declares a document type",
+    ),
+    "entities behind a long comment": (
+        lambda data: archive(
+            data, lambda p: p.update({"xl/a.png": b"<!--" + b" " * (1 << 21) + b"--><!DOCTYPE a>"})
+        ),
         "declares a document type",
     ),
     "a part lost": (lambda data: archive(data, lambda p: p.pop("xl/workbook.xml")), "no sound workbook"),
