@@ -1,7 +1,8 @@
 """What a verdict on one control says about controls of other frameworks (NIST IR 8477 relations).
 
-Only a control that is `equal` to another one, or a `superset_of` it, carries its verdict there. Every other
-relation contributes: it is shown, and moves nothing.
+Shown, and nearly never more. `met` is carried nowhere: the other control may ask for fresher, larger or more
+distant evidence, and taking its own evidence away must not help. `not met` goes to an equal one that has
+nothing of its own.
 """
 
 from __future__ import annotations
@@ -11,12 +12,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from auditgen.assessment.model import ControlResult, Verdict
-from auditgen.project.terms import Independence
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from auditgen.checklists import Control, Mapping
+    from auditgen.checklists import Mapping
 
 RELATIONS = {
     "equal": "is equal to",
@@ -31,9 +31,8 @@ SAID = frozenset({Verdict.MET, Verdict.NOT_MET})
 def carry(results: Sequence[ControlResult]) -> tuple[ControlResult, ...]:
     """The controls with what related ones say of them; `results` as judged by their own evidence.
 
-    A verdict is carried one step, and only to a control to which nothing of its own was handed in: own
-    evidence always decides. Met is carried only where the other control asks for no more (independence,
-    interval, sample, version, frequency); not met only between equals.
+    A verdict is carried one step, from not met to an `equal` control to which nothing of its own was handed
+    in: own evidence always decides.
     """
     related: dict[str, list[tuple[ControlResult, Mapping]]] = defaultdict(list)
     for result in results:
@@ -51,39 +50,19 @@ def _with(result: ControlResult, related: Sequence[tuple[ControlResult, Mapping]
     result = replace(result, related=told)
     if result.verdict is not Verdict.INSUFFICIENT or any(need.found for need in result.needs):
         return result
-    for wanted in (Verdict.NOT_MET, Verdict.MET):  # what speaks against it weighs more
-        for focal, mapping in related:
-            if focal.verdict is wanted and _carries(focal, mapping, result.control):
-                name = f"{focal.framework_id}:{focal.control.id}"
-                relation = {"equal": "equal to", "superset_of": "a superset of"}[mapping.rel]
-                reason = (
-                    f"{wanted.value.replace('_', ' ')} as {name} is, which is {relation} this one "
-                    f"({mapping.rationale}); nothing of its own was handed in"
-                )
-                return replace(result, verdict=wanted, reason=reason)
+    for focal, mapping in related:
+        if focal.verdict is Verdict.NOT_MET and mapping.rel == "equal":
+            name = f"{focal.framework_id}:{focal.control.id}"
+            reason = (
+                f"not met as {name} is, which is equal to this one ({mapping.rationale}); "
+                "nothing of its own was handed in"
+            )
+            return replace(result, verdict=Verdict.NOT_MET, reason=reason)
     return result
-
-
-def _carries(focal: ControlResult, mapping: Mapping, target: Control) -> bool:
-    if mapping.rel == "equal" and focal.verdict is Verdict.NOT_MET:
-        return True
-    if mapping.rel not in {"equal", "superset_of"} or focal.verdict is not Verdict.MET:
-        return False
-    asks_more = _rank(target) > _rank(focal.control) or (
-        target.every_days is not None
-        and (focal.control.every_days is None or focal.control.every_days > target.every_days)
-    )
-    special = any(need.predicate or need.sampling or need.bind_to for need in target.evidence)
-    return not asks_more and not special
-
-
-def _rank(control: Control) -> int:
-    return 0 if control.independence == "none" else Independence(control.independence).rank
 
 
 def _line(focal: ControlResult, mapping: Mapping) -> str:
     strength = "" if mapping.strength is None else f", strength {mapping.strength} of 10"
     name = f"{focal.framework_id}:{focal.control.id}"
     verdict, relation = focal.verdict.value.replace("_", " "), RELATIONS[mapping.rel]
-    role = "may carry its verdict" if mapping.rel in {"equal", "superset_of"} else "contributes"
-    return f"{name} is {verdict} and {relation} this one ({mapping.rationale}{strength}): {role}"
+    return f"{name} is {verdict} and {relation} this one ({mapping.rationale}{strength})"

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, time, timedelta
+from datetime import timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
-    from datetime import date
+    from datetime import date, datetime
 
     from auditgen.checklists import Deadline
     from auditgen.evidence.model import Incident
@@ -63,7 +63,9 @@ def incident_duties(
             duties = [
                 d
                 for d in audit.incident_duties
-                if d.source == source_id and incident.incident_id in d.incidents
+                if d.source == source_id
+                and incident.incident_id in d.incidents
+                and d.decided_on <= as_of  # what is decided later is not decided yet
             ]
             for duty in duties:
                 if duty.deadline is None:
@@ -80,6 +82,8 @@ def incident_duties(
 
 def _clocked(source_id: str, incident: Incident, deadline: Deadline, as_of: date) -> IncidentDuty:
     start, reported = incident.aware_at, incident.reported_at
+    if reported is not None and reported.date() > as_of:
+        reported = None  # a report of tomorrow is none today
 
     def stands(state: Duty, due: datetime | None, why: str) -> IncidentDuty:
         return IncidentDuty(source_id, incident, deadline, state, start, due, why)
@@ -92,13 +96,14 @@ def _clocked(source_id: str, incident: Incident, deadline: Deadline, as_of: date
     if deadline.within_hours is None:
         told = "not reported yet" if hours is None else f"reported after {hours:,.1f} hours"
         return stands(Duty.PERSON, None, f"{told}; {deadline.then or 'the text names no number'}")
-    due = start + timedelta(hours=deadline.within_hours)
+    try:
+        due = start + timedelta(hours=deadline.within_hours)
+    except OverflowError:
+        return stands(Duty.PERSON, None, "nobody can have become aware at the time that the register says")
     if hours is not None:
         state = Duty.MET if reported is not None and reported <= due else Duty.LATE
         return stands(state, due, f"reported after {hours:,.1f} of {deadline.within_hours:,} hours")
-    # the day of judgement is over at its end
-    end = datetime.combine(as_of, time(), UTC) + timedelta(days=1)
-    if due < end:
+    if due.date() <= as_of:  # the day of judgement is over at its end
         return stands(Duty.OVERDUE, due, "no report is in the register")
     return stands(Duty.OPEN, due, "no report is in the register yet")
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from datetime import date
 
     from auditgen.assessment.model import ControlResult, CriterionResult, Finding
-    from auditgen.project.governance import Waiver
+    from auditgen.project.governance import Remedy, Waiver
     from auditgen.project.model import Audit
     from auditgen.project.terms import Person
 
@@ -70,10 +70,16 @@ def void_waivers(
             yield f"{waiver.id} for {waiver.control}: {fault}"
 
 
+def is_overdue(remedy: Remedy, as_of: date) -> bool:
+    """Whether it is due and not done; what will be done later is not done yet."""
+    is_done = remedy.closed_on is not None and remedy.closed_on <= as_of
+    return not is_done and remedy.due < as_of
+
+
 def overdue_remedies(audit: Audit, as_of: date) -> Iterator[str]:
     """Remedies that are due and not done, in words."""
     for remedy in audit.remediation:
-        if remedy.status != "done" and remedy.due < as_of:
+        if is_overdue(remedy, as_of):
             state = remedy.status.replace("_", " ")
             yield f"{remedy.id} for {remedy.of}: due {remedy.due.isoformat()}, {state}, {remedy.owner.name}"
 
@@ -137,10 +143,11 @@ def remediations(
     out = []
     for kind, of, source, state, weakness in rows:
         fitting = (r for r in audit.remediation if r.of == of and r.source in {None, source or None})
-        remedy = next(fitting, None)
-        is_overdue = remedy is not None and remedy.status != "done" and remedy.due < as_of
+        # of several the one that is latest: a new promise hides no broken one
+        remedy = min(fitting, key=lambda r: (not is_overdue(r, as_of), r.due), default=None)
+        late = remedy is not None and is_overdue(remedy, as_of)
         is_recurrent = weakness_key(of, source) in earlier
-        out.append(Remediation(kind, of, source, state, weakness, remedy, is_recurrent, is_overdue))
+        out.append(Remediation(kind, of, source, state, weakness, remedy, is_recurrent, late))
     return tuple(dict.fromkeys(out))
 
 

@@ -374,8 +374,8 @@ def _drifted(criterion: Criterion, context: Context) -> list[str]:
         named = ", ".join(f"{d.day.isoformat()} {d.hits:,}/{d.decided:,}" for d in days[:MAX_NAMED])
         more = f" and {len(days) - MAX_NAMED} more" if len(days) > MAX_NAMED else ""
         out.append(f"{len(days)} of {later} later days lie {bad} what chance explains: {named}{more}")
-    if drift.moved == bad and drift.moved_on is not None:
-        out.append(f"its moving average went {bad} its limits on {drift.moved_on.isoformat()}")
+    if bad in drift.moved:
+        out.append(f"its moving average went {bad} its limits on {drift.moved[bad].isoformat()}")
     return out
 
 

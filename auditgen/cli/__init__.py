@@ -27,7 +27,7 @@ COMMANDS = {
     "explain": "say why something is judged so, and what would change it",
     "diff": "say what changed between two reports",
     "verify": "check a sealed file or pack, without the project",
-    "worksheet": "the audit as a workbook, and labels by people to see how often a judge errs",
+    "worksheet": "edit the audit in Excel, or have people label answers",
     "sign": "seal a plan before the data, or sign an export as its maker",
     "attest": "write down what a reviewer found in a document",
     "keys": "make development keys",

@@ -16,7 +16,7 @@ from auditgen.indicators.model import Quantity
 from auditgen.indicators.selection import population, selected
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import date
 
     from auditgen.indicators.cells import Cells
@@ -57,10 +57,8 @@ class Drift:
     centre: float
     is_smooth: bool
     """Whether enough is expected of a day for a moving average."""
-    moved_on: date | None
-    """The first day on which it left its limits."""
-    moved: str
-    """`above`, `below` or nothing."""
+    moved: Mapping[str, date]
+    """By direction, `above` or `below`: the first day on which it left its limits that way."""
     sequence: Interval
     """Of all days together; it holds at every look."""
 
@@ -98,7 +96,7 @@ def chart(counts: Sequence[tuple[date, int, int]]) -> Drift | None:
     centre = hits / total if 0 < hits < total else (hits + 0.5) / (total + 1)
     is_smooth = total / base * min(centre, 1 - centre) >= MIN_EXPECTED
     average = Ewma(0.0, 1.0)
-    moved_on, moved = None, ""
+    moved: dict[str, date] = {}
     days = []
     for number, (day, k, n) in enumerate(filled):
         lower, upper, _ = p_limits(centre, n)
@@ -107,11 +105,11 @@ def chart(counts: Sequence[tuple[date, int, int]]) -> Drift | None:
         if number >= base:
             signal = "above" if rate > upper else "below" if rate < lower else ""
             average = average.update((rate - centre) / math.sqrt(centre * (1 - centre) / n))
-            if is_smooth and average.signal and moved_on is None:
-                moved_on, moved = day, average.signal
+            if is_smooth and average.signal:
+                moved.setdefault(average.signal, day)
         days.append(Day(day, k, n, lower, upper, signal))
     whole = confidence_sequence(sum(k for _, k, _ in filled), sum(n for _, _, n in filled))
-    return Drift(tuple(days), base, centre, is_smooth, moved_on, moved, whole)
+    return Drift(tuple(days), base, centre, is_smooth, moved, whole)
 
 
 def _daily(cells: Cells, request: Request) -> list[tuple[date, int, int]]:

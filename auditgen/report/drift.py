@@ -45,8 +45,8 @@ def drift_view(found: Drift | None) -> figures.Drift | None:
         text += f"None of the {len(later)} later days lies outside what chance explains. "
     if not found.is_smooth:
         text += "Too few hits are expected of a day for a moving average. "
-    elif found.moved_on is not None:
-        text += f"The moving average first went {found.moved} its limits on {found.moved_on.isoformat()}. "
+    for direction, day in sorted(found.moved.items(), key=lambda item: item[1]):
+        text += f"The moving average first went {direction} its limits on {day.isoformat()}. "
     seen, all_hits = sum(d.decided for d in found.days), sum(d.hits for d in found.days)
     interval = found.sequence
     text += (

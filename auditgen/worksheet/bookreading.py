@@ -6,7 +6,9 @@ A workbook is somebody's file: it is measured before it is opened, and nothing i
 from __future__ import annotations
 
 import io
+import math
 import re
+import warnings
 import zipfile
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -92,11 +94,13 @@ def _sheets(data: bytes) -> dict[str, list[list[Came]]]:
     from openpyxl import load_workbook
 
     try:
-        book = load_workbook(io.BytesIO(data), read_only=True, keep_links=False)
-        try:
-            return {page.title: [_came(row) for row in _rows(page)] for page in book.worksheets[:40]}
-        finally:
-            book.close()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # what openpyxl would leave out when it saved the workbook
+            book = load_workbook(io.BytesIO(data), read_only=True, keep_links=False)
+            try:
+                return {page.title: [_came(row) for row in _rows(page)] for page in book.worksheets[:40]}
+            finally:
+                book.close()
     except Unusable:
         raise
     except Exception as error:  # openpyxl raises whatever its XML makes it raise
@@ -167,6 +171,8 @@ def cell_value(came: Came, kind: Kind) -> tuple[str, str]:
         return _day_value(value)
     if isinstance(value, bool) or not isinstance(value, int | float):
         return "", f"a {_word(value)} stands where a number is expected"
+    if not math.isfinite(value):
+        return "", "this is no number"
     if kind is Kind.WHOLE and value != int(value):
         return "", f"`{value}` is not a whole number"
     return number_text(int(value) if value == int(value) and abs(value) < 1e15 else value), ""

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from auditgen.assessment.crosswalk import SAID, carry
 from auditgen.assessment.model import ControlResult, NeedResult, Verdict
 from auditgen.checklists import available_checklists, load_checklist
-from auditgen.checklists.model import Mapping, Predicate
+from auditgen.checklists.model import Mapping
 
 BASE = next(c for c in load_checklist(available_checklists()["nist-ai-rmf"]).controls if c.evidence)
 RELATIONS = ("equal", "subset_of", "superset_of", "intersects_with", "no_relationship")
@@ -38,8 +38,7 @@ def carried(rel: str, focal: Verdict, target: ControlResult | None = None, **par
 
 @pytest.mark.parametrize("rel", RELATIONS)
 def test_which_relations_carry(rel: str) -> None:
-    is_met = rel in {"equal", "superset_of"}
-    assert carried(rel, Verdict.MET) is (Verdict.MET if is_met else Verdict.INSUFFICIENT)
+    assert carried(rel, Verdict.MET) is Verdict.INSUFFICIENT  # met travels nowhere
     assert carried(rel, Verdict.NOT_MET) is (Verdict.NOT_MET if rel == "equal" else Verdict.INSUFFICIENT)
 
 
@@ -53,11 +52,11 @@ def test_own_evidence_always_decides(rel: str, focal: Verdict, own: Verdict, fou
 
 def test_one_step_only() -> None:
     chain = [
-        result("a:1", Verdict.MET, mapping("b:1", "equal")),
+        result("a:1", Verdict.NOT_MET, mapping("b:1", "equal")),
         result("b:1", Verdict.INSUFFICIENT, mapping("c:1", "equal")),
         result("c:1", Verdict.INSUFFICIENT),
     ]
-    assert [r.verdict for r in carry(chain)] == [Verdict.MET, Verdict.MET, Verdict.INSUFFICIENT]
+    assert [r.verdict for r in carry(chain)] == [Verdict.NOT_MET, Verdict.NOT_MET, Verdict.INSUFFICIENT]
 
 
 def test_what_speaks_against_it_weighs_more() -> None:
@@ -72,23 +71,10 @@ def test_what_speaks_against_it_weighs_more() -> None:
     assert len(last.related) == 2
 
 
-@pytest.mark.parametrize("parts", [{"independence": "external"}, {"every_days": 31}])
-def test_who_asks_for_more_is_not_met_by_less(parts: dict[str, Any]) -> None:
-    asks = result("b:1", Verdict.INSUFFICIENT, **parts)
-    assert carried("equal", Verdict.MET, asks) is Verdict.INSUFFICIENT
-    assert carried("equal", Verdict.MET, asks, **parts) is Verdict.MET
-
-
-def test_an_interval_is_shown_by_its_own_evidence_only() -> None:
-    need = BASE.evidence[0].model_copy(update={"predicate": Predicate(at_least=0.9)})
-    asks = result("b:1", Verdict.INSUFFICIENT, evidence=(need,))
-    assert carried("equal", Verdict.MET, asks) is Verdict.INSUFFICIENT
-
-
 def test_the_relation_is_told_where_it_moves_nothing() -> None:
     rows = carry([result("a:1", Verdict.MET, mapping("b:1", "intersects_with")), result("b:1", Verdict.STALE)])
     assert rows[1].related == (
-        "a:1 is met and intersects with this one (semantic, strength 7 of 10): contributes",
+        "a:1 is met and intersects with this one (semantic, strength 7 of 10)",
     )
     assert rows[0].related == ()
     assert replace(rows[1], related=()) == result("b:1", Verdict.STALE)

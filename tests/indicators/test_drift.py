@@ -25,7 +25,7 @@ def days(rates: list[float], size: int = 1000) -> list[tuple[date, int, int]]:
 def test_nothing_moves() -> None:
     found = chart(days([0.05] * 90))
     assert found is not None
-    assert (found.base, found.centre, found.signals, found.moved_on) == (30, 0.05, (), None)
+    assert (found.base, found.centre, found.signals, found.moved) == (30, 0.05, (), {})
     view = drift_view(found)
     assert view is not None
     assert "None of the 60 later days lies outside" in view.text
@@ -52,9 +52,17 @@ def test_a_slow_shift_is_seen_by_the_average_before_any_day_stands_out() -> None
     found = chart(days([0.05] * 30 + [0.058] * 60))
     assert found is not None
     assert found.signals == ()
-    assert found.moved == "above"
-    assert found.moved_on is not None
-    assert found.moved_on < START + timedelta(days=60)
+    assert set(found.moved) == {"above"}
+    assert found.moved["above"] < START + timedelta(days=60)
+
+
+def test_good_days_first_hide_no_bad_ones_later() -> None:
+    """A rise is followed by a fall: both are told, each with its first day."""
+    found = chart(days([0.5] * 30 + [0.545] * 30 + [0.462] * 30))
+    assert found is not None
+    assert set(found.moved) == {"above", "below"}
+    done = judge(j.criterion("refusal-rate", 0.3), "P1", j.rate(900, 1000), j.context(drift=found))
+    assert any(text.startswith("its moving average went below") for text in done.comments)
 
 
 def test_too_few_days_say_nothing() -> None:
@@ -68,7 +76,7 @@ def test_no_hit_in_the_first_days_is_no_rate_of_zero() -> None:
     assert found is not None
     assert found.centre == pytest.approx(0.5 / 30_001)
     assert not found.is_smooth
-    assert found.moved_on is None
+    assert found.moved == {}
 
 
 def test_false_alarms_are_as_rare_as_said() -> None:

@@ -12,8 +12,9 @@ import pytest
 from helpers import audit_book
 from helpers.audit_book import DAY, add, at
 
-from auditgen.worksheet.bookreading import read_book
+from auditgen.worksheet.bookreading import Came, cell_value, read_book
 from auditgen.worksheet.faults import Unusable
+from auditgen.worksheet.sheets import Kind
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -214,6 +215,23 @@ def test_a_damaged_file(name: str, tmp_path: Path, capsys: pytest.CaptureFixture
     assert words in said
     assert "error[workbook-" in said
     assert not (tmp_path / "audit.new.yaml").exists()
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "words"),
+    [
+        (Kind.NUMBER, float("nan"), "no number"),
+        (Kind.WHOLE, float("inf"), "no number"),
+        (Kind.NUMBER, 0.95, ""),
+        (Kind.WHOLE, 30.0, ""),
+        (Kind.TEXT, "a\rb", ""),
+        (Kind.TEXT, "x" * 100_001, "longer than a cell"),
+    ],
+)
+def test_single_values(kind: Kind, value: object, words: str) -> None:
+    text, wrong = cell_value(Came(value), kind)
+    assert words in wrong
+    assert bool(text) != bool(wrong)
 
 
 def test_a_workbook_of_somebody_else(tmp_path: Path) -> None:
