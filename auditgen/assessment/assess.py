@@ -71,6 +71,7 @@ def assess(
                 expected=expected,
                 previous=register.previous,
                 plan=register.plan,
+                undated=register.undated.get(criterion.id, 0),
                 other_models={k: n for k, n in others.items() if k not in bound and n},
                 damaged=damaged,
                 unplaced=register.unplaced.get(criterion.id, 0),
@@ -86,16 +87,28 @@ def assess(
     judged_results = [c for _, results in judged for c in results]
     duties = incident_duties(audit, incident_deadlines(), register.incidents, as_of)
     deployed = configurations(audit, register)
-    told = [
-        *missed(duties),
-        *unevaluated(deployed),
-        *(("duties-not-separated", text) for text in joined_duties(audit)),
-        *(("remedy-overdue", text) for text in overdue_remedies(audit, as_of)),
-        *(("attestation-void", text) for text in register.void_attestations),
-        *(("signature-missing", f"{s.source_id}: {text}") for s in register.signed for text in s.faults),
+    everyone = [p.id for p in audit.principles]
+    users = {
+        source.id: [p.id for p in audit.principles if any(source.id in c.sources for c in p.criteria)]
+        for source in audit.sources
+    }
+    previous = register.previous
+    told: list[tuple[str, str, Sequence[str]]] = [
+        *((code, text, ()) for code, text in missed(duties)),
+        *((code, text, everyone) for code, text in unevaluated(deployed)),
+        *(("duties-not-separated", text, ()) for text in joined_duties(audit)),
+        *(("remedy-overdue", text, ()) for text in overdue_remedies(audit, as_of)),
+        *(("attestation-void", text, ()) for text in register.void_attestations),
+        *(
+            ("signature-missing", f"{s.source_id}: {text}", users[s.source_id])
+            for s in register.signed
+            for text in s.faults
+        ),
         *planned_otherwise(audit, judged_results, register.plan),
-        *(("waiver-void", text) for text in void_waivers(controls, audit.waivers, as_of)),
+        *(("waiver-void", text, ()) for text in void_waivers(controls, audit.waivers, as_of)),
     ]
+    if previous is not None and not previous.is_verified:
+        told.append(("previous-not-relied-on", f"`{previous.pack}`: {previous.status}", ()))
     doubts = find_doubts(audit, register, expected, as_of.isoformat(), told)
     principles = []
     for principle, results in judged:

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from auditgen.project.model import Audit
 
 
+NOT_DECLARED = "not declared"
+
+
 @dataclass(frozen=True, slots=True)
 class Configuration:
     """A system prompt with safeguards, while both were in use."""
@@ -36,16 +39,26 @@ def configurations(audit: Audit, register: Register) -> tuple[Configuration, ...
     declared = sorted(audit.system.deployments, key=lambda d: d.from_)
     if not declared:
         return ()
+    used = {source for p in audit.principles for c in p.criteria for source in c.sources}
+    aliases = {s.id: {a.recorded: a.is_ for a in s.aliases} for s in audit.sources}
     evaluating = {
         reading.source_id
         for reading in register.readings
-        if reading.kind not in {"monitoring", "published"} and reading.counts.scored
+        if reading.kind not in {"monitoring", "published"}
+        and reading.counts.scored
+        and reading.source_id in used  # what no criterion rests on covers nothing
+        and {aliases.get(reading.source_id, {}).get(m, m) for m in reading.models} & set(audit.system.models)
     }
     by_day: dict[date, int] = {}
     for kept in register.ledgers:
         for hour, seen in kept.hours.items():
             by_day[hour.date()] = by_day.get(hour.date(), 0) + seen.records
     out = []
+    before = declared[0].from_ - timedelta(days=1)
+    if before >= audit.period.start:  # nobody said what ran then
+        last = min(before, audit.period.end)
+        found = sum(n for day, n in by_day.items() if audit.period.start <= day <= last)
+        out.append(Configuration(audit.period.start, last, NOT_DECLARED, NOT_DECLARED, found, ()))
     for number, deployment in enumerate(declared):
         first = max(deployment.from_, audit.period.start)
         following = declared[number + 1].from_ if number + 1 < len(declared) else None

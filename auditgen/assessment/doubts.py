@@ -31,7 +31,8 @@ CODES: dict[str, tuple[Severity, str, str]] = {
     "attempts-unevaluated": (M, "Attempts without a result", "Why were these attempts never evaluated?"),
     "criterion-dropped": (H, "Announced, and not judged", "Why was it dropped, and what do the records say?"),
     "declared-after-data": (M, "Thresholds declared when the data were there", "Who had seen the results when the thresholds were set?"),
-    "plan-not-relied-on": (M, "A sealed plan that does not count", "Where is the plan as it was sealed?"),
+    "previous-not-relied-on": (M, "An earlier report that does not count", "Where is the pack as it was sealed?"),
+    "plan-not-relied-on": (H, "A sealed plan that does not count", "Where is the plan as it was sealed?"),
     "threshold-changed": (H, "Judged otherwise than planned", "What was changed after the plan was sealed, and who knew the results then?"),
     "dated-after": (H, "Evidence from the future", "Which clock wrote these times?"),
     "deadline-missed": (H, "An incident was reported late, or not at all", "When was the authority told, and what kept it?"),
@@ -50,7 +51,7 @@ CODES: dict[str, tuple[Severity, str, str]] = {
     "grader-missing": (M, "A grader nobody named", "Which model graded, and in which version?"),
     "header-missing": (M, "A log without its header", "Was the run stopped, and what was left out?"),
     "hits-only": (H, "Successes without attempts", "Where is the report that this hit log belongs to?"),
-    "incident-undecided": (M, "Incidents that wait for a person's decision", "Does this incident start a clock, which one, and since when?"),
+    "incident-undecided": (H, "Incidents that wait for a person's decision", "Does this incident start a clock, which one, and since when?"),
     "ids-reused": (M, "Different records under one id", "What identifies a record, and why do these share it?"),
     "lines-unreadable": (M, "Lines that could not be read", "Can the file be exported again in full?"),
     "limit-reached": (M, "Samples cut off by a limit", "Would the outcome differ without the limit?"),
@@ -147,11 +148,11 @@ def findings(
     register: Register,
     expected: Sequence[ExpectedResult],
     as_of_day: str,
-    told: Sequence[tuple[str, str]] = (),
+    told: Sequence[tuple[str, str, Sequence[str]]] = (),
 ) -> tuple[Finding, ...]:
     """All findings, heaviest first, with stable codes and running ids.
 
-    `told`: more of them, as (code, detail), from elsewhere in the judgement.
+    `told`: more of them, as (code, detail, ids of the principles they touch), from elsewhere in the judgement.
     """
     users = _principles_by_source(audit)
     raw: list[Finding] = [
@@ -164,7 +165,7 @@ def findings(
         *_documents(register),
         *_relabelled(audit, register),
         *(_finding("plugin-broken", message) for message in register.broken_plugins),
-        *(_finding(code, detail) for code, detail in told),
+        *(_finding(code, detail, principles=touched) for code, detail, touched in told),
     ]
     order = list(Severity)
     ranked = sorted(raw, key=lambda f: (order.index(f.severity), f.code, f.source_id, f.detail))

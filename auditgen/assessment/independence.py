@@ -28,6 +28,8 @@ def shown_distances(audit: Audit, register: Register) -> Mapping[str, Independen
             out[source.id] = min(declared, Independence.EXTERNAL, key=lambda i: i.rank)
         elif found.faults or not found.files:
             out[source.id] = Independence.SELF
+        elif source.labels is not None:  # its outcomes come from a file that its maker did not sign
+            out[source.id] = min(declared, Independence.EXTERNAL, key=lambda i: i.rank)
         else:
             out[source.id] = declared
     return out

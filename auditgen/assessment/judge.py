@@ -63,6 +63,8 @@ class Context:
     """By source of monitoring: hours with a record, and all hours of the period."""
     unsigned: frozenset[str] = frozenset()
     """Sources whose independence is a claim that nobody signed."""
+    undated: int = 0
+    """Records that it counts and that do not say when they were made."""
     plan: SealedPlan | None = None
     """What was sealed before the data."""
     drift: Drift | None = None
@@ -76,8 +78,10 @@ class Context:
 def judge(criterion: Criterion, principle_id: str, measured: Measured, context: Context) -> CriterionResult:
     """The verdict with every reason that applies, weightiest first."""
     digest = digest_of(criterion_declaration(criterion, measured.request.indicator))
-    is_proven = _is_proven(digest, measured, context.previous) or _is_planned(
-        digest, criterion, measured, context.plan
+    # a record without a time may be older than the declaration: erasing times proves nothing
+    is_proven = not context.undated and (
+        _is_proven(digest, measured, context.previous)
+        or _is_planned(digest, criterion, measured, context.plan)
     )
     missing = [
         f"expected evidence was not received: {e.item.title} ({e.detail})"
@@ -438,7 +442,7 @@ def _is_planned(
     digest: str, criterion: Criterion, measured: Measured, plan: SealedPlan | None
 ) -> bool:
     """A verified plan holds the same declaration and was sealed before the first record."""
-    if plan is None or plan.signed_at is None or not is_planned(digest, criterion.id, plan):
+    if plan is None or plan.signed_at is None or not is_planned(digest, criterion, plan):
         return False
     if not isinstance(measured, Quantity):
         return True

@@ -115,8 +115,14 @@ class SealedPlan:
     """By its signer's own clock."""
     digests: Mapping[str, str] = field(default_factory=dict)
     """Of the declarations, by criterion id."""
+    principles: Mapping[str, str] = field(default_factory=dict)
+    """By criterion: its principle."""
     expected: frozenset[str] = frozenset()
     """Ids of the evidence that it announced."""
+    changed_expected: frozenset[str] = frozenset()
+    """Of these, the ones that are announced otherwise now."""
+    changed_sources: frozenset[str] = frozenset()
+    """Sources that are read otherwise now, or said to be made by somebody else, or gone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +170,8 @@ class Register:
     """By criterion: records that do not say whether it is about them."""
     breakdowns: Mapping[str, tuple[Breakdown, ...]] = field(default_factory=dict)
     """By criterion or also-measured id."""
+    undated: Mapping[str, int] = field(default_factory=dict)
+    """By criterion: records that do not say when they were made."""
     drifts: Mapping[str, Drift] = field(default_factory=dict)
     """The same, day by day, of rates in production."""
     together: Together = NO_FAMILY

@@ -75,6 +75,13 @@ def judge_need(
     worst_first = sorted((v for v, _, _ in measured or written), key=WORST_FIRST.index)
     verdict = worst_first[0] if measured else worst_first[-1]
     reasons = dict.fromkeys(reason for v, _, reason in found if v is verdict)
+    if verdict is Verdict.MET and not measured:
+        mine = {c.criterion.id for c in claims.claimed}
+        unsaid = sorted({i for code in need.any_of for i in claims.by_code.get(code, ())} - mine)
+        if unsaid:  # a document does not stand in for a measurement that nobody wants to be held against it
+            verdict = Verdict.NEEDS_REVIEW
+            told = f"{'; '.join(reasons)}; yet {', '.join(unsaid)} measures this and does not answer here"
+            reasons = {told: None}
     refs = dict.fromkeys(ref for _, ref, _ in found)
     return NeedResult(need.id, need.any_of, verdict, tuple(refs), "; ".join(reasons))
 
@@ -133,6 +140,7 @@ def _too_small(sampling: Sampling, measured: Quantity, breakdowns: Sequence[Brea
         for row in table.rows
         if row.quantity.denominator < sampling.min_per_stratum
     ]
+    thin += [f"{value} (0)" for value in table.empty]
     if thin:
         return f"too few decided samples, at least {sampling.min_per_stratum} each, of: {', '.join(thin)}"
     return ""

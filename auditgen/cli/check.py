@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from auditgen.project import Project
     from auditgen.report.gate import Gate, Policy
 
+RESULT_MARKS = (b'"auditgen-check-1"', b'"name": "auditgen"', b"<testsuites", b", as of ", b"::")
+"""What the five forms begin with, or hold near their beginning."""
 FAIL_ON = "not_met,insufficient,stale,needs_review"
 
 
@@ -84,6 +86,9 @@ def command(
     if out is not None and out.exists() and out.samefile(audit):
         raise click.UsageError("--out names the audit.yaml itself")
     project, built = judge(audit, as_of, store, quiet=quiet)
+    if out is not None and out.exists() and not _is_earlier_result(out):
+        message = f"--out names `{out}`, which is no earlier result of check; it was left alone"
+        raise click.UsageError(message)
     found = gate(built.document, policy)
     data = _rendered(found, project, output_format)
     if out is not None:
@@ -91,6 +96,15 @@ def command(
     else:
         click.echo(data, nl=False)  # drops colours where it is no terminal
     return int(found.exit_code)
+
+
+def _is_earlier_result(path: Path) -> bool:
+    """Whether a file looks like what `check` writes; evidence, keys and anything else are never replaced."""
+    if not path.is_file():
+        return False
+    with path.open("rb") as stream:
+        head = stream.read(4096)
+    return not head or any(mark in head for mark in RESULT_MARKS)
 
 
 def judge(audit: Path, as_of: date | None, store: Path | None, *, quiet: bool) -> tuple[Project, Built]:

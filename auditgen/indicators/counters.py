@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from auditgen.evidence.engine import utc
 from auditgen.evidence.model import DECIDED, ERRORS, UNDECIDED
+from auditgen.evidence.published import KIND as PUBLISHED
 from auditgen.indicators.cells import ALONE
 from auditgen.indicators.inference.clusters import ClusterShape, ClusterSums
 from auditgen.indicators.selection import Query, population, selected, undetermined
@@ -193,6 +194,17 @@ def _rate(rate: object) -> float:
 def _rates(cells: Cells, inside: Flags) -> dict[float, int]:
     found = cells.tally("sampling_rate", inside)
     return dict(sorted((float(rate), number) for rate, number in _named(found).items() if float(rate) > 0))
+
+
+def undated(cells: Cells, request: Request) -> int:
+    """Records a request is about that do not say when they were made; published figures have no time."""
+    about_ = population(request)
+    [(found,)] = cells.evidence.count(
+        f"SELECT coalesce(sum(n), 0)::BIGINT FROM observation WHERE {about_.sql}"
+        f" AND first_at IS NULL AND kind <> '{PUBLISHED}'",
+        about_.parameters,
+    )
+    return int(str(found))
 
 
 def hours_with_records(cells: Cells, request: Request) -> Counters:

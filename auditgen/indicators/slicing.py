@@ -44,6 +44,8 @@ class Breakdown:
     rows: tuple[Row, ...]
     uncounted: int = 0
     """How many values there are, where they are too many to be told apart; there are no rows then."""
+    empty: tuple[str, ...] = ()
+    """Values whose records are all undecided or failed."""
 
 
 def break_down(cells: Cells, request: Request) -> tuple[Breakdown, ...]:
@@ -63,7 +65,11 @@ def break_down(cells: Cells, request: Request) -> tuple[Breakdown, ...]:
     }
     fields = [field for field, number in values.items() if 1 < number <= MAX_VALUES]
     found = [_by(cells, request, inside, (field,)) for field in fields]
-    out = [breakdown for breakdown in found if breakdown is not None]
+    out = [
+        replace(breakdown, empty=_undecided_values(cells, request, breakdown))
+        for breakdown in found
+        if breakdown is not None
+    ]
     # told, not passed over: an average may hide what no breakdown shows
     out += [Breakdown(field, (), number) for field, number in values.items() if number > MAX_VALUES]
     if indicator.crossed and len(fields) > 1:
@@ -74,6 +80,12 @@ def break_down(cells: Cells, request: Request) -> tuple[Breakdown, ...]:
         ):
             out.append(crossed)
     return tuple(out)
+
+
+def _undecided_values(cells: Cells, request: Request, breakdown: Breakdown) -> tuple[str, ...]:
+    """Values that some record has, and no decided one."""
+    seen = {row.value for row in breakdown.rows}
+    return tuple(v for v in cells.tally(breakdown.by, about(cells, request)) if v and v not in seen)
 
 
 def _by(cells: Cells, request: Request, inside: Flags, names: tuple[str, ...]) -> Breakdown | None:

@@ -18,7 +18,13 @@ from auditgen.evidence.engine import Evidence, Period, open_evidence
 from auditgen.evidence.model import Anomaly
 from auditgen.indicators import Quantity, Request, measure
 from auditgen.indicators.cells import Cells, read_cells
-from auditgen.indicators.counters import evaluated_models, model_shares, records_by_file, sliced
+from auditgen.indicators.counters import (
+    evaluated_models,
+    model_shares,
+    records_by_file,
+    sliced,
+    undated,
+)
 from auditgen.indicators.drift import drift_of
 from auditgen.indicators.exhibits import AdverseRecord, adverse_records
 from auditgen.indicators.ledger import Ledger, check_counter, ledgers
@@ -142,6 +148,7 @@ def build(
             if (drift := drift_of(cells, request, measured[name])) is not None
         },
         together=together,
+        undated={name: undated(cells, request) for name, request in requests.items()},
         relabelled=relabelled_records(project, inputs.relabelled, evidence, requests, measured),
         previous=previous,
         plan=plan,

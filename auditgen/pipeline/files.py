@@ -22,7 +22,9 @@ def evidence_files(project: Project) -> list[tuple[SourceBlock, Path]]:
     for source in project.audit.sources:
         files = list(expand(project, source.files or ()))
         known = frozenset(files)
-        out += [(source, path) for path in files if not is_signature(path, known)]
+        # without `signed_by` nobody said that files are signed: then nothing is set aside
+        signs = bool(source.provider.signed_by)
+        out += [(source, path) for path in files if not (signs and is_signature(path, known))]
     return out
 
 

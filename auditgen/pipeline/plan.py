@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
-    from auditgen.project import Project
+    from auditgen.project import Project, SourceBlock
     from auditgen.seal import PackSummary
 
 SCHEMA = "auditgen-plan-1"
@@ -48,11 +48,20 @@ def plan_of(project: Project) -> dict[str, Any]:
             }
             for p in audit.principles
         ],
+        "report": audit.report.id,
+        # what decides how records are read and whose they are said to be is as weighty as a threshold
+        "sources": {source.id: source_digest(source) for source in audit.sources},
         "expected": [orjson.loads(e.model_dump_json(exclude_none=True)) for e in audit.expected],
         "checklists": [
             {"id": c.framework.id, "version": c.framework.checklist_version} for c in project.checklists
         ],
     }
+
+
+def source_digest(source: SourceBlock) -> str:
+    """Over how a source is read and who is said to have made it; not over which files it is."""
+    value = orjson.loads(source.model_dump_json(by_alias=True, exclude_none=True))
+    return digest_of({k: v for k, v in value.items() if k not in {"custody", "files", "snapshot", "title"}})
 
 
 def _criterion(project: Project, criterion: Any) -> dict[str, Any]:
@@ -111,8 +120,15 @@ def load_plan(project: Project, now: datetime) -> SealedPlan | None:
         fault = _not_ours(project, plan)
         if fault:
             return SealedPlan(block.pack, found.sha256, is_verified=False, status=fault)
+        now_said = plan_of(project)
+        changed = frozenset(
+            name for name, digest in plan["sources"].items() if now_said["sources"].get(name) != digest
+        )
+        items = {str(e["id"]): e for e in plan["expected"]}
+        lighter = frozenset(str(e["id"]) for e in now_said["expected"] if items.get(e["id"], e) != e)
         digests = {str(c["id"]): str(c["digest"]) for p in plan["principles"] for c in p["criteria"]}
-        expected = frozenset(str(e["id"]) for e in plan["expected"])
+        principles = {str(c["id"]): str(p["id"]) for p in plan["principles"] for c in p["criteria"]}
+        expected = frozenset(items)
     except (OSError, KeyError, TypeError, ValueError, zipfile.BadZipFile) as error:
         status = f"its {NAME} cannot be read: {type(error).__name__}"
         return SealedPlan(block.pack, found.sha256, is_verified=False, status=status)
@@ -123,7 +139,10 @@ def load_plan(project: Project, now: datetime) -> SealedPlan | None:
         status="its seal was verified before use",
         signed_at=sealed_at(found.statement),
         digests=digests,
+        principles=principles,
         expected=expected,
+        changed_expected=lighter,
+        changed_sources=changed,
     )
 
 
@@ -136,6 +155,10 @@ def _not_ours(project: Project, plan: dict[str, Any]) -> str:
         return f"it is a plan of another organisation, `{plan['organisation']}`"
     if plan["system"]["name"] != audit.system.name:
         return f"it is a plan for another system, `{plan['system']['name']}`"
+    if plan["report"] != audit.report.id:
+        return f"it is the plan of another report, `{plan['report']}`"
+    if plan["system"]["version"] != audit.system.version or plan["models"] != list(audit.system.models):
+        return "it is a plan for another version of the system, or for other models"
     start, end = plan["period"]["start"], plan["period"]["end"]
     if (start, end) != (audit.period.start.isoformat(), audit.period.end.isoformat()):
         return f"it is a plan for another period, {start} to {end}"

@@ -57,14 +57,16 @@ class Examined:
     """Subject of the first signature's certificate."""
 
 
-def examined(project: Project, name: str, trust: Sequence[str], now: datetime) -> Examined:
-    """Whether a pack, or a file with its detached signature, holds and leads to `trust`."""
+def examined(
+    project: Project, name: str, trust: Sequence[str], now: datetime, *, is_export: bool = False
+) -> Examined:
+    """Whether a pack holds and leads to `trust`; of an export, its detached signature, whatever it is."""
     path = project.resolve(name)
     if not path.is_file():
         return Examined(None, "no such file")
     try:
         policy = Policy(trust=tuple(project.resolve(t) for t in trust), now=now)
-        examination = examine(path, policy)
+        examination = examine(path, policy, kind="file" if is_export else "")
     except AuditgenError as error:
         reasons = [d.message for d in getattr(error, "diagnostics", ())] or [error.message]
         # no place of this machine in a report
@@ -85,7 +87,8 @@ def _not_ours(project: Project, meta: dict[str, Any]) -> str:
     audit = project.audit
     if meta["organisation"] != audit.organisation.name:
         return f"it is a report of another organisation, `{meta['organisation']}`"
-    if not str(meta["system"]).startswith(f"{audit.system.name} "):
+    # a report of an earlier version of this tool holds name and version in one text only
+    if str(meta.get("system_name") or str(meta["system"]).rpartition(" ")[0]) != audit.system.name:
         return f"it is a report on another system, `{meta['system']}`"
     if str(meta["period_end"]) >= audit.period.end.isoformat():
         return f"its period does not end before this one's, but on {meta['period_end']}"

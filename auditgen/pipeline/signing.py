@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from typing import TYPE_CHECKING
 
 from auditgen.errors import EnvironmentRefused, InputRefused, SignerRefused
@@ -20,12 +19,17 @@ if TYPE_CHECKING:
     from auditgen.project.model import SignerBlock
 
 
-_ORGANISATION = re.compile(r"(?:\A|,)O=((?:\\.|[^,\\])*)")
-"""In the subject of a certificate, as RFC 4514 text."""
+def organisation_of(subject: str) -> str:
+    """The organisation in a certificate's subject (RFC 4514 text), without the development mark; or empty."""
+    from cryptography import x509
+    from cryptography.x509.oid import NameOID
 
-
-def _plain(value: str) -> str:
-    return re.sub(r"\\(.)", r"\1", value).removesuffix(f"({DEVELOPMENT_MARK})").strip()
+    try:
+        found = x509.Name.from_rfc4514_string(subject).get_attributes_for_oid(NameOID.ORGANIZATION_NAME)
+    except ValueError:
+        return ""
+    names = [str(one.value).removesuffix(f"({DEVELOPMENT_MARK})").strip() for one in found]
+    return names[0] if names else ""
 
 
 def signer_of(project: Project, now: datetime) -> Signer:
@@ -60,11 +64,9 @@ def signer_of(project: Project, now: datetime) -> Signer:
         message = "the signer cannot be used; nothing was written"
         raise SignerRefused(message, diagnostics=faults) from None
     audit = project.audit
-    owner = _ORGANISATION.search(signer.subject)
-    if audit.report.practitioner is not None and (
-        owner is None or same_name(_plain(owner[1]), audit.organisation.name)
-    ):
-        said = "names no organisation" if owner is None else f"is of `{_plain(owner[1])}`"
+    owner = organisation_of(signer.subject)
+    if audit.report.practitioner is not None and (not owner or same_name(owner, audit.organisation.name)):
+        said = f"is of `{owner}`" if owner else "names no organisation"
         message = f"independent assurance is signed by the practitioner; this certificate {said}"
         at = ("signer", "certificate")
         raise InputRefused(

@@ -13,8 +13,9 @@ from auditgen.assessment.model import SignedExports
 from auditgen.canonical import sha256_file
 from auditgen.pipeline.beside import Beside, display_name
 from auditgen.pipeline.previous import examined
+from auditgen.pipeline.signing import organisation_of
 from auditgen.project.model import Attestation
-from auditgen.project.terms import Id
+from auditgen.project.terms import Id, Independence, same_name
 from auditgen.yamlspan import read_yaml, validation_diagnostics
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 SCHEMA = "auditgen-attestation-1"
 SUFFIX = ".p7s"
 MAX_FAULTS = 3
+DER_SEQUENCE = b"\x30"
 
 
 class AttestationFile(Attestation):
@@ -60,6 +62,9 @@ def attest_documents(project: Project, documents: Sequence[DocumentRecord]) -> A
     void: list[str] = []
     for path in _attestation_files(project):
         name = display_name(path, project.root)
+        if not path.resolve().is_relative_to(project.root.resolve()):
+            void.append(f"`{name}`: it lies outside the folder of audit.yaml")
+            continue
         if path.is_file():
             files.append(Beside("attestation", name, path, sha256_file(path)))
         made, fault = _read(path)
@@ -78,10 +83,8 @@ def _attestation_files(project: Project) -> list[Path]:
     """Those that patterns find, and those named outright, whether they are there or not."""
     names: dict[str, None] = {}
     for pattern in project.audit.attestations:
-        if glob.has_magic(pattern):
-            names |= dict.fromkeys(sorted(glob.glob(pattern, root_dir=project.root)))
-        else:
-            names.setdefault(pattern)
+        found = sorted(glob.glob(pattern, root_dir=project.root)) if glob.has_magic(pattern) else []
+        names |= dict.fromkeys(found or [pattern])  # what is named and not there is told
     return [project.root / name for name in names if not name.endswith(SUFFIX)]
 
 
@@ -121,8 +124,17 @@ def seal_files(project: Project) -> Iterator[Beside]:
 
 
 def is_signature(path: Path, files: Collection[Path]) -> bool:
-    """Whether a file is the detached signature of one beside it, and so no evidence of its own."""
-    return path.suffix == SUFFIX and path.with_suffix("") in files
+    """Whether a file is the detached signature of one beside it, and so no evidence of its own.
+
+    By its first byte as well: an export by another name stays evidence.
+    """
+    if path.suffix != SUFFIX or path.with_suffix("") not in files:
+        return False
+    try:
+        with path.open("rb") as stream:
+            return stream.read(1) == DER_SEQUENCE
+    except OSError:
+        return False
 
 
 def signed_exports(
@@ -136,7 +148,14 @@ def signed_exports(
         signed, faults, who = 0, [], ""
         files = [path for owner, path in found if owner is source]
         for path in files:
-            answer = examined(project, str(path), trust, now)
+            answer = examined(project, str(path), trust, now, is_export=True)
+            own = organisation_of(answer.signer)
+            is_outsider = source.provider.independence.rank >= Independence.EXTERNAL.rank
+            if not answer.fault and is_outsider and (
+                not own or same_name(own, project.audit.organisation.name)
+            ):
+                told = f"of `{own}`" if own else "that names no organisation"
+                answer = replace(answer, fault=f"it is signed with a certificate {told}")
             if answer.fault:
                 faults.append(f"`{display_name(path, project.root)}`: {answer.fault}")
             else:

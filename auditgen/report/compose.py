@@ -181,6 +181,7 @@ def _meta(project: Project, assessment: Assessment, details: Details) -> model.M
         else f"{audit.report.approved_by.name}, {audit.report.approved_by.role}",
         organisation=audit.organisation.name,
         system=f"{audit.system.name} {audit.system.version}",
+        system_name=audit.system.name,
         models=audit.system.models,
         period_start=audit.period.start.isoformat(),
         period_end=audit.period.end.isoformat(),

@@ -239,7 +239,10 @@ def _control(framework: str, view: ControlView, policy: Policy) -> Line:
         more="",
         digest="",
         files=(),
-        blocks=policy.controls and view.status.code in policy.verdicts,
+        # a profile that does not say whether a control applies must not open the gate
+        blocks=policy.controls
+        and bool(policy.verdicts)
+        and view.status.code in {*policy.verdicts, "needs_legal_view"},
     )
 
 
@@ -269,7 +272,8 @@ def _sentence(
     blocking = [f"{line.id} ({line.status.word})" for line in _blocking(criteria, controls)]
     blocking += [f"{found.view.id} ({found.view.severity})" for found in findings if found.blocks]
     if not blocking:
-        left = sum(1 for line in criteria if line.status.code != "met")
+        left = sum(1 for line in (*criteria, *controls) if line.status.code != "met")
+        left += sum(1 for found in findings if found.view.severity in {"high", "medium"})
         parts.append("nothing of it was to fail this gate" if left else "nothing fails")
     else:
         shown = ", ".join(blocking[:MAX_NAMED])

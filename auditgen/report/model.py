@@ -410,6 +410,8 @@ class Meta(BaseModel):
     approved_by: str = ""
     organisation: str
     system: str
+    system_name: str = ""
+    """The same without its version, to tell it from a system whose name begins alike."""
     models: tuple[str, ...]
     period_start: str
     period_end: str

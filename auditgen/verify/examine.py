@@ -16,8 +16,10 @@ if TYPE_CHECKING:
 _FIRST_BYTES = 64
 
 
-def examine(path: Path, policy: Policy) -> Examination:
+def examine(path: Path, policy: Policy, *, kind: str = "") -> Examination:
     """Examine a pack, a PDF, or any file with its `.p7s` beside it, under the reader's `policy`.
+
+    `kind`: `file` to look at the signature beside it only, whatever the file is; else its own kind decides.
 
     Whatever the file holds ends up as checks. Raises InputRefused when the path or a trust anchor
     itself cannot be read, because then nothing was examined.
@@ -30,7 +32,7 @@ def examine(path: Path, policy: Policy) -> Examination:
     try:
         with path.open("rb") as stream:
             first = stream.read(_FIRST_BYTES)
-        kind = _kind(path, first)
+        kind = kind or _kind(path, first)
         findings = _examine(kind, path, anchors, policy)
     except OSError as error:
         raise InputRefused(

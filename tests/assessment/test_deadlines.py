@@ -9,8 +9,8 @@ from typing import Any
 import orjson
 import pytest
 from helpers import judging as j
+from helpers.workshop import MODEL, source
 from helpers.workshop import audit as audit_value
-from helpers.workshop import source
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -95,6 +95,16 @@ def test_in_time_is_not_a_second_later(hours: int, name: str) -> None:
     assert found.due == AWARE + timedelta(hours=allowed)
 
 
+def test_what_lies_after_the_day_of_judgement_counts_for_nothing() -> None:
+    early = date(2026, 9, 2)
+    assert stands(incident(reported_at=DUE), as_of=early).state is Duty.OPEN
+    late = duty(None, reason="no", decided_on="2031-01-01")
+    assert stands(incident(), late, as_of=early, standards=["us-ny-raise"]).state is Duty.PERSON
+    far = datetime(9999, 12, 31, tzinfo=UTC)
+    assert stands(incident(aware_at=far)).state is Duty.PERSON
+    assert stands(incident(), as_of=date(9999, 12, 31)).state is Duty.OVERDUE
+
+
 def test_what_a_person_must_decide() -> None:
     assert stands(incident(aware_at=None)).state is Duty.PERSON
     assert stands(incident(reported_at=DUE), duty("eu-ai-act-55-1-c")).state is Duty.PERSON
@@ -149,7 +159,15 @@ class TestConfigurations:
             datetime(2026, 8, 1, 0, tzinfo=UTC): replace(HOUR, records=70),
         }
         readings = tuple(
-            Reading(f"x{n}", "0" * 64, 1, f"s{n}", "f", counts=Counts(observations=decided, scored=decided))
+            Reading(
+                f"x{n}",
+                "0" * 64,
+                1,
+                f"s{n}",
+                "f",
+                counts=Counts(observations=decided, scored=decided),
+                models=(MODEL,),
+            )
             for n in range(len(evaluated))
         )
         register = j.register(*readings, ledgers=(replace(LEDGER, hours=hours),))
@@ -171,6 +189,15 @@ class TestConfigurations:
     @pytest.mark.parametrize("said", [("p2", None), (None, "g1"), ("p2", "g2"), (None, None)])
     def test_both_versions_must_be_named(self, said: tuple[str | None, str | None]) -> None:
         assert [one.evaluated_by for one in self.found(said)] == [(), ()]
+
+    def test_days_that_nobody_declared(self) -> None:
+        value = audit_value()
+        value["system"]["deployments"] = [{"from": "2026-08-01", "system_prompt": "p2", "safeguards": "g1"}]
+        hours = {datetime(2026, 7, 5, 1, tzinfo=UTC): replace(HOUR, records=9)}
+        audit = Audit.model_validate_json(orjson.dumps(value))
+        found = configurations(audit, j.register(ledgers=(replace(LEDGER, hours=hours),)))
+        assert [(one.system_prompt, one.records) for one in found] == [("not declared", 9), ("p2", 0)]
+        assert any("9 of 9 production records" in told for _, told in unevaluated(found))
 
     def test_an_evaluation_that_decided_nothing_covers_nothing(self) -> None:
         assert [one.evaluated_by for one in self.found(("p1", "g1"), decided=0)] == [(), ()]

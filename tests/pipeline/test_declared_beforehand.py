@@ -10,6 +10,7 @@ from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
+from helpers.fixtures import KEYS_AT, once
 from helpers.workshop import (
     audit,
     conclusions,
@@ -29,6 +30,7 @@ from auditgen.pipeline.attesting import write_attestation
 from auditgen.pipeline.plan import seal_plan
 from auditgen.pipeline.signing import write_signature
 from auditgen.seal import load_signer
+from auditgen.seal.keys import init_keys
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -71,7 +73,7 @@ class Place:
         return draft(path, self.folder / "out", ("json",), force=True).built
 
     def sign(self, name: str) -> None:
-        keys = self.folder / "keys"
+        keys = self.folder / "maker"
         signer = load_signer(
             keys / "signer.pem", keys / "signer.key.pem", chain=[keys / "ca.pem"], passphrase=None, now=DATA
         )
@@ -80,8 +82,12 @@ class Place:
 
 
 @pytest.fixture
-def place(tmp_path: Path, keys: KeyPaths) -> Place:
+def place(tmp_path: Path, keys: KeyPaths, tmp_path_factory: pytest.TempPathFactory) -> Place:
+    def make(folder: Path) -> None:
+        init_keys(folder, organisation="Lab Ltd", name="L. Example", now=KEYS_AT)
+
     shutil.copytree(keys.ca.parent, tmp_path / "project" / "keys")
+    shutil.copytree(once(tmp_path_factory, "maker", make), tmp_path / "project" / "maker")
     return Place(tmp_path / "project")
 
 
@@ -129,6 +135,39 @@ class TestPlan:
         place.seal(principles=both)
         assert "C2 stands in the sealed plan" in findings(place.judge())["criterion-dropped"]
 
+    @pytest.mark.parametrize(
+        ("changes", "told"),
+        [
+            (
+                {"expected": [{"id": "X1", "title": "Run", "source": "lab", "min_n": 1}]},
+                "X1 is announced otherwise",
+            ),
+            ({"sources": [source("lab", "evidence/lab*", "self")]}, "source lab is read otherwise"),
+        ],
+    )
+    def test_what_else_was_planned(self, place: Place, changes: Json, told: str) -> None:
+        place.seal(expected=[{"id": "X1", "title": "Run", "source": "lab", "min_n": 300}])
+        made = place.judge(
+            **{"expected": [{"id": "X1", "title": "Run", "source": "lab", "min_n": 300}], **changes}
+        )
+        assert told in findings(made)["threshold-changed"]
+        assert conclusions(made) == {"P1": "supported_with_comments"}
+
+    def test_erasing_times_proves_nothing(self, place: Place) -> None:
+        place.seal()
+        rows = samples(300, at=DATA)
+        path = place.write(plan={"pack": "plan.zip", "trust": ["keys/ca.pem"]})
+        log = inspect_log([*rows[:299]], at=DATA)
+        undated = inspect_log([rows[299]], at=None, run="run-2", task="policy")
+        for row in undated["samples"]:
+            for name in [k for k in row if "_at" in k or k == "timestamp"]:
+                del row[name]
+        (place.folder / "evidence" / "lab.json").write_text(json.dumps(log), "utf-8")
+        (place.folder / "evidence" / "lab-2.json").write_text(json.dumps(undated), "utf-8")
+        made = draft(path, place.folder / "out", ("json",), force=True).built
+        assert sum(made.assessment.register.undated.values()) == 1
+        assert UNPROVEN in comments(made)
+
     def test_expected_evidence_that_went_away(self, place: Place) -> None:
         place.seal(expected=[{"id": "X1", "title": "Run", "source": "lab", "min_n": 5000}])
         assert "X1 was announced" in findings(place.judge())["criterion-dropped"]
@@ -141,9 +180,7 @@ class TestPlan:
             ("flip", "changed after sealing"),
         ],
     )
-    def test_a_spoiled_plan_proves_nothing(
-        self, place: Place, spoil: Any, told: str
-    ) -> None:
+    def test_a_spoiled_plan_proves_nothing(self, place: Place, spoil: Any, told: str) -> None:
         (_flip if spoil == "flip" else spoil)(place.seal())
         made = place.judge()
         assert told in findings(made)["plan-not-relied-on"]
@@ -159,6 +196,8 @@ class TestPlan:
             ({"organisation": {"name": "Other"}}, "another organisation"),
             ({"system": {"name": "Other", "version": "1", "models": ["m"]}}, "another system"),
             ({"period": {"start": "2026-04-01", "end": "2026-06-30"}}, "another period"),
+            ({"report": {**audit()["report"], "id": "R-9"}}, "another report"),
+            ({"system": {**audit()["system"], "version": "9"}}, "another version"),
         ],
     )
     def test_a_plan_of_something_else(self, place: Place, changes: Json, told: str) -> None:
@@ -212,7 +251,7 @@ class TestSignedByItsMaker:
     def test_signed(self, place: Place) -> None:
         place.write()
         place.sign("evidence/lab.json")
-        made = self.judge(place, "external_accredited", signed_by=["keys/ca.pem"])
+        made = self.judge(place, "external_accredited", signed_by=["maker/ca.pem"])
         assert verdicts(made) == {"C1": "met"}
         assert not any("did not sign" in text for text in comments(made))
         # the signature is no evidence of its own, although the glob fits it
@@ -220,10 +259,36 @@ class TestSignedByItsMaker:
         [signed] = made.assessment.register.signed
         assert (signed.files, signed.signed, signed.faults) == (1, 1, ())
 
+    def test_signed_by_the_organisation_itself(self, place: Place) -> None:
+        """Whoever signs with the organisation's own key is no outsider, whatever `provider` says."""
+        place.write()
+        shutil.rmtree(place.folder / "maker")
+        shutil.copytree(place.folder / "keys", place.folder / "maker")
+        place.sign("evidence/lab.json")
+        made = self.judge(place, "external", signed_by=["keys/ca.pem"])
+        assert "signed with a certificate of `Acme`" in findings(made)["signature-missing"]
+        assert verdicts(made) == {"C1": "insufficient_evidence"}
+
+    def test_evidence_by_another_name_is_evidence(self, place: Place) -> None:
+        """A damning log named like a signature is not set aside."""
+        bad = json.dumps(inspect_log(samples(10, 290, at=DATA), at=DATA, run="run-2"))
+        for signed_by in ([], ["maker/ca.pem"]):
+            place.write()
+            (place.folder / "evidence" / "lab.json.p7s").write_text(bad, "utf-8")
+            made = self.judge(place, "external", **({"signed_by": signed_by} if signed_by else {}))
+            assert verdicts(made) == {"C1": "not_met"}
+
+    def test_a_signature_nobody_announced_is_not_passed_over(self, place: Place) -> None:
+        place.write()
+        place.sign("evidence/lab.json")
+        made = self.judge(place, "external")
+        assert verdicts(made) == {"C1": "insufficient_evidence"}
+        assert "unrecognised" in findings(made)
+
     @pytest.mark.parametrize("case", ["no signature", "changed", "another maker"])
     def test_broken(self, place: Place, case: str, tmp_path: Path) -> None:
         place.write()
-        trust = "keys/ca.pem"
+        trust = "maker/ca.pem"
         if case != "no signature":
             place.sign("evidence/lab.json")
         value = self.value("external", signed_by=[trust])
@@ -243,7 +308,7 @@ class TestSignedByItsMaker:
 
 def test_whoever_unpacks_it_finds_the_same(place: Place) -> None:
     """Plan, signature and certificate travel with the evidence."""
-    value = TestSignedByItsMaker().value("external", signed_by=["keys/ca.pem"])
+    value = TestSignedByItsMaker().value("external", signed_by=["maker/ca.pem"])
     report = {**audit()["report"], "pack_evidence": "include"}
     place.seal(report=report, **value)
     place.sign("evidence/lab.json")
@@ -355,7 +420,9 @@ class TestIndependentAssurance:
         report |= {"mode": "independent_assurance", "practitioner": {**self.PRACTITIONER, "firm": firm}}
         return {"organisation": {"name": organisation}, "report": report}
 
-    def test_signed_by_the_organisation_itself(self, place: Place, capsys: pytest.CaptureFixture[str]) -> None:
+    def test_signed_by_the_organisation_itself(
+        self, place: Place, capsys: pytest.CaptureFixture[str]
+    ) -> None:
         path = place.write(**self.value("ACME"))  # the keys are of `Acme`
         assert run(["report", str(path), "-o", str(place.folder / "out"), "--as-of", "2026-10-05"]) == 4
         assert "independent assurance is signed by the practitioner" in capsys.readouterr().err

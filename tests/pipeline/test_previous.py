@@ -127,6 +127,12 @@ def _make(folder: Path, keys: KeyPaths) -> None:
     second(folder, keys)
 
 
+def test_a_system_whose_name_begins_alike_is_another_one(quarters: Quarters) -> None:
+    made = quarters.third(system={"name": "Assi", "version": "stant 1.0", "models": ["model-1"]})
+    [told] = [f for f in made.built.assessment.findings if f.code == "previous-not-relied-on"]
+    assert "another system" in told.detail
+
+
 def test_verified(quarters: Quarters) -> None:
     made = quarters.third()
     document = made.built.document
