@@ -108,6 +108,7 @@ FORMATS: tuple[tuple[str, str], ...] = (
     ("tests/data/incidents/aiid.csv", "aiid.csv"),
     ("tests/data/incidents/aiid.json", "aiid.json"),
     ("tests/data/ocsf/findings.jsonl", "ocsf.findings"),
+    ("samples/quarter/evidence/incidents/*.csv", "incidents.csv"),
     ("samples/quarter/evidence/gateway/*", "table.*"),
     ("samples/quarter/evidence/lantern-rock/*.eval", "inspect.eval*"),
     ("samples/quarter/evidence/lantern-rock/*.json", "inspect.json*"),
