@@ -60,9 +60,9 @@ def judge_need(
             written += [_document(d, oldest, as_of) for d in documents if d.block.kind == code]
     found = [*measured, *written]
     wanted = " or ".join(f"{EVIDENCE_CODES[code][1]} ({code})" for code in need.any_of)
+    mine = {c.criterion.id for c in claims.claimed}
+    others = sorted({i for code in need.any_of for i in claims.by_code.get(code, ())} - mine)
     if not found:
-        mine = {c.criterion.id for c in claims.claimed}
-        others = sorted({i for code in need.any_of for i in claims.by_code.get(code, ())} - mine)
         hint = (
             f"; {', '.join(others)} measures this, but its principle does not declare to answer here"
             if others
@@ -75,13 +75,11 @@ def judge_need(
     worst_first = sorted((v for v, _, _ in measured or written), key=WORST_FIRST.index)
     verdict = worst_first[0] if measured else worst_first[-1]
     reasons = dict.fromkeys(reason for v, _, reason in found if v is verdict)
-    if verdict is Verdict.MET and not measured:
-        mine = {c.criterion.id for c in claims.claimed}
-        unsaid = sorted({i for code in need.any_of for i in claims.by_code.get(code, ())} - mine)
-        if unsaid:  # a document does not stand in for a measurement that nobody wants to be held against it
-            verdict = Verdict.NEEDS_REVIEW
-            told = f"{'; '.join(reasons)}; yet {', '.join(unsaid)} measures this and does not answer here"
-            reasons = {told: None}
+    if verdict is Verdict.MET and not measured and others:
+        # a document does not stand in for a measurement that nobody wants to be held against it
+        verdict = Verdict.NEEDS_REVIEW
+        told = f"{'; '.join(reasons)}; yet {', '.join(others)} measures this and does not answer here"
+        reasons = {told: None}
     refs = dict.fromkeys(ref for _, ref, _ in found)
     return NeedResult(need.id, need.any_of, verdict, tuple(refs), "; ".join(reasons))
 

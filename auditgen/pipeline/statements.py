@@ -143,10 +143,16 @@ def signed_exports(
     """By source that names a certificate of its provider: whose signature each of its files carries."""
     for source in project.audit.sources:
         trust = source.provider.signed_by
-        if not trust:
-            continue
-        signed, faults, who = 0, [], ""
         files = [path for owner, path in found if owner is source]
+        signed, faults, who = 0, [], ""
+        if not trust:
+            # leaving out `signed_by` must not cure a signature that does not hold
+            beside = [path for path in files if path.with_name(path.name + SUFFIX).exists()]
+            told = "a signature lies beside it, and `signed_by` names nobody"
+            faults = [f"`{display_name(path, project.root)}`: {told}" for path in beside]
+            if faults:
+                yield SignedExports(source.id, len(files), 0, "", tuple(faults))
+            continue
         for path in files:
             answer = examined(project, str(path), trust, now, is_export=True)
             own = organisation_of(answer.signer)

@@ -285,6 +285,16 @@ class TestSignedByItsMaker:
         assert verdicts(made) == {"C1": "insufficient_evidence"}
         assert "unrecognised" in findings(made)
 
+    def test_leaving_out_who_signs_cures_no_broken_signature(self, place: Place) -> None:
+        place.write()
+        place.sign("evidence/lab.json")
+        value = self.value("external")
+        value["sources"][0]["files"] = ["evidence/lab.json"]  # the signature is no file of the source
+        place.write(**value)
+        made = draft(place.folder / "audit.yaml", place.folder / "out", ("json",), force=True).built
+        assert "`signed_by` names nobody" in findings(made)["signature-missing"]
+        assert verdicts(made) == {"C1": "insufficient_evidence"}
+
     @pytest.mark.parametrize("case", ["no signature", "changed", "another maker"])
     def test_broken(self, place: Place, case: str, tmp_path: Path) -> None:
         place.write()
